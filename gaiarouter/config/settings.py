@@ -1,0 +1,182 @@
+"""The configuration as frozen values: what gaiarouter.yaml says, with every default filled in.
+
+The loader makes these, once; nobody changes one. A reload makes a new `Settings` beside the old.
+Times are seconds, sizes are bytes, shares are fractions; the text forms (`5s`, `32MB`, `20%`) end in loader.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gaiarouter.config.secret import Secret
+
+Balance = Literal["weighted", "least_latency", "least_busy"]
+FallbackCondition = Literal["context_length", "content_policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    body_limit: int = 32_000_000
+    drain_s: float = 30.0
+    cors_origins: tuple[str, ...] = ()
+    admin_listen: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKey:
+    """One credential of a provider. `index` names it in logs and metrics; the secret never does."""
+
+    secret: Secret
+    index: int
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One entry of `providers:`.
+
+    `kind` is the row of the provider catalogue it stands on (`openai`, `azure`, `groq`, `echo` …): its `dialect`,
+    else its own name. `off` is None when it is on, else the reason in words. `keys` is empty for a provider
+    that sends no credential at all (`api_key` absent: a local server).
+    """
+
+    name: str
+    kind: str
+    base_url: str | None = None
+    keys: tuple[ProviderKey, ...] = ()
+    speaks: tuple[str, ...] | None = None
+    api_version: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    off: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    connect_s: float = 5.0
+    first_byte_s: float = 120.0
+    idle_s: float = 60.0
+    total_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    attempts: int = 3
+    per_target: int = 2
+    backoff_s: float = 0.25
+    max_backoff_s: float = 8.0
+    budget: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    failures: int = 5
+    window_s: float = 30.0
+    cooldown_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place a request may go: a provider and the model's name there, which may hold `{model}` and `{1}`.
+
+    `model` of None sends the name the caller used.
+    """
+
+    provider: str
+    model: str | None = None
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReference:
+    """A fallback to another entry of the table: `{model: fast}`."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Targets that share the traffic by weight; in `fallbacks` also a reference to another route.
+
+    `on` of None: reached after any failure that falls back. Else reached for those conditions only.
+    """
+
+    targets: tuple[Target, ...] = ()
+    reference: ModelReference | None = None
+    on: tuple[FallbackCondition, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """Edits to the request body, in this order: `default`, `set`, `drop`, `system`. Values may hold `{key.name}`."""
+
+    default: Mapping[str, Any] = field(default_factory=dict)
+    set: Mapping[str, Any] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One entry of `routes:`. `name` is its first glob (unique names get `#2` …); `line` is where it stands."""
+
+    name: str
+    match: tuple[str, ...]
+    targets: Group
+    fallbacks: tuple[Group, ...] = ()
+    balance: Balance = "weighted"
+    transform: Transform = field(default_factory=Transform)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retry: Retry = field(default_factory=Retry)
+    breaker: Breaker = field(default_factory=Breaker)
+    hold_s: float = 30.0
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`600/min` is Rate(600, 60.0)."""
+
+    amount: int
+    per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """None is no limit."""
+
+    requests: Rate | None = Rate(600, 60.0)
+    tokens: Rate | None = Rate(1_000_000, 60.0)
+    concurrent: int | None = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    required: bool = True
+    stale_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """`hold_s`: how long a stream waits for its first content before status and headers go out with keep-alives."""
+
+    hold_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything gaiarouter.yaml says. `fingerprint` is a short hash of the file's text, for /health and logs."""
+
+    server: Server = field(default_factory=Server)
+    store: Secret = field(default_factory=lambda: Secret("sqlite:///gaiarouter.db"))
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    auth: Auth = field(default_factory=Auth)
+    stream: Stream = field(default_factory=Stream)
+    fingerprint: str = ""
+    path: str | None = None

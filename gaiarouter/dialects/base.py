@@ -1,0 +1,119 @@
+"""What every wire format offers to the pipeline. Pure: bytes and objects in, bytes and objects out.
+
+Callers speak a dialect to us, and we speak one to each target. Where both are the same, the caller's own JSON goes
+on with only members patched (`RequestHead.patched`), and the answer's bytes come back untouched while a
+`StreamWatcher` or `read_answer` looks for usage, errors and the true ending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gaiarouter.canonical.usage import Usage
+from gaiarouter.errors import GatewayError, UpstreamError
+
+
+class RequestHead(Protocol):
+    """A caller's request, read as far as routing, limits and accounting need it."""
+
+    model: str
+    stream: bool
+    include_usage: bool
+    """The caller asked for a usage event at the end of the stream."""
+    max_output_tokens: int | None
+    prompt_bytes: int
+    """Size of what the model will read, for estimates."""
+
+    def edited(
+        self,
+        *,
+        default: Mapping[str, Any],
+        set_: Mapping[str, Any],
+        drop: tuple[str, ...],
+        system: str | None,
+    ) -> RequestHead:
+        """This request after a route's edits; every byte that no edit names stays as it was."""
+        ...
+
+    def body_for(self, *, model: str, ask_usage: bool) -> bytes:
+        """The JSON to send to a target that speaks this dialect: `model` replaced, and if `ask_usage` and this is a
+        stream the request for a usage event added."""
+        ...
+
+    def estimated_input_tokens(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer that is not streamed: the bytes for the caller and what was read in them.
+
+    text_tokens: estimated tokens of the text it holds, for when `usage` is None.
+    """
+
+    body: bytes
+    usage: Usage | None
+    text_tokens: int
+    finish_reason: str | None
+
+
+class StreamWatcher(Protocol):
+    """Reads one upstream stream while it passes by. One instance per attempt; never blocks, never waits.
+
+    `feed` and `close` return the bytes to send to the caller now: whole events only. They raise an UpstreamError
+    (Interrupted, BadAnswer, or the error that the stream itself carried) when the stream turns out not to be a
+    usable answer. What was held back before that error is in `pending`, and is only sent on if already committed.
+    """
+
+    content_started: bool
+    """The first content-bearing event (text, tool call, refusal, reasoning) has been seen."""
+    finished: bool
+    """The dialect's own ending has been seen: nothing that follows is sent on."""
+    usage: Usage | None
+    finish_reason: str | None
+    text_tokens: int
+
+    def feed(self, data: bytes) -> bytes: ...
+
+    def close(self) -> bytes:
+        """Upstream's bytes are at their end. Returns what completes the stream for the caller, or raises."""
+        ...
+
+
+class Dialect(Protocol):
+    """One wire format. Stateless; one instance serves all requests."""
+
+    name: str
+    keepalive: bytes
+    """One whole keep-alive, safe between any two events."""
+
+    def read_request(self, body: bytes) -> RequestHead:
+        """Raises InvalidRequest with the path of the first wrong field."""
+        ...
+
+    def read_answer(self, body: bytes) -> Answer:
+        """A complete 200 body. Raises BadAnswer, or the error object that the body holds."""
+        ...
+
+    def watch(self, *, drop_usage: bool) -> StreamWatcher:
+        """drop_usage: the usage event was our wish, not the caller's; take it out."""
+        ...
+
+    def stream_of(self, answer: Answer, *, include_usage: bool) -> bytes:
+        """A whole stream that says what `answer` says: for a target that answered JSON to a streaming request."""
+        ...
+
+    def answer_of(self, stream: bytes) -> Answer:
+        """A whole answer folded from a stream: for a target that streamed although it was not asked to."""
+        ...
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        """What a target's error answer means (status >= 400). Never raises."""
+        ...
+
+    def error_body(self, error: GatewayError, request_id: str) -> bytes: ...
+
+    def error_event(self, error: GatewayError, request_id: str) -> bytes:
+        """The error as the last event of a stream that has begun."""
+        ...

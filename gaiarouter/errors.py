@@ -1,0 +1,236 @@
+"""Every error the gateway can answer with, as one tree.
+
+    GatewayError
+    ├── CallerError             the caller's fault: never retried, never falls back
+    │   ├── InvalidRequest      400 invalid_request, or a finer code; `param` is the field's path
+    │   ├── Unauthenticated     401 invalid_api_key
+    │   ├── Forbidden           403 model_not_allowed
+    │   ├── NotFound            404 model_not_found, not_found
+    │   ├── RequestRefused      405, 408, 411, 413, 414, 415, 417, 431: refused by HTTP's own rules
+    │   ├── LimitExceeded       429 rate_limit_exceeded: our limit, not a provider's
+    │   └── CallerGone          499, in logs and metrics only
+    ├── Unavailable             503 overloaded, draining, no_healthy_upstream, storage_unavailable
+    ├── InternalError           500 internal_error: a bug of ours
+    └── UpstreamError           the provider's fault, or the operator's: `retryable`, `falls_back`
+        ├── Unreachable         502 upstream_connect_error: refused, DNS, TLS
+        ├── TimedOut            504 upstream_timeout, deadline_exceeded
+        ├── ProtocolBroken      502 upstream_protocol_error: reset, not HTTP, a redirect
+        ├── BadAnswer           502 upstream_bad_response, upstream_response_too_large
+        ├── Interrupted         502 upstream_stream_interrupted: a stream without its own ending
+        ├── KeyRefused          502 upstream_auth_error: 401, 402, 403 from the provider
+        ├── Throttled           429 upstream_rate_limited
+        ├── Overloaded          503 upstream_overloaded
+        ├── Failed              502 upstream_error: other 5xx, an error inside a 200
+        └── Rejected            the provider blames the caller (400, 413, 422 …): its status and words go back
+
+Three questions have an answer in every class: whose fault, which status and code, may another target be tried.
+A message says what was found and what was expected; never a secret, an address of a provider, or more than
+64 characters of what the caller sent.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+ErrorType = Literal[
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "rate_limit_error",
+    "timeout_error",
+    "api_error",
+]
+
+
+class GatewayError(Exception):
+    """Base of the tree.
+
+    status: the HTTP status. code: a slug clients may branch on. param: path of the offending field.
+    retry_after_s: when to come back, sent as `retry-after` (rounded up) and `retry-after-ms`.
+    """
+
+    status: int = 500
+    code: str | None = "internal_error"
+    type: ErrorType = "api_error"
+    source: ClassVar[Literal["gateway", "upstream"]] = "gateway"
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+        if code is not None:
+            self.code = code
+
+
+class CallerError(GatewayError):
+    type: ErrorType = "invalid_request_error"
+
+
+class InvalidRequest(CallerError):
+    status, code = 400, "invalid_request"
+
+
+class Unauthenticated(CallerError):
+    status, code = 401, "invalid_api_key"
+    type: ErrorType = "authentication_error"
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(CallerError):
+    status, code = 403, "model_not_allowed"
+    type: ErrorType = "permission_error"
+
+
+class NotFound(CallerError):
+    status, code = 404, "not_found"
+
+
+class RequestRefused(CallerError):
+    """A request that HTTP's own rules refuse; status and code are the caller's of this class to give."""
+
+    def __init__(self, message: str, *, status: int, code: str, allow: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+        self.allow = allow
+
+
+class LimitExceeded(CallerError):
+    status, code = 429, "rate_limit_exceeded"
+    type: ErrorType = "rate_limit_error"
+
+
+class CallerGone(CallerError):
+    status, code = 499, "client_closed_request"
+
+
+class Unavailable(GatewayError):
+    status, code = 503, "overloaded"
+
+
+class InternalError(GatewayError):
+    pass
+
+
+class UpstreamError(GatewayError):
+    """What went wrong at one target.
+
+    retryable: the same target may be tried again. falls_back: another target may be tried.
+    condition: set where a fallback entry's `on:` may reach it (`context_length`, `content_policy`).
+    outcome: the `outcome` label of `upstream_attempts_total` (telemetry.OUTCOMES).
+    billed_unknown: the provider may charge for the attempt although nothing came back.
+    """
+
+    status, code = 502, "upstream_error"
+    source: ClassVar[Literal["gateway", "upstream"]] = "upstream"
+    retryable: bool = False
+    falls_back: bool = True
+    counts_against_target: bool = True
+    condition: Literal["context_length", "content_policy"] | None = None
+    outcome: str = "http_5xx"
+    billed_unknown: bool = False
+    provider_status: int | None = None
+    should_retry: bool | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        outcome: str | None = None,
+        provider_status: int | None = None,
+    ) -> None:
+        super().__init__(message, code=code, param=param, retry_after_s=retry_after_s)
+        self.provider_status = provider_status
+        if outcome is not None:
+            self.outcome = outcome
+
+
+class Unreachable(UpstreamError):
+    code, retryable, outcome = "upstream_connect_error", True, "connect_error"
+
+
+class TimedOut(UpstreamError):
+    """`phase` says which time-out: connect, first_byte, idle, total."""
+
+    status, code, billed_unknown = 504, "upstream_timeout", True
+    type: ErrorType = "timeout_error"
+
+    def __init__(self, message: str, *, phase: Literal["connect", "first_byte", "idle", "total"]) -> None:
+        super().__init__(
+            message,
+            code="deadline_exceeded" if phase == "total" else None,
+            outcome=f"timeout_{phase}",
+        )
+        self.phase = phase
+        self.billed_unknown = phase != "connect"
+        # a silent target would only be silent again, and cost the fallback its time
+        self.retryable = phase == "connect"
+        self.falls_back = phase != "total"
+
+
+class ProtocolBroken(UpstreamError):
+    code, retryable, outcome, billed_unknown = "upstream_protocol_error", True, "protocol_error", True
+
+
+class BadAnswer(UpstreamError):
+    code, retryable, outcome, billed_unknown = "upstream_bad_response", True, "bad_response", True
+
+
+class Interrupted(UpstreamError):
+    code, retryable, outcome, billed_unknown = "upstream_stream_interrupted", True, "reset", True
+
+
+class KeyRefused(UpstreamError):
+    """The provider refused our key: the operator's to mend. Its words may quote the key and are not passed on."""
+
+    code, outcome, should_retry = "upstream_auth_error", "http_401", False
+
+
+class Throttled(UpstreamError):
+    status, code, retryable, outcome = 429, "upstream_rate_limited", True, "http_429"
+    type: ErrorType = "rate_limit_error"
+
+
+class Overloaded(UpstreamError):
+    status, code, retryable, outcome = 503, "upstream_overloaded", True, "http_5xx"
+
+
+class Failed(UpstreamError):
+    retryable = True
+
+
+class Rejected(UpstreamError):
+    """The provider says that the caller is at fault: its status stays, nothing is tried again.
+
+    body is the provider's own error body, for a caller of the same dialect; None where it may not be shown.
+    """
+
+    falls_back, counts_against_target, outcome = False, False, "http_4xx"
+    type: ErrorType = "invalid_request_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str | None = None,
+        param: str | None = None,
+        body: bytes | None = None,
+        condition: Literal["context_length", "content_policy"] | None = None,
+    ) -> None:
+        super().__init__(message, param=param, provider_status=status)
+        self.status = status
+        self.code = code
+        self.body = body
+        self.condition = condition

@@ -1,0 +1,37 @@
+"""What a limiter promises to the pipeline. One lease is one running request; it must be settled exactly once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gaiarouter.config.settings import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One limit's state, for the `x-ratelimit-*` headers. reset_s: until it is whole again."""
+
+    limit: int
+    remaining: int
+    reset_s: float
+
+
+class Lease(Protocol):
+    requests: Window | None
+    tokens: Window | None
+
+    def reserve_tokens(self, tokens: int) -> None:
+        """Takes an estimate from the token window; raises LimitExceeded, and then holds nothing of it."""
+        ...
+
+    def settle(self, tokens: int | None) -> None:
+        """Ends the lease: frees the concurrency slot and replaces the reserved tokens by the real ones
+        (None: give all back). A second call does nothing."""
+        ...
+
+
+class Limiter(Protocol):
+    def admit(self, key_id: str, key_name: str, limits: Limits) -> Lease:
+        """Takes one request and one concurrency slot; raises LimitExceeded, which names the limit and whose it is."""
+        ...

@@ -1,0 +1,43 @@
+"""The words of routing: a target resolved for one request, and the table's answer for a model name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gaiarouter.config.settings import Route
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedTarget:
+    """A target for one request: the provider's name, and the model's name there with `{model}`, `{1}` filled in.
+
+    route: the one it stands in, which is another than the matched one behind a `{model: fast}` fallback.
+    """
+
+    provider: str
+    model: str
+    route: str
+    weight: int = 1
+
+    @property
+    def id(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedGroup:
+    """Targets that share traffic, with only those whose provider is on. on: see settings.Group."""
+
+    targets: tuple[ResolvedTarget, ...]
+    on: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The route for a model name and its chain: first the route's own group, then the fallbacks in order."""
+
+    route: Route
+    model: str
+    glob: str
+    captures: tuple[str, ...]
+    groups: tuple[ResolvedGroup, ...]

@@ -1,0 +1,63 @@
+"""How the pipeline reaches a target, whatever the transport. Only this package does outbound network I/O.
+
+Every failure comes out as an UpstreamError of errors.py; no name of an HTTP library passes this line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """One POST to a target. `headers` is all that is sent besides what HTTP itself needs."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptTimeouts:
+    """Seconds. `deadline` is on the event loop's clock: the attempt's end whatever happens."""
+
+    connect_s: float
+    first_byte_s: float
+    idle_s: float
+    deadline: float
+
+
+class UpstreamResponse(Protocol):
+    """An answer whose head has arrived. Must be closed; closing before the end aborts the connection."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+
+    async def read(self) -> bytes:
+        """The whole body, decompressed, at most the client's answer limit; raises BadAnswer (too large),
+        TimedOut, ProtocolBroken."""
+        ...
+
+    async def read_error(self) -> bytes:
+        """At most 64 KiB of an error body, for at most 2 s; never raises for a body that is long or slow."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """What has come, as it comes: one item per read. The idle time-out runs only while this waits."""
+        ...
+
+    def close(self) -> None:
+        """Back to the pool if the answer was read to its end, else the connection is closed at once."""
+        ...
+
+
+class Upstream(Protocol):
+    async def send(self, request: UpstreamRequest, timeouts: AttemptTimeouts) -> UpstreamResponse:
+        """Raises Unreachable, TimedOut or ProtocolBroken. A pooled connection that turns out dead before the first
+        byte of an answer is replaced by a new one once, unseen."""
+        ...
+
+    async def close(self) -> None: ...

@@ -129,7 +129,8 @@ class UpstreamError(GatewayError):
     billed_unknown: the provider may charge for the attempt although nothing came back.
     """
 
-    status, code = 502, "upstream_error"
+    status = 502
+    code: str | None = "upstream_error"
     source: ClassVar[Literal["gateway", "upstream"]] = "upstream"
     retryable: bool = False
     falls_back: bool = True
@@ -231,6 +232,6 @@ class Rejected(UpstreamError):
     ) -> None:
         super().__init__(message, param=param, provider_status=status)
         self.status = status
-        self.code = code
+        self.code = code  # null where the provider's is no slug of OpenAI's
         self.body = body
         self.condition = condition

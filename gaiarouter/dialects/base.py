@@ -1,7 +1,7 @@
 """What every wire format offers to the pipeline. Pure: bytes and objects in, bytes and objects out.
 
 Callers speak a dialect to us, and we speak one to each target. Where both are the same, the caller's own JSON goes
-on with only members patched (`RequestHead.patched`), and the answer's bytes come back untouched while a
+on with only members patched (`RequestHead.body_for`), and the answer's bytes come back untouched while a
 `StreamWatcher` or `read_answer` looks for usage, errors and the true ending.
 """
 
@@ -59,25 +59,27 @@ class Answer:
 
 
 class StreamWatcher(Protocol):
-    """Reads one upstream stream while it passes by. One instance per attempt; never blocks, never waits.
+    """Reads one upstream stream while it passes by. One instance per attempt; never blocks, never waits, never raises.
 
-    `feed` and `close` return the bytes to send to the caller now: whole events only. They raise an UpstreamError
-    (Interrupted, BadAnswer, or the error that the stream itself carried) when the stream turns out not to be a
-    usable answer. What was held back before that error is in `pending`, and is only sent on if already committed.
+    `feed` and `close` return the bytes to send to the caller: whole events only. When the stream turns out not to be a
+    usable answer (cut short, garbled, or carrying an error), they return what was good before that point and set
+    `error`; from then on they return nothing.
     """
 
     content_started: bool
     """The first content-bearing event (text, tool call, refusal, reasoning) has been seen."""
     finished: bool
     """The dialect's own ending has been seen: nothing that follows is sent on."""
+    error: UpstreamError | None
     usage: Usage | None
     finish_reason: str | None
     text_tokens: int
+    """Estimated tokens of what has been passed on, for when `usage` stays None."""
 
     def feed(self, data: bytes) -> bytes: ...
 
     def close(self) -> bytes:
-        """Upstream's bytes are at their end. Returns what completes the stream for the caller, or raises."""
+        """Upstream's bytes are at their end. Returns what completes the stream for the caller, or sets `error`."""
         ...
 
 

@@ -84,6 +84,13 @@ class Unauthenticated(CallerError):
     type: ErrorType = "authentication_error"
     headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
 
+    def __init__(self) -> None:
+        # one message for absent, malformed, unknown, expired and revoked: the answer must not tell them apart
+        super().__init__(
+            "No valid API key: send one of this gateway's keys as `Authorization: Bearer sk-gaia-...`. "
+            "Keys of providers belong into the gateway's configuration."
+        )
+
 
 class Forbidden(CallerError):
     status, code = 403, "model_not_allowed"

@@ -49,6 +49,15 @@ class UpstreamResponse(Protocol):
         """What has come, as it comes: one item per read. The idle time-out runs only while this waits."""
         ...
 
+    def extend(self, deadline: float) -> None:
+        """Moves the attempt's deadline: a stream that has begun to speak has the request's whole time."""
+        ...
+
+    async def drain(self) -> None:
+        """After the dialect's own ending: reads on to the body's end for a moment (at most 0.1 s and 64 KiB), so that
+        the connection can be pooled. Never raises for what it finds."""
+        ...
+
     def close(self) -> None:
         """Back to the pool if the answer was read to its end, else the connection is closed at once."""
         ...

@@ -18,11 +18,20 @@ class Window:
 
 
 class Lease(Protocol):
-    requests: Window | None
-    tokens: Window | None
+    @property
+    def requests(self) -> Window | None:
+        """As it is now; None where there is no such limit."""
+        ...
+
+    @property
+    def tokens(self) -> Window | None: ...
 
     def reserve_tokens(self, tokens: int) -> None:
-        """Takes an estimate from the token window; raises LimitExceeded, and then holds nothing of it."""
+        """Takes an estimate from the token window; raises LimitExceeded, and then holds nothing of it.
+
+        The lease goes on in either case and must be settled. Without `retry_after_s` in the error no waiting helps:
+        the request is larger than the whole window.
+        """
         ...
 
     def settle(self, tokens: int | None) -> None:
@@ -33,5 +42,6 @@ class Lease(Protocol):
 
 class Limiter(Protocol):
     def admit(self, key_id: str, key_name: str, limits: Limits) -> Lease:
-        """Takes one request and one concurrency slot; raises LimitExceeded, which names the limit and whose it is."""
+        """Takes one request and one concurrency slot; raises LimitExceeded, which names the limit and whose it is,
+        and then has taken nothing."""
         ...

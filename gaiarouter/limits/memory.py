@@ -1,0 +1,161 @@
+"""Limits counted in this process: a Meter each for requests and tokens, a counter for concurrency. O(1)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from gaiarouter.config.settings import Limits, Rate
+from gaiarouter.errors import LimitExceeded
+from gaiarouter.limits.base import Window
+from gaiarouter.limits.meter import Meter, Reservation
+
+_BUSY_RETRY_S = 1.0
+_SPANS = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
+
+
+class MemoryLimiter:
+    """Implements Limiter. clock: monotonic seconds. share: number of processes that share the limits evenly."""
+
+    def __init__(self, clock: Callable[[], float], *, share: int = 1) -> None:
+        self._clock = clock
+        self._share = share
+        self._callers: OrderedDict[str, _Caller] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Callers in memory: those with something running, or with a window that is not whole, and a few more."""
+        return len(self._callers)
+
+    def admit(self, key_id: str, key_name: str, limits: Limits) -> MemoryLease:
+        now = self._clock()
+        caller = self._callers.get(key_id)
+        if caller is None:
+            caller = self._add_caller(key_id, now)
+        concurrent = limits.concurrent
+        if concurrent is not None and caller.running >= self._own_share(concurrent):
+            raise _too_many_running(key_name, concurrent)
+        meter = caller.requests
+        meter.drain(now)
+        meter.set_limit(limits.requests)
+        wait_s = meter.wait_s(1)
+        if wait_s:
+            raise _used_up(key_name, "requests", meter, wait_s)
+        meter.take(1)
+        caller.running += 1
+        return MemoryLease(caller, key_name, limits, self._clock)
+
+    def _own_share(self, concurrent: int) -> int:
+        return max(concurrent // self._share, min(concurrent, 1))
+
+    def _add_caller(self, key_id: str, now: float) -> _Caller:
+        """Each new caller pays for a look at two old ones, so that memory follows the callers that are active."""
+        for _ in range(min(2, len(self._callers))):
+            old_id, old = self._callers.popitem(last=False)
+            if not old.is_idle(now):
+                self._callers[old_id] = old
+        caller = self._callers[key_id] = _Caller(self._share, now)
+        return caller
+
+
+class MemoryLease:
+    """Implements Lease."""
+
+    __slots__ = ("_caller", "_clock", "_key_name", "_limits", "_reservation", "_settled")
+
+    def __init__(self, caller: _Caller, key_name: str, limits: Limits, clock: Callable[[], float]) -> None:
+        self._caller = caller
+        self._key_name = key_name
+        self._limits = limits
+        self._clock = clock
+        self._reservation: Reservation | None = None
+        self._settled = False
+
+    @property
+    def requests(self) -> Window | None:
+        meter = self._caller.requests
+        meter.drain(self._clock())
+        return meter.window()
+
+    @property
+    def tokens(self) -> Window | None:
+        return self._tokens(self._clock()).window()
+
+    def reserve_tokens(self, tokens: int) -> None:
+        """Once a lease: the estimate for the whole request."""
+        if self._settled or self._reservation is not None:
+            raise RuntimeError("tokens are reserved once, and before the lease is settled")
+        now = self._clock()
+        meter = self._tokens(now)
+        if meter.limit is not None and tokens > meter.limit.amount:
+            raise _too_large(self._key_name, tokens, meter.limit)
+        wait_s = meter.wait_s(tokens)
+        if wait_s:
+            raise _used_up(self._key_name, "tokens", meter, wait_s)
+        self._reservation = Reservation(meter, tokens, now)
+
+    def settle(self, tokens: int | None) -> None:
+        if self._settled:
+            return
+        self._settled = True
+        self._caller.running -= 1
+        now = self._clock()
+        meter = self._tokens(now)
+        reservation = self._reservation or Reservation(meter, 0, now)
+        reservation.settle(tokens or 0, now)
+
+    def _tokens(self, now: float) -> Meter:
+        meter = self._caller.tokens
+        meter.drain(now)
+        meter.set_limit(self._limits.tokens)
+        return meter
+
+
+class _Caller:
+    """What one key has in use. Lives as long as any of it is not nothing."""
+
+    __slots__ = ("requests", "running", "tokens")
+
+    def __init__(self, share: int, now: float) -> None:
+        self.requests = Meter(share, now)
+        self.tokens = Meter(share, now)
+        self.running = 0
+
+    def is_idle(self, now: float) -> bool:
+        self.requests.drain(now)
+        self.tokens.drain(now)
+        return not (self.running or self.requests.level or self.tokens.level)
+
+
+def _used_up(key_name: str, what: str, meter: Meter, wait_s: float) -> LimitExceeded:
+    assert meter.limit is not None, "only a limit can be used up"
+    limit = _limit_text(key_name, what, meter.limit)
+    if wait_s == float("inf"):
+        return LimitExceeded(f"{limit} None are allowed.")
+    return LimitExceeded(
+        f"{limit} Try again in {_seconds(wait_s)}; the limit resets in {_seconds(meter.reset_s())}.",
+        retry_after_s=wait_s,
+    )
+
+
+def _too_large(key_name: str, tokens: int, limit: Rate) -> LimitExceeded:
+    return LimitExceeded(
+        f"{_limit_text(key_name, 'tokens', limit)} This request alone may need {tokens}: "
+        "shorten the prompt or lower the maximum of output tokens; waiting does not help."
+    )
+
+
+def _too_many_running(key_name: str, concurrent: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"Limit reached for key {key_name[:64]!r}: {concurrent} concurrent requests. "
+        "The limit resets when a running request ends.",
+        retry_after_s=_BUSY_RETRY_S,
+    )
+
+
+def _limit_text(key_name: str, what: str, limit: Rate) -> str:
+    span = _SPANS.get(limit.per_s, f"{limit.per_s:g} s")
+    return f"Limit reached for key {key_name[:64]!r}: {limit.amount} {what} per {span}."
+
+
+def _seconds(seconds: float) -> str:
+    return f"{max(seconds, 0.001):.3g} s" if seconds < 100 else f"{seconds:.0f} s"

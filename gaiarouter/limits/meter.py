@@ -1,0 +1,113 @@
+"""GCRA as a level: what is taken raises it, time lowers it at the limit's rate, what would lift it above the limit
+is refused.
+
+So a whole limit may be used at once, and after that the rate holds: in any span of t seconds at most
+limit + rate * t is taken. Counting in levels, not in arrival times, keeps whole numbers exact and survives a change of
+the limit.
+"""
+
+from __future__ import annotations
+
+from gaiarouter.config.settings import Rate
+from gaiarouter.limits.base import Window
+
+_ROUNDING = 1e-6  # of one request or token: who waits as long as it was told must not miss by a rounding
+
+
+class Meter:
+    """One window of one caller. Times are monotonic seconds; `drain` to the present before anything else.
+
+    given_back: all that was ever taken and given back again, by which a Reservation finds its place.
+    """
+
+    __slots__ = ("_at", "_capacity", "_rate", "_share", "given_back", "level", "limit")
+
+    def __init__(self, share: int, now: float) -> None:
+        self.limit: Rate | None = None
+        self.level = 0.0
+        self.given_back = 0.0
+        self._share = share
+        self._capacity = 0.0
+        self._rate = 0.0
+        self._at = now
+
+    def drain(self, now: float) -> None:
+        if self.level:
+            self.level = max(0.0, self.level - (now - self._at) * self._rate)
+        self._at = now
+
+    def set_limit(self, limit: Rate | None) -> None:
+        """None is no limit: nothing is counted. A process gets its share, but can always let through one at a time."""
+        if limit is self.limit:
+            return
+        self.limit = limit
+        if limit is None:
+            self.level = self._capacity = self._rate = 0.0
+        else:
+            self._capacity = max(limit.amount / self._share, min(limit.amount, 1))
+            self._rate = limit.amount / self._share / limit.per_s
+
+    def wait_s(self, amount: int) -> float:
+        """Seconds until `amount` may be taken; 0.0 is now. What is larger than this process's share, though not than
+        the limit, may be taken from an untouched window, which is then in debt."""
+        if self.limit is None:
+            return 0.0
+        room = max(self._capacity, amount)
+        excess = self.level + amount - room
+        if excess <= _ROUNDING and self._capacity:
+            return 0.0
+        return excess / self._rate if self._rate else float("inf")
+
+    def take(self, amount: float) -> None:
+        if self.limit is not None:
+            self.level += amount
+
+    def give_back(self, amount: float) -> None:
+        amount = min(amount, self.level)
+        self.level -= amount
+        self.given_back += amount
+
+    def drained_in(self, seconds: float) -> float:
+        """How much a window that is not empty loses in that time."""
+        return seconds * self._rate
+
+    def window(self) -> Window | None:
+        """For the whole limit, on the assumption that the other processes have used as much of their shares."""
+        if self.limit is None:
+            return None
+        free = max(0.0, self._capacity - self.level + _ROUNDING)
+        remaining = min(self.limit.amount, int(free) * self._share)
+        return Window(self.limit.amount, remaining, self.reset_s())
+
+    def reset_s(self) -> float:
+        """Until the window is whole."""
+        if not self.level:
+            return 0.0
+        return self.level / self._rate if self._rate else float("inf")
+
+
+class Reservation:
+    """Tokens taken before they are known. The unused ones go back, as far as time has not freed them already.
+
+    A window frees what was taken first, first. `ahead` is what stood before this reservation when it was made: until
+    that has gone, nothing of this one has.
+    """
+
+    __slots__ = ("_ahead", "_amount", "_given_back_before", "_meter", "_since")
+
+    def __init__(self, meter: Meter, amount: int, now: float) -> None:
+        self._meter = meter
+        self._amount = amount
+        self._ahead = meter.level
+        self._given_back_before = meter.given_back
+        self._since = now
+        meter.take(amount)
+
+    def settle(self, tokens: int, now: float) -> None:
+        """tokens: the real number. More than was reserved puts the window into debt, which later requests wait for."""
+        if tokens >= self._amount:
+            self._meter.take(tokens - self._amount)
+            return
+        gone = self._meter.drained_in(now - self._since) + self._meter.given_back - self._given_back_before
+        freed = max(0.0, gone - self._ahead)
+        self._meter.give_back(max(0.0, min(self._amount - tokens, self._amount - freed)))

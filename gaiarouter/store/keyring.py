@@ -1,0 +1,223 @@
+"""Who is calling, from memory: the store is asked at most once a minute a key, never for one that cannot be right.
+
+1. Absent, malformed, unknown, expired and revoked are one error.
+2. While the database is away, keys that were known go on working for `stale_s`; others are told 503, never 401.
+3. Wrong keys are remembered in a bounded table of their own, so they cannot push out right ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gaiarouter.errors import Unauthenticated, Unavailable
+from gaiarouter.store.base import ApiKey, StorageUnavailable, Store
+from gaiarouter.store.keys import MAX_KEY_LENGTH, ParsedKey, parse, verify
+
+FRESH_S = 60.0
+UNKNOWN_S = 10.0
+MAX_UNKNOWN = 10_000
+WATCH_S = 2.0
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+@dataclass(slots=True)
+class _Known:
+    """A record as it was read at `loaded_at`. digest: SHA-256 of the key's whole text, once it has proved right."""
+
+    record: ApiKey
+    loaded_at: float
+    digest: bytes | None = None
+
+
+class KeyRing:
+    """Finds the record of a key's text. `start` it in the event loop; `close` it before the store.
+
+    storage_away: the store did not answer last time. on_storage_away: called with each change of it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_us: Callable[[], int] = now_us,
+        stale_s: float = 900.0,
+        pepper: bytes | None = None,
+        on_storage_away: Callable[[bool], None] | None = None,
+    ) -> None:
+        self.storage_away = False
+        self._store = store
+        self._clock = clock
+        self._wall_us = wall_us
+        self._stale_s = stale_s
+        self._pepper = pepper
+        self._on_storage_away = on_storage_away
+        self._known: dict[str, _Known] = {}
+        self._by_digest: dict[bytes, _Known] = {}
+        self._unknown: OrderedDict[str, float] = OrderedDict()
+        self._loading: dict[str, asyncio.Task[ApiKey | None]] = {}
+        self._used_us: dict[str, int] = {}
+        self._watch: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._watch = asyncio.create_task(self._watch_store(), name="keyring")
+
+    async def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
+        for task in self._loading.values():
+            task.cancel()
+        await self._flush_used()
+
+    def peek(self, text: str) -> ApiKey | None:
+        """The record of a key that was right before, without waiting; None says nothing: ask `find`."""
+        if len(text) > MAX_KEY_LENGTH or not text.isascii():
+            return None
+        known = self._by_digest.get(hashlib.sha256(text.encode()).digest())
+        if known is None or self._clock() - known.loaded_at > (self._stale_s if self.storage_away else FRESH_S):
+            return None
+        record, wall_us = known.record, self._wall_us()
+        if record.expires_us is not None and wall_us >= record.expires_us:
+            return None
+        self._used_us[record.id] = wall_us
+        return record
+
+    async def find(self, text: str) -> ApiKey:
+        """Raises Unauthenticated, or Unavailable (storage_unavailable) where the store would have to be asked and does
+        not answer."""
+        record = self.peek(text)
+        if record is not None:
+            return record
+        key = parse(text)
+        if key is None:
+            raise Unauthenticated
+        known = self._known.get(key.id)
+        if known is not None and not self._may_use(key, known.record):
+            raise Unauthenticated
+        known = await self._refreshed(key.id)
+        if known is None or not self._may_use(key, known.record):
+            raise Unauthenticated
+        self._remember_digest(text, known)
+        self._used_us[key.id] = self._wall_us()
+        return known.record
+
+    def forget(self, key_id: str) -> None:
+        """The record was made, changed or revoked: the next use reads it anew."""
+        self._unknown.pop(key_id, None)
+        self._loading.pop(key_id, None)  # what it brings may be the record of before
+        known = self._known.pop(key_id, None)
+        if known is not None and known.digest is not None:
+            del self._by_digest[known.digest]
+
+    async def tend(self) -> None:
+        """One round of what `start` does every two seconds: drop keys revoked elsewhere, note when keys were used.
+
+        It also notices that the store is away, or back, so that no request has to wait to find out.
+        """
+        # a revocation before this is older than anything in memory; the minute is for clocks that differ
+        since_us = self._wall_us() - round((self._stale_s + FRESH_S) * 1e6)
+        try:
+            revoked = await self._store.revoked_keys(since_us=since_us)
+        except StorageUnavailable:
+            self._note_storage(away=True)
+            return
+        for key_id in revoked:
+            if key_id in self._loading or (key_id in self._known and self._known[key_id].record.revoked_us is None):
+                self.forget(key_id)
+        self._note_storage(away=False)
+        self._drop_stale()
+        await self._flush_used()
+
+    async def _watch_store(self) -> None:
+        while True:
+            await self.tend()
+            await asyncio.sleep(WATCH_S)
+
+    def _may_use(self, key: ParsedKey, record: ApiKey) -> bool:
+        """False also for a record that has been revoked, which nothing can undo; True for one that may be outdated."""
+        right = verify(key, record.secret_hash, pepper=self._pepper)
+        expired = record.expires_us is not None and self._wall_us() >= record.expires_us
+        return right and record.revoked_us is None and not expired
+
+    async def _refreshed(self, key_id: str) -> _Known | None:
+        """The record at most a minute old, or while the store is away at most `stale_s`; None for an unknown id."""
+        now = self._clock()
+        known = self._known.get(key_id)
+        if known is not None and now - known.loaded_at <= FRESH_S:
+            return known
+        if self._unknown.get(key_id, now) > now:
+            return None
+        try:
+            return await self._load(key_id)
+        except StorageUnavailable as error:
+            self._note_storage(away=True)
+            if known is not None and now - known.loaded_at <= self._stale_s:
+                return known
+            raise Unavailable(
+                "The key could not be checked because the gateway's database is not answering.",
+                code="storage_unavailable",
+                retry_after_s=WATCH_S,
+            ) from error
+
+    async def _load(self, key_id: str) -> _Known | None:
+        """One look-up for all who wait for the same id; one of them hanging up does not end it for the others."""
+        task = self._loading.get(key_id)
+        if task is None:
+            task = self._loading[key_id] = asyncio.create_task(self._store.find_key(key_id))
+            task.add_done_callback(lambda done: self._loaded(key_id, done))
+        record = await asyncio.shield(task)
+        return None if record is None else self._known.get(key_id) or _Known(record, self._clock())
+
+    def _loaded(self, key_id: str, task: asyncio.Task[ApiKey | None]) -> None:
+        is_current = self._loading.get(key_id) is task
+        if is_current:
+            del self._loading[key_id]
+        if task.cancelled() or task.exception() is not None:
+            return
+        self._note_storage(away=False)
+        if not is_current:
+            return
+        record = task.result()
+        self.forget(key_id)
+        if record is not None:
+            self._known[key_id] = _Known(record, self._clock())
+        else:
+            self._unknown[key_id] = self._clock() + UNKNOWN_S
+            if len(self._unknown) > MAX_UNKNOWN:
+                self._unknown.popitem(last=False)
+
+    def _remember_digest(self, text: str, known: _Known) -> None:
+        """From now on `peek` finds it. Not where it was forgotten meanwhile."""
+        if self._known.get(known.record.id) is known:
+            known.digest = hashlib.sha256(text.encode()).digest()
+            self._by_digest[known.digest] = known
+
+    def _drop_stale(self) -> None:
+        oldest = self._clock() - self._stale_s
+        for key_id in [key_id for key_id, known in self._known.items() if known.loaded_at < oldest]:
+            self.forget(key_id)
+
+    async def _flush_used(self) -> None:
+        used, self._used_us = self._used_us, {}
+        if not used:
+            return
+        try:
+            await self._store.touch_keys(used)
+        except StorageUnavailable:
+            self._used_us = used | self._used_us  # later: nothing waits for it
+            self._note_storage(away=True)
+
+    def _note_storage(self, *, away: bool) -> None:
+        if away != self.storage_away:
+            self.storage_away = away
+            if self._on_storage_away is not None:
+                self._on_storage_away(away)

@@ -1,0 +1,45 @@
+"""The one place where a foreign exception becomes one of errors.py. Messages hold no host, address or key.
+
+The table is read from the top: a class stands before the classes it derives from.
+"""
+
+from __future__ import annotations
+
+import ssl
+import zlib
+
+from aiohttp import (
+    ClientConnectionError,
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientError,
+    ClientPayloadError,
+    ClientSSLError,
+)
+from aiohttp.http_exceptions import HttpProcessingError
+
+from gaiarouter.errors import ProtocolBroken, Unreachable, UpstreamError
+
+_TABLE: tuple[tuple[type[Exception], type[UpstreamError], str, str], ...] = (
+    (ClientSSLError, Unreachable, "tls_error", "No trusted TLS connection to the provider could be made."),
+    (ClientConnectorDNSError, Unreachable, "connect_error", "The provider's host name could not be resolved."),
+    (ClientConnectorError, Unreachable, "connect_error", "The provider's address did not accept the connection."),
+    (ClientPayloadError, ProtocolBroken, "protocol_error", "The provider's answer was cut short or wrongly framed."),
+    (ClientConnectionError, ProtocolBroken, "reset", "The provider closed the connection before its answer was whole."),
+    (HttpProcessingError, ProtocolBroken, "protocol_error", "What the provider sent was not valid HTTP."),
+    (ClientError, ProtocolBroken, "protocol_error", "What the provider sent was not valid HTTP."),
+    (zlib.error, ProtocolBroken, "protocol_error", "The provider's answer was not compressed as it claimed."),
+    (ssl.SSLError, ProtocolBroken, "tls_error", "The TLS connection to the provider broke."),
+    (OSError, ProtocolBroken, "reset", "The connection to the provider broke."),
+)
+
+FOREIGN: tuple[type[Exception], ...] = tuple(row[0] for row in _TABLE)
+"""What `translate` knows. Anything else is a bug of ours and passes as it is."""
+
+
+def translate(error: Exception) -> UpstreamError:
+    """Ours for an exception of FOREIGN."""
+    for kind, ours, outcome, message in _TABLE:
+        if isinstance(error, kind):
+            return ours(message, outcome=outcome)
+    raise TypeError(f"{type(error).__name__} is not in the table of upstream faults") from error

@@ -1,0 +1,86 @@
+"""A connection in the hands of one attempt: what is written to it, how long it may take, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp.connector import Connection
+
+from gaiarouter.errors import UpstreamError
+from gaiarouter.upstream.base import AttemptTimeouts
+from gaiarouter.upstream.faults import translate
+from gaiarouter.upstream.pool import Wire
+from gaiarouter.upstream.watch import Watch
+
+_ONE_WRITE = 256 * 1024
+
+
+class Lease:
+    """Ends exactly once: `give_back()` after a whole answer, `drop()` for everything else; later calls do nothing."""
+
+    __slots__ = ("_connection", "_loop", "_open", "_pouring", "watch", "wire")
+
+    def __init__(self, connection: Connection, timeouts: AttemptTimeouts) -> None:
+        wire = connection.protocol
+        assert isinstance(wire, Wire)
+        self.wire = wire
+        self._loop = asyncio.get_running_loop()
+        self.watch = Watch(self._loop, timeouts, wire.fail)
+        self._connection = connection
+        self._pouring: asyncio.Task[None] | None = None
+        self._open = True
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
+    def write(self, head: bytes, body: bytes) -> None:
+        """A large body goes out beside the wait for the answer: a provider may refuse it before it has read it."""
+        assert self.wire.transport is not None
+        if len(body) <= _ONE_WRITE:
+            self.wire.transport.write(head + body)
+            return
+        self.wire.transport.write(head)
+        self._pouring = self._loop.create_task(_pour(self.wire, body))
+
+    def broken(self, error: Exception) -> UpstreamError:
+        """Ends it, and says what `error` (one of faults.FOREIGN) means."""
+        lost = self.wire.exception()
+        self.drop()
+        # a reset shows in the body as a body cut short; the connection knows better
+        return self.watch.expired or translate(lost if isinstance(lost, OSError) else error)
+
+    def give_back(self) -> None:
+        """The answer was read to its end: the connection may serve another request, if it is clean."""
+        if self._pouring is not None and not self._pouring.done():
+            self.drop()  # the provider answered before it had read the request
+        if not self._open:
+            return
+        self._open = False
+        self.watch.stop()
+        self.wire.idle = True
+        self._connection.release()
+
+    def drop(self) -> None:
+        """Closes the connection at once; whoever still waits on it learns that."""
+        if not self._open:
+            return
+        self._open = False
+        self.watch.stop()
+        if self._pouring is not None:
+            self._pouring.cancel()
+        self.wire.fail(ConnectionAbortedError("closed by us"))
+        self._connection.close()
+
+
+async def _pour(wire: Wire, body: bytes) -> None:
+    """Writes a large body at the provider's pace. A connection that breaks is noticed by who waits for the answer."""
+    view = memoryview(body)
+    try:
+        for start in range(0, len(body), _ONE_WRITE):
+            if wire.transport is None:
+                return
+            wire.transport.write(view[start : start + _ONE_WRITE])
+            await wire.drained()
+    except ConnectionError:
+        return

@@ -1,0 +1,190 @@
+"""Connections to providers: opened, kept, checked before they are used again.
+
+Rule: a connection goes to a request only if it is clean. The stock pool asks only whether a connection is connected;
+one that received bytes while it was idle would then hand those bytes to the next request as its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ipaddress
+import select
+import socket
+import ssl
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from aiohttp import ClientRequest, ClientTimeout, TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import AddrInfoType, Connection
+from aiohttp.tracing import Trace
+
+_KEEPALIVE_S = 20.0
+_DNS_TTL_S = 30
+_RECEIVE_BUFFER = 128 * 1024
+_RESOLVER_THREADS = 4
+_NO_TIMEOUT = ClientTimeout()
+
+_METADATA = (ipaddress.ip_network("169.254.0.0/16"), ipaddress.ip_network("fd00:ec2::254/128"))
+
+
+class Wire(ResponseHandler):
+    """One connection. `heard`: bytes have come since it was taken for the present request."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self.idle = False
+        self.heard = False
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = True
+        if self.idle:
+            # an answer to nothing: whoever used this connection next would take it for their own
+            self.force_close()
+            if self.transport is not None:
+                self.transport.abort()
+            return
+        super().data_received(data)
+
+    def take(self) -> None:
+        self.idle = self.heard = False
+
+    def fail(self, error: Exception) -> None:
+        """Wakes whoever waits for the next head or bytes with `error`, and drops the connection without a goodbye."""
+        transport, payload = self.transport, self._payload
+        if payload is not None and not payload.is_eof():
+            payload.set_exception(error)
+        self.set_exception(error)
+        if transport is not None:
+            transport.abort()
+
+    async def drained(self) -> None:
+        """Returns when there is room for more bytes; raises ConnectionError when the connection is lost."""
+        await self._drain_helper()
+
+    def is_clean(self) -> bool:
+        """Nothing has come since the last answer ended, not even in the kernel: no bytes and no end of the stream."""
+        return not self.should_close and self.transport is not None and not _readable(self.transport)
+
+
+def _new_wire(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return Wire(loop)
+
+
+def _readable(transport: asyncio.Transport) -> bool:
+    if sys.platform == "win32":
+        return False
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket"), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class Pool(TCPConnector):
+    """aiohttp's connector with our wires, bounds and resolver.
+
+    Connections are not limited in number here: the gateway's own limits decide what is let in.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        self.resolver = Resolver(loop)
+        super().__init__(
+            ssl=tls or True,
+            limit=0,
+            keepalive_timeout=_KEEPALIVE_S,
+            ttl_dns_cache=_DNS_TTL_S,
+            resolver=self.resolver,
+            socket_factory=_socket,
+        )
+        self._factory = functools.partial(_new_wire, loop)
+
+    async def idle(self, key: ConnectionKey) -> Connection | None:
+        """A pooled connection that may be used, or None."""
+        return await self._get(key, [])
+
+    async def open(self, request: ClientRequest) -> Connection:
+        """A new connection, or one that has become idle meanwhile."""
+        return await self.connect(request, [], _NO_TIMEOUT)
+
+    def forget(self, key: ConnectionKey) -> None:
+        """Closes the idle connections of `key`: one was found dead, so the others are too."""
+        for wire, _ in self._conns.pop(key, ()):
+            wire.close()
+
+    async def close(self, *, abort_ssl: bool = True) -> None:
+        await super().close(abort_ssl=abort_ssl)
+        await self.resolver.close()
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        while (connection := await super()._get(key, traces)) is not None:
+            wire = connection.protocol
+            assert isinstance(wire, Wire)
+            if wire.is_clean():
+                wire.take()
+                return connection
+            connection.close()
+        return None
+
+
+def _socket(address: AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    sock = socket.socket(family=family, type=kind, proto=protocol)
+    # behind a caller who does not read, the kernel would otherwise take in megabytes for each connection
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    return sock
+
+
+class Resolver(AbstractResolver):
+    """Names to addresses, in a few threads of its own: a resolver that hangs holds up no one else.
+
+    A name that leads to a metadata service is refused; only a configured URL with that very address reaches it, for
+    addresses do not come here. The addresses returned are the ones connected to, so a name cannot change in between.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._threads = ThreadPoolExecutor(_RESOLVER_THREADS, thread_name_prefix="resolver")
+        self.pending: set[str] = set()
+        """Names being looked up."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.pending.add(host)
+        try:
+            found = await self._loop.run_in_executor(self._threads, _look_up, host, port, family)
+        finally:
+            self.pending.discard(host)
+        allowed = [result for result in found if not is_metadata_address(result["host"])]
+        if not allowed:
+            raise OSError("the name leads to no address that may be used")
+        return allowed
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    return [
+        ResolveResult(
+            hostname=host,
+            host=str(address[0]),
+            port=port,
+            family=kind,
+            proto=protocol,
+            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+        )
+        for kind, _, protocol, _, address in infos
+    ]
+
+
+def is_metadata_address(address: str) -> bool:
+    """Whether `address` belongs to the link-local services by which clouds hand out credentials."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return any(ip in network for network in _METADATA)

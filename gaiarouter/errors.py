@@ -47,6 +47,7 @@ class GatewayError(Exception):
 
     status: the HTTP status. code: a slug clients may branch on. param: path of the offending field.
     retry_after_s: when to come back, sent as `retry-after` (rounded up) and `retry-after-ms`.
+    should_retry: sent as `x-should-retry`, which the official clients obey; None leaves it to them.
     """
 
     status: int = 500
@@ -54,6 +55,7 @@ class GatewayError(Exception):
     type: ErrorType = "api_error"
     source: ClassVar[Literal["gateway", "upstream"]] = "gateway"
     headers: ClassVar[dict[str, str]] = {}
+    should_retry: bool | None = None
 
     def __init__(
         self,
@@ -146,7 +148,6 @@ class UpstreamError(GatewayError):
     outcome: str = "http_5xx"
     billed_unknown: bool = False
     provider_status: int | None = None
-    should_retry: bool | None = None
 
     def __init__(
         self,

@@ -1,0 +1,22 @@
+"""A request's way through the gateway, in the order of STAGES:
+
+    caller ─▶ Auth ──▶ RateLimit ──▶ Transform ──▶ Proxy ──▶ Metering
+              who is   may they,     which route,  targets   price it,
+              calling  now           its edits     until one  count it
+                                                   speaks
+
+Each stage has two verbs: `request()`, top to bottom until one raises, and `finish()`, always all of them (runner.py).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gaiarouter.pipeline.auth import Auth
+from gaiarouter.pipeline.metering import Metering
+from gaiarouter.pipeline.proxy import Proxy
+from gaiarouter.pipeline.rate_limit import RateLimit
+from gaiarouter.pipeline.runner import Stage
+from gaiarouter.pipeline.transform import Transform
+
+STAGES: Final[tuple[type[Stage], ...]] = (Auth, RateLimit, Transform, Proxy, Metering)

@@ -1,0 +1,45 @@
+"""Who is calling. The caller's credential is one of ours or nothing; it never goes on to a provider."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from gaiarouter.errors import Forbidden, InvalidRequest, Unauthenticated
+from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.store.base import ApiKey
+
+KEY_PREFIX: Final = "sk-gaia-"
+
+
+class KeyRing(Protocol):
+    def peek(self, text: str) -> ApiKey | None: ...
+
+    async def find(self, text: str) -> ApiKey: ...
+
+
+class Auth:
+    """`required`: without it a caller that shows no key of ours is served as `anonymous`."""
+
+    def __init__(self, keys: KeyRing, *, required: bool) -> None:
+        self._keys = keys
+        self._required = required
+
+    async def request(self, exchange: Exchange) -> None:
+        exchange.key = await self.identify(exchange.credentials)
+        if exchange.key is not None and not exchange.key.inference:
+            raise Forbidden("This key may not call models.")
+
+    def finish(self, exchange: Exchange) -> None:
+        pass
+
+    async def identify(self, credentials: tuple[str, ...]) -> ApiKey | None:
+        """The key among what was sent; None is an anonymous caller where that is allowed."""
+        ours = {text for text in credentials if text.startswith(KEY_PREFIX)}
+        if len(ours) > 1:
+            raise InvalidRequest("Two different gateway keys were sent in one request; send one.")
+        if not ours:
+            if self._required:
+                raise Unauthenticated
+            return None
+        text = ours.pop()
+        return self._keys.peek(text) or await self._keys.find(text)

@@ -1,0 +1,103 @@
+"""Everything known about one request while it is served. Stages talk through it, and through nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gaiarouter.canonical.usage import Usage
+from gaiarouter.dialects.base import Dialect, RequestHead
+from gaiarouter.errors import GatewayError
+from gaiarouter.limits.base import Lease
+from gaiarouter.routing.base import Match, ResolvedTarget
+from gaiarouter.store.base import ApiKey
+
+
+class Reply(Protocol):
+    """The way back to the caller. Status and headers leave with the first `answer` or `send`, or when a hold ends.
+
+    `answer` is for a whole body and is called at most once. After `send` the reply is committed: no other target may
+    answer any more.
+    """
+
+    committed: bool
+
+    def hold(self, seconds: float) -> None:
+        """If nothing has been sent by then, start a stream and keep it alive while it has no content yet."""
+        ...
+
+    async def answer(self, body: bytes) -> None: ...
+
+    async def send(self, data: bytes) -> None:
+        """Whole events. Waits while the caller does not read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One try at one target, for the log and for headers. outcome: one of telemetry.OUTCOMES."""
+
+    provider: str
+    model: str
+    outcome: str
+    duration_s: float
+    billed_unknown: bool = False
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request, from its head to its end. Each group of fields is filled in by the stage it is named for."""
+
+    # the server
+    id: str
+    request_id: str
+    dialect: Dialect
+    credentials: tuple[str, ...]
+    receive: Callable[[], Awaitable[bytes]]
+    """Reads the body: only called once the caller is known. Raises RequestRefused."""
+    reply: Reply
+    received_s: float
+    """Monotonic clock, as are all times in seconds here."""
+    received_us: int
+    """Wall clock, microseconds since the epoch."""
+
+    # auth
+    key: ApiKey | None = None
+
+    # rate limit
+    lease: Lease | None = None
+    request: RequestHead | None = None
+
+    # transform
+    match: Match | None = None
+
+    # proxy
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    served: ResolvedTarget | None = None
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    attempt_started_s: float = 0.0
+    spoke_s: float = 0.0
+    """When a target's first content, or whole answer, was in hand; 0.0 until then."""
+    upstream_s: float = 0.0
+    """Time spent waiting for targets until then."""
+    complete: bool = False
+    """The whole answer has been handed to the reply: a hang-up after that loses nothing."""
+
+    # the runner
+    cut_short: GatewayError | None = None
+    """Set before the request's task is cancelled by the gateway itself: what the caller is told then."""
+    error: BaseException | None = None
+
+    def spoke(self, now: float) -> None:
+        self.spoke_s = now
+        self.upstream_s += now - self.attempt_started_s
+
+    @property
+    def key_id(self) -> str:
+        return self.key.id if self.key else "anonymous"
+
+    @property
+    def key_name(self) -> str:
+        return self.key.name if self.key else "anonymous"

@@ -1,0 +1,162 @@
+"""Price it, journal it, count it: a usage record, a log line and the metrics for every request, however it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import structlog
+
+from gaiarouter.canonical.usage import Usage
+from gaiarouter.errors import CallerGone, GatewayError, UpstreamError
+from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.store.base import UsageRecord
+from gaiarouter.telemetry import NONE, OTHER, Metrics
+
+_log = structlog.get_logger("gaiarouter.request")
+
+_GONE: Final = (asyncio.CancelledError, CallerGone)
+
+
+class Ledger(Protocol):
+    def record(self, record: UsageRecord) -> None: ...
+
+
+class Metering:
+    """models: names that may be a metric's label; others are counted as `other`."""
+
+    def __init__(self, ledger: Ledger, metrics: Metrics, clock: Callable[[], float], models: Iterable[str]) -> None:
+        self._ledger = ledger
+        self._metrics = metrics
+        self._clock = clock
+        self._models = frozenset(models)
+
+    async def request(self, exchange: Exchange) -> None:
+        pass
+
+    def finish(self, exchange: Exchange) -> None:
+        ending = _Ending(exchange)
+        record = _record(exchange, ending, self._clock() - exchange.received_s)
+        if exchange.key is not None or exchange.lease is not None:
+            # who could not say who they are leave a count, not a row: rows are for those who can be billed
+            self._ledger.record(record)
+        self._count(exchange, ending, record)
+        _log.info("request.end", **_line(exchange, record))
+
+    def _count(self, exchange: Exchange, ending: _Ending, record: UsageRecord) -> None:
+        metrics = self._metrics
+        route = exchange.match.route.name if exchange.match else NONE
+        provider = exchange.served.provider if exchange.served else NONE
+        model = self._label(exchange)
+        metrics.requests.labels(route, model, f"{ending.status // 100}xx", ending.code or "ok").inc()
+        metrics.duration.labels(route, "true" if record.streamed else "false").observe(record.duration_us / 1e6)
+        previous = None
+        for attempt in exchange.attempts:
+            metrics.attempts.labels(attempt.provider, attempt.outcome).inc()
+            if previous is not None and (previous.provider, previous.model) != (attempt.provider, attempt.model):
+                metrics.fallbacks.labels(previous.provider, attempt.provider, previous.outcome).inc()
+            previous = attempt
+        if exchange.spoke_s:
+            metrics.first_content.labels(provider).observe(exchange.spoke_s - exchange.attempt_started_s)
+            metrics.overhead.observe(max(0.0, exchange.spoke_s - exchange.received_s - exchange.upstream_s))
+        if ending.outcome == "interrupted":
+            metrics.streams_interrupted.labels(provider, ending.code or OTHER).inc()
+        if ending.outcome == "cancelled":
+            metrics.disconnects.labels("mid" if exchange.reply.committed else "before").inc()
+        self._count_tokens(exchange.usage, provider, model)
+
+    def _count_tokens(self, usage: Usage | None, provider: str, model: str) -> None:
+        if usage is None:
+            return
+        for name in _BUCKETS:
+            tokens = getattr(usage, name)
+            if tokens:
+                self._metrics.tokens.labels(provider, model, name).inc(tokens)
+        if usage.estimated:
+            self._metrics.usage_estimated.labels(provider).inc()
+
+    def _label(self, exchange: Exchange) -> str:
+        if exchange.served is None:
+            return NONE
+        return exchange.served.model if exchange.served.model in self._models else OTHER
+
+
+_BUCKETS: Final = ("in_uncached", "in_cache_read", "in_cache_write", "in_tool", "out_visible", "out_reasoning")
+
+
+class _Ending:
+    """How a request ended. status: what the caller saw; 499 if nobody was there to see it.
+
+    outcome: ok, error (refused or failed before any content), interrupted (failed in mid-answer), cancelled.
+    """
+
+    __slots__ = ("code", "outcome", "status")
+
+    def __init__(self, exchange: Exchange) -> None:
+        error = exchange.error
+        self.status, self.code, self.outcome = 200, None, "ok"
+        if exchange.complete or error is None:
+            return
+        if isinstance(error, _GONE):
+            self.status, self.code, self.outcome = CallerGone.status, CallerGone.code, "cancelled"
+        elif isinstance(error, GatewayError):
+            self.status, self.code, self.outcome = error.status, error.code or OTHER, "error"
+        else:
+            self.status, self.code, self.outcome = 500, "internal_error", "error"
+        if exchange.reply.committed and self.outcome == "error":
+            self.status, self.outcome = 200, "interrupted"
+
+
+def _record(exchange: Exchange, ending: _Ending, duration_s: float) -> UsageRecord:
+    usage, served = exchange.usage or Usage(), exchange.served
+    return UsageRecord(
+        id=exchange.id,
+        request_id=exchange.request_id,
+        time_us=exchange.received_us,
+        key=exchange.key.id if exchange.key else None,
+        organization=exchange.key.organization if exchange.key else None,
+        route=exchange.match.route.name if exchange.match else None,
+        model_asked=exchange.request.model[:128] if exchange.request else None,
+        model_served=served.model[:128] if served else None,
+        provider=served.provider if served else None,
+        attempts=len(exchange.attempts),
+        status=ending.status,
+        outcome=ending.outcome,
+        error=ending.code,
+        streamed=exchange.request.stream if exchange.request else False,
+        in_uncached=usage.in_uncached,
+        in_cache_read=usage.in_cache_read,
+        in_cache_write=usage.in_cache_write,
+        in_tool=usage.in_tool,
+        out_visible=usage.out_visible,
+        out_reasoning=usage.out_reasoning,
+        estimated=usage.estimated,
+        cost_nano_usd=None,
+        duration_us=round(duration_s * 1e6),
+        first_content_us=round((exchange.spoke_s - exchange.received_s) * 1e6) if exchange.spoke_s else None,
+    )
+
+
+def _line(exchange: Exchange, record: UsageRecord) -> dict[str, object]:
+    line: dict[str, object] = {
+        "request_id": record.request_id,
+        "key": exchange.key_id,
+        "route": record.route,
+        "model": record.model_asked,
+        "provider": record.provider,
+        "model_served": record.model_served,
+        "attempts": [f"{a.provider}/{a.model}: {a.outcome}" for a in exchange.attempts],
+        "status": record.status,
+        "outcome": record.outcome,
+        "code": record.error,
+        "stream": record.streamed,
+        "duration_ms": record.duration_us / 1000,
+        "ttft_ms": record.first_content_us / 1000 if record.first_content_us is not None else None,
+        "tokens_in": exchange.usage.input_tokens if exchange.usage else None,
+        "tokens_out": exchange.usage.output_tokens if exchange.usage else None,
+        "estimated": record.estimated,
+    }
+    if isinstance(exchange.error, UpstreamError) and exchange.error.provider_status is not None:
+        line["provider_status"] = exchange.error.provider_status
+    return line

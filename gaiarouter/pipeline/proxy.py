@@ -1,0 +1,128 @@
+"""Tries targets, in the order that routing gives, until one speaks.
+
+All attempts of a request share one budget and one deadline (routing/attempts.py). After the first content has gone to
+the caller nothing is tried again: a failure then ends the stream with the dialect's own error event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from gaiarouter.errors import TimedOut, UpstreamError
+from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
+from gaiarouter.pipeline.relay import Relay
+from gaiarouter.providers.base import Endpoint, Transport
+from gaiarouter.providers.request import request_for
+from gaiarouter.routing.attempts import Attempt, Plan
+from gaiarouter.upstream.base import AttemptTimeouts, Upstream
+
+
+class Proxy:
+    """endpoints: by provider, for the dialect served. plan: makes the attempts of one request."""
+
+    def __init__(
+        self,
+        *,
+        endpoints: Mapping[str, Endpoint],
+        upstreams: Mapping[Transport, Upstream],
+        plan: Callable[[Exchange], Plan],
+        clock: Callable[[], float],
+    ) -> None:
+        self._endpoints = endpoints
+        self._upstreams = upstreams
+        self._plan = plan
+        self._clock = clock
+
+    async def request(self, exchange: Exchange) -> None:
+        assert exchange.request is not None
+        assert exchange.match is not None
+        if exchange.request.stream:
+            exchange.reply.hold(exchange.match.route.hold_s)
+        plan = self._plan(exchange)
+        while (attempt := plan.next(self._clock())) is not None:
+            error = await self._attempt(exchange, plan, attempt)
+            if error is None:
+                return
+            if exchange.reply.committed:
+                raise error
+        raise plan.verdict(self._clock())
+
+    def finish(self, exchange: Exchange) -> None:
+        pass
+
+    async def _attempt(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> UpstreamError | None:
+        """One try, settled with the plan and recorded whatever comes of it. None if the target answered."""
+        outcome, billed_unknown = "cancelled", True
+        try:
+            if attempt.wait_s > 0:
+                await asyncio.sleep(attempt.wait_s)
+            exchange.attempt_started_s = self._clock()
+            await self._try(exchange, attempt)
+        except UpstreamError as error:
+            outcome, billed_unknown = error.outcome, error.billed_unknown
+            plan.failed(attempt, error, self._clock())
+            return error
+        except BaseException:
+            plan.cancelled(attempt)
+            raise
+        else:
+            outcome, billed_unknown = "ok", False
+            plan.succeeded(attempt, self._clock(), exchange.spoke_s - exchange.attempt_started_s)
+            return None
+        finally:
+            exchange.attempts.append(_record(exchange, attempt, outcome, self._clock(), billed_unknown))
+
+    async def _try(self, exchange: Exchange, attempt: Attempt) -> None:
+        assert exchange.match is not None
+        deadline = exchange.received_s + exchange.match.route.timeouts.total_s
+        try:
+            await self._ask(exchange, attempt, deadline)
+        except TimedOut as error:
+            if error.phase == "total" and self._clock() < deadline:
+                # the attempt's share of the time is used up, not the request's: another target may still answer
+                raise TimedOut("The provider did not answer in time.", phase="first_byte") from error
+            raise
+
+    async def _ask(self, exchange: Exchange, attempt: Attempt, deadline: float) -> None:
+        assert exchange.request is not None
+        assert exchange.match is not None
+        request, limits, started = exchange.request, exchange.match.route.timeouts, exchange.attempt_started_s
+        endpoint = self._endpoints[attempt.target.provider]
+        ask_usage = request.stream and endpoint.asks_usage and not request.include_usage
+        exchange.served = attempt.target
+        speak_by = min(attempt.deadline, started + limits.first_byte_s)
+        response = await self._upstreams[endpoint.transport].send(
+            request_for(
+                endpoint,
+                key=attempt.key,
+                model=attempt.target.model,
+                body=request.body_for(model=attempt.target.model, ask_usage=ask_usage),
+                request_id=exchange.request_id,
+            ),
+            AttemptTimeouts(
+                connect_s=limits.connect_s,
+                first_byte_s=speak_by - started,
+                idle_s=limits.idle_s,
+                deadline=speak_by if request.stream else attempt.deadline,
+            ),
+        )
+        try:
+            if response.status >= 400:
+                raise exchange.dialect.read_error(response.status, response.headers, await response.read_error())
+            relay = Relay(exchange, response, self._clock, first_content_by=speak_by, deadline=deadline)
+            await (relay.stream(drop_usage=ask_usage) if request.stream else relay.answer())
+        finally:
+            response.close()
+
+
+def _record(exchange: Exchange, attempt: Attempt, outcome: str, now: float, billed_unknown: bool) -> AttemptRecord:
+    if not exchange.spoke_s:
+        exchange.upstream_s += now - exchange.attempt_started_s
+    return AttemptRecord(
+        provider=attempt.target.provider,
+        model=attempt.target.model,
+        outcome=outcome,
+        duration_s=now - exchange.attempt_started_s,
+        billed_unknown=billed_unknown,
+    )

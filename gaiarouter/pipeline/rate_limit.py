@@ -1,0 +1,24 @@
+"""May they, now. One request and one slot are taken before the body is read, tokens once its size is known."""
+
+from __future__ import annotations
+
+from gaiarouter.config.settings import Limits
+from gaiarouter.limits.base import Limiter
+from gaiarouter.pipeline.exchange import Exchange
+
+
+class RateLimit:
+    def __init__(self, limiter: Limiter, *, default: Limits) -> None:
+        self._limiter = limiter
+        self._default = default
+
+    async def request(self, exchange: Exchange) -> None:
+        limits = exchange.key.limits if exchange.key and exchange.key.limits else self._default
+        exchange.lease = self._limiter.admit(exchange.key_id, exchange.key_name, limits)
+        body = await exchange.receive()
+        exchange.request = request = exchange.dialect.read_request(body)
+        exchange.lease.reserve_tokens(request.estimated_input_tokens() + (request.max_output_tokens or 0))
+
+    def finish(self, exchange: Exchange) -> None:
+        if exchange.lease is not None:
+            exchange.lease.settle(exchange.usage.total_tokens if exchange.usage else None)

@@ -1,0 +1,123 @@
+"""One target's answer on its way to the caller: held back until it is known to be one, then passed on as it comes.
+
+Nothing is sent before the first content, so that a stream that begins badly can still fall back. After it, every byte
+has been read by a watcher before it leaves, and a stream without its own ending leaves as an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from gaiarouter.canonical.usage import Usage
+from gaiarouter.dialects.base import Answer, StreamWatcher
+from gaiarouter.errors import BadAnswer, TimedOut
+from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.upstream.base import UpstreamResponse
+
+_MAX_HELD: Final = 1 << 20
+"""Bytes of a stream that may pass without content before it is no answer."""
+
+
+class Relay:
+    """One attempt's answer. Times are on `clock`.
+
+    first_content_by: a stream must have begun to speak by then. deadline: a stream that speaks must have ended by then.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        response: UpstreamResponse,
+        clock: Callable[[], float],
+        *,
+        first_content_by: float,
+        deadline: float,
+    ) -> None:
+        self._exchange = exchange
+        self._response = response
+        self._clock = clock
+        self._first_content_by = first_content_by
+        self._deadline = deadline
+        self._held = bytearray()
+
+    async def answer(self) -> None:
+        """The answer to a request that is not streamed."""
+        dialect = self._exchange.dialect
+        body = await self._response.read()
+        answer = dialect.answer_of(body) if self._streams() else dialect.read_answer(body)
+        await self._exchange.reply.answer(self._whole(answer))
+        self._exchange.complete = True
+
+    async def stream(self, *, drop_usage: bool) -> None:
+        if not self._streams():
+            await self._told_as_stream()
+            return
+        watcher = self._exchange.dialect.watch(drop_usage=drop_usage)
+        try:
+            await self._watch(watcher)
+        finally:
+            if self._exchange.reply.committed:
+                self._account(watcher.usage, watcher.text_tokens, watcher.finish_reason)
+        self._exchange.complete = True
+        await self._response.drain()
+
+    async def _watch(self, watcher: StreamWatcher) -> None:
+        async for data in self._response.chunks():
+            await self._pass_on(watcher, watcher.feed(data))
+            if watcher.finished:
+                return
+        await self._pass_on(watcher, watcher.close())
+
+    async def _pass_on(self, watcher: StreamWatcher, events: bytes) -> None:
+        reply = self._exchange.reply
+        if reply.committed:
+            if events:
+                await reply.send(events)
+        elif watcher.error is None:
+            self._held += events
+            if watcher.content_started or watcher.finished:
+                self._first_content()
+                await reply.send(bytes(self._held))
+            else:
+                self._check_patience()
+        if watcher.error is not None:
+            raise watcher.error
+
+    async def _told_as_stream(self) -> None:
+        """The target answered JSON although it was asked to stream."""
+        exchange = self._exchange
+        assert exchange.request is not None
+        answer = exchange.dialect.read_answer(await self._response.read())
+        self._whole(answer)
+        await exchange.reply.send(exchange.dialect.stream_of(answer, include_usage=exchange.request.include_usage))
+        exchange.complete = True
+
+    def _streams(self) -> bool:
+        kind = self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "text/html":
+            raise BadAnswer("The provider answered with a web page.")
+        return kind == "text/event-stream"
+
+    def _whole(self, answer: Answer) -> bytes:
+        self._account(answer.usage, answer.text_tokens, answer.finish_reason)
+        self._first_content()
+        return answer.body
+
+    def _check_patience(self) -> None:
+        if len(self._held) > _MAX_HELD:
+            raise BadAnswer("The provider's stream went on without content.", code="upstream_response_too_large")
+        if self._clock() > self._first_content_by:
+            raise TimedOut("The provider sent no content in time.", phase="first_byte")
+
+    def _first_content(self) -> None:
+        self._response.extend(self._deadline)
+        self._exchange.spoke(self._clock())
+
+    def _account(self, usage: Usage | None, text_tokens: int, finish_reason: str | None) -> None:
+        exchange = self._exchange
+        assert exchange.request is not None
+        exchange.finish_reason = finish_reason
+        exchange.usage = usage or Usage(
+            in_uncached=exchange.request.estimated_input_tokens(), out_visible=text_tokens, estimated=True
+        )

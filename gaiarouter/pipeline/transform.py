@@ -1,0 +1,97 @@
+"""Which route serves this model, may this key use it, and what the route edits in the request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from gaiarouter.errors import Forbidden, NotFound
+from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.routing.base import Match, ResolvedGroup, ResolvedTarget
+from gaiarouter.store.base import ApiKey
+
+
+class Table(Protocol):
+    def match(self, model: str) -> Match | None: ...
+
+    def near(self, model: str, allowed: Callable[[str], bool]) -> list[str]:
+        """The nearest names that `allowed` lets through."""
+        ...
+
+
+class Transform:
+    """allows(globs, name): whether one of a key's globs takes the name."""
+
+    def __init__(self, table: Table, allows: Callable[[tuple[str, ...], str], bool]) -> None:
+        self._table = table
+        self._allows = allows
+
+    async def request(self, exchange: Exchange) -> None:
+        assert exchange.request is not None
+        exchange.match = self._route(exchange.request.model, exchange.key)
+        edits = exchange.match.route.transform
+        if edits.default or edits.set or edits.drop or edits.system:
+            exchange.request = exchange.request.edited(
+                default=_filled(edits.default, exchange),
+                set_=_filled(edits.set, exchange),
+                drop=edits.drop,
+                system=_filled(edits.system, exchange),
+            )
+
+    def finish(self, exchange: Exchange) -> None:
+        pass
+
+    def _route(self, model: str, key: ApiKey | None) -> Match:
+        globs = key.models if key else None
+
+        def allowed(name: str) -> bool:
+            return globs is None or self._allows(globs, name)
+
+        if not allowed(model):
+            # whether such a model exists is not this key's to learn
+            raise Forbidden(
+                f"This key may not use the model {_quoted(model)}.{self._hint(model, allowed)}", param="model"
+            )
+        match = self._table.match(model)
+        if match is None:
+            raise NotFound(
+                f"The model {_quoted(model)} does not exist here.{self._hint(model, allowed)}",
+                code="model_not_found",
+                param="model",
+            )
+        return match if globs is None else _granted(match, allowed)
+
+    def _hint(self, model: str, allowed: Callable[[str], bool]) -> str:
+        near = self._table.near(model, allowed)
+        return f" Nearest: {', '.join(near)}." if near else ""
+
+
+def _granted(match: Match, allowed: Callable[[str], bool]) -> Match:
+    """A name that is granted grants its route's own targets; a fallback must be granted by itself."""
+    fallbacks = tuple(
+        ResolvedGroup(tuple(t for t in group.targets if _target_granted(t, allowed)), group.on)
+        for group in match.groups[1:]
+    )
+    return replace(match, groups=match.groups[:1] + tuple(group for group in fallbacks if group.targets))
+
+
+def _target_granted(target: ResolvedTarget, allowed: Callable[[str], bool]) -> bool:
+    return allowed(target.model) or allowed(target.id) or allowed(target.route)
+
+
+def _quoted(model: str) -> str:
+    return repr(model if len(model) <= 64 else model[:63] + "…")
+
+
+def _filled(value: Any, exchange: Exchange) -> Any:
+    """The value with `{key.name}` and `{key.id}` filled in, in every string it holds."""
+    match value:
+        case str():
+            return value.replace("{key.name}", exchange.key_name).replace("{key.id}", exchange.key_id)
+        case Mapping():
+            return {name: _filled(item, exchange) for name, item in value.items()}
+        case list() | tuple():
+            return [_filled(item, exchange) for item in value]
+        case _:
+            return value

@@ -1,0 +1,75 @@
+"""Reads a request's body within bounds of size and time. Called only once the caller is known."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from gaiarouter.errors import CallerGone, InvalidRequest, RequestRefused
+
+_BASE_S: Final = 30.0
+_BYTES_PER_S: Final = 16 * 1024
+"""A body has `_BASE_S`, and the time it would take at this rate."""
+
+
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """The whole JSON body, at most `limit` bytes. Raises RequestRefused: 408, 413, 415, 417."""
+    _check_head(request, limit)
+    content = request.content
+    if content.is_eof():
+        body = content.read_nowait(-1)
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+    if "Expect" in request.headers:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    try:
+        async with asyncio.timeout(_BASE_S + (request.content_length or limit) / _BYTES_PER_S):
+            return await _read_all(request, limit)
+    except TimeoutError:
+        raise RequestRefused("The body did not arrive in time.", status=408, code="request_timeout") from None
+
+
+async def _read_all(request: web.Request, limit: int) -> bytes:
+    parts, size = [], 0
+    try:
+        while part := await request.content.readany():
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            parts.append(part)
+    except (HttpProcessingError, web.RequestPayloadError) as error:
+        raise InvalidRequest("The body is not framed as its headers say.") from error
+    except ConnectionError as error:
+        raise CallerGone("The caller hung up while sending the body.") from error
+    return b"".join(parts)
+
+
+def _check_head(request: web.Request, limit: int) -> None:
+    expect = request.headers.get("Expect", "")
+    if expect and expect.lower() != "100-continue":
+        raise RequestRefused("Only `Expect: 100-continue` is known.", status=417, code="expectation_failed")
+    if request.content_length is not None and request.content_length > limit:
+        raise _too_large(limit)
+    if "Content-Encoding" in request.headers and request.headers["Content-Encoding"].lower() != "identity":
+        raise RequestRefused(
+            "Compressed request bodies are not accepted: send the JSON as it is.",
+            status=415,
+            code="unsupported_media_type",
+        )
+    if "Content-Type" in request.headers and not _is_json(request.content_type):
+        raise RequestRefused("The Content-Type must be application/json.", status=415, code="unsupported_media_type")
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type == "application/json" or content_type.endswith("+json")
+
+
+def _too_large(limit: int) -> RequestRefused:
+    return RequestRefused(
+        f"The body is larger than this gateway accepts: at most {limit} bytes.", status=413, code="request_too_large"
+    )

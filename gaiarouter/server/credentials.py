@@ -1,0 +1,20 @@
+"""Where clients put their key: one of several headers, sometimes in several at once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from multidict import CIMultiDictProxy
+
+_HEADERS: Final = ("x-api-key", "x-goog-api-key", "api-key")
+
+
+def credentials(headers: CIMultiDictProxy[str]) -> tuple[str, ...]:
+    """Every credential sent, in the order in which they count. An `Authorization` that is not Bearer is none."""
+    found = []
+    for value in headers.getall("Authorization", ()):
+        scheme, _, token = value.strip().partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            found.append(token.strip())
+    found.extend(value for name in _HEADERS if (value := headers.get(name, "").strip()))
+    return tuple(found)

@@ -1,0 +1,124 @@
+"""The data plane's one handler: makes the Exchange, runs the pipeline, answers errors in the caller's dialect."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from gaiarouter.config.settings import Settings
+from gaiarouter.dialects.base import Dialect
+from gaiarouter.errors import GatewayError, InternalError, Unavailable
+from gaiarouter.pipeline.auth import Auth
+from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.runner import Stage, run
+from gaiarouter.server.body import read_body
+from gaiarouter.server.credentials import credentials
+from gaiarouter.server.reply import HttpReply
+from gaiarouter.telemetry import Metrics
+
+_log = structlog.get_logger("gaiarouter.server")
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What one configuration serves with. A reload makes another; requests keep the one they began with.
+
+    models: names for /v1/models with who owns them, in order. allows: whether a key's globs take a name.
+    """
+
+    settings: Settings
+    stages: Sequence[Stage]
+    auth: Auth
+    models: Sequence[tuple[str, str]]
+    allows: Callable[[tuple[str, ...], str], bool]
+
+
+class DataPlane:
+    """service: read once a request, so that a reload changes none that is running."""
+
+    def __init__(self, service: Callable[[], Service], metrics: Metrics) -> None:
+        self._service = service
+        self._in_flight = metrics.in_flight
+        self._running: dict[asyncio.Task[object], Exchange] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def handler(self, dialect: Dialect) -> Handler:
+        return partial(self._serve, dialect)
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    async def until_idle(self) -> None:
+        await self._idle.wait()
+
+    def cut_short(self) -> None:
+        """Ends every running request with `draining`: what has begun ends with an error event."""
+        for task, exchange in self._running.items():
+            exchange.cut_short = Unavailable("The gateway is shutting down.", code="draining", retry_after_s=1)
+            task.cancel()
+
+    async def _serve(self, dialect: Dialect, request: web.Request) -> web.StreamResponse:
+        service = self._service()
+        task = asyncio.current_task()
+        assert task is not None
+        reply = HttpReply(request, time.monotonic)
+        exchange = Exchange(
+            id=new_id(),
+            request_id=request_id(request),
+            dialect=dialect,
+            credentials=credentials(request.headers),
+            receive=partial(read_body, request, service.settings.server.body_limit),
+            reply=reply,
+            received_s=time.monotonic(),
+            received_us=time.time_ns() // 1000,
+        )
+        reply.attach(exchange)
+        self._running[task] = exchange
+        self._idle.clear()
+        self._in_flight.inc()
+        try:
+            await self._answer(service.stages, exchange, reply)
+        finally:
+            reply.close()
+            self._in_flight.dec()
+            del self._running[task]
+            if not self._running:
+                self._idle.set()
+        assert reply.response is not None
+        return reply.response
+
+    async def _answer(self, stages: Sequence[Stage], exchange: Exchange, reply: HttpReply) -> None:
+        try:
+            await run(stages, exchange)
+        except GatewayError as error:
+            await reply.fail(error)
+        except Exception:  # noqa: BLE001  # the outermost handler: a bug of ours must still be answered
+            _log.exception("request.bug", request_id=exchange.request_id)
+            await reply.fail(InternalError("The gateway made a mistake; its log has the details."))
+
+
+def request_id(request: web.Request) -> str:
+    sent = request.headers.get("x-request-id")
+    if sent is not None and _REQUEST_ID.fullmatch(sent):
+        return sent
+    return "req_" + secrets.token_hex(12)
+
+
+def new_id() -> str:
+    """A record's id: unique, and in the order of time."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"

@@ -1,0 +1,72 @@
+"""The headers of an answer: built from an empty set, so that nothing of a provider's comes down unasked."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+from urllib.parse import quote
+
+from gaiarouter.errors import GatewayError, RequestRefused
+from gaiarouter.limits.base import Window
+from gaiarouter.pipeline.exchange import Exchange
+
+_PRINTABLE: Final = "".join(chr(c) for c in range(0x20, 0x7F) if chr(c) != "%")
+
+BASE: Final = {
+    "Server": "gaiarouter",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def exchange_headers(exchange: Exchange, now: float) -> dict[str, str]:
+    """What every data-plane answer tells of how it was made."""
+    headers = {**BASE, "x-request-id": exchange.request_id}
+    if exchange.match is not None:
+        headers["x-gaia-route"] = _safe(exchange.match.route.name)
+    if exchange.served is not None:
+        headers["x-gaia-provider"] = exchange.served.provider
+        headers["x-gaia-model"] = _safe(exchange.served.model)
+        # the attempt that speaks is recorded at its end
+        headers["x-gaia-attempts"] = str(len(exchange.attempts) + (1 if exchange.spoke_s else 0))
+    if exchange.spoke_s:
+        headers["x-gaia-overhead-ms"] = f"{max(0.0, now - exchange.received_s - exchange.upstream_s) * 1000:.2f}"
+    if exchange.lease is not None:
+        _add_window(headers, "requests", exchange.lease.requests)
+        _add_window(headers, "tokens", exchange.lease.tokens)
+    return headers
+
+
+def error_headers(error: GatewayError) -> dict[str, str]:
+    headers = {**error.headers, "x-gaia-error-source": error.source}
+    if isinstance(error, RequestRefused) and error.allow is not None:
+        headers["Allow"] = error.allow
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(max(1, min(600, math.ceil(error.retry_after_s))))
+        headers["retry-after-ms"] = str(max(1, min(600_000, math.ceil(error.retry_after_s * 1000))))
+    if error.should_retry is not None:
+        headers["x-should-retry"] = "true" if error.should_retry else "false"
+    return headers
+
+
+def _add_window(headers: dict[str, str], name: str, window: Window | None) -> None:
+    if window is None:
+        return
+    headers[f"x-ratelimit-limit-{name}"] = str(window.limit)
+    headers[f"x-ratelimit-remaining-{name}"] = str(window.remaining)
+    headers[f"x-ratelimit-reset-{name}"] = _go_duration(window.reset_s)
+
+
+def _go_duration(seconds: float) -> str:
+    """As OpenAI writes them: `12ms`, `1.5s`, `6m0s`."""
+    if seconds < 1:
+        return f"{math.ceil(seconds * 1000)}ms"
+    if seconds < 60:
+        return f"{math.ceil(seconds * 1000) / 1000:g}s"
+    whole = math.ceil(seconds)
+    return f"{whole // 60}m{whole % 60}s"
+
+
+def _safe(text: str) -> str:
+    """Printable ASCII, the rest percent-encoded: a name that callers choose must not break out of its header."""
+    return quote(text, safe=_PRINTABLE)

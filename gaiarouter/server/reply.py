@@ -1,0 +1,141 @@
+"""Writes to the caller: a whole body or an event stream, with keep-alives, back-pressure and the hang-up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse
+
+from gaiarouter.dialects.base import Dialect
+from gaiarouter.errors import CallerGone, GatewayError, Rejected
+from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.server.headers import BASE, error_headers, exchange_headers
+
+_PING_S: Final = 15.0
+_STALLED_S: Final = 60.0
+"""A caller that takes nothing for this long is given up (TCP_USER_TIMEOUT, set by aiohttp-sse)."""
+
+
+class HttpReply:
+    """Implements pipeline.exchange.Reply for one request; `response` is what the handler returns at the end."""
+
+    def __init__(self, request: web.Request, clock: Callable[[], float]) -> None:
+        self._request = request
+        self._clock = clock
+        self._exchange: Exchange | None = None
+        self._stream: _EventStream | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._hold: asyncio.TimerHandle | None = None
+        self.committed = False
+        self.response: web.StreamResponse | None = None
+
+    def attach(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def hold(self, seconds: float) -> None:
+        self._hold = asyncio.get_running_loop().call_later(seconds, self._end_hold)
+
+    async def answer(self, body: bytes) -> None:
+        self.committed = True
+        self.response = web.Response(body=body, headers=self._headers(), content_type="application/json")
+
+    async def send(self, data: bytes) -> None:
+        try:
+            if not self.committed:
+                self.committed = True
+                await self._open()
+            assert self._stream is not None
+            await self._stream.write(data)
+        except ConnectionError as error:
+            raise CallerGone("The caller hung up.") from error
+
+    async def fail(self, error: GatewayError) -> None:
+        """The end of a request that went wrong: an error body, or an error event if the stream has begun."""
+        self._stop_hold()
+        exchange = self._attached()
+        if self._opening is not None:
+            await self._opening
+        if self._stream is None:
+            self.response = _error_response(error, exchange.dialect, exchange.request_id, self._headers())
+        elif not isinstance(error, CallerGone):
+            try:
+                await self._stream.write(exchange.dialect.error_event(error, exchange.request_id))
+            except ConnectionError:
+                pass  # nobody is there to be told
+
+    def close(self) -> None:
+        """No more keep-alives. Called once, when the request is over."""
+        self._stop_hold()
+        if self._stream is not None and self._stream.prepared:
+            self._stream.stop_streaming()
+
+    async def _open(self) -> None:
+        self._stop_hold()
+        if self._opening is not None:
+            await self._opening
+        if self._stream is None:
+            await self._start_stream()
+
+    async def _start_stream(self) -> None:
+        self.response = self._stream = _EventStream(self._headers(), self._attached().dialect.keepalive)
+        await self._stream.prepare(self._request)
+
+    def _end_hold(self) -> None:
+        self._opening = asyncio.create_task(self._start_held())
+
+    async def _start_held(self) -> None:
+        try:
+            await self._start_stream()
+            assert self._stream is not None
+            await self._stream.write(self._attached().dialect.keepalive)
+        except ConnectionError:
+            pass  # the request's own task learns of the hang-up by itself
+
+    def _stop_hold(self) -> None:
+        if self._hold is not None:
+            self._hold.cancel()
+
+    def _headers(self) -> dict[str, str]:
+        return exchange_headers(self._attached(), self._clock())
+
+    def _attached(self) -> Exchange:
+        assert self._exchange is not None
+        return self._exchange
+
+
+class _EventStream(EventSourceResponse):
+    """aiohttp-sse's response with the dialect's own keep-alive in place of its ping.
+
+    Its ping comes from a task of its own, between two writes: so every write here is of whole events.
+    """
+
+    def __init__(self, headers: dict[str, str], keepalive: bytes) -> None:
+        super().__init__(headers=headers, allow_all_methods=True, send_timeout=_STALLED_S, ping_interval=_PING_S)
+        self.headers["Content-Type"] = "text/event-stream; charset=utf-8"
+        self.headers.popall("Connection", None)
+        self._keepalive_event = keepalive
+
+    async def _ping(self) -> None:
+        while True:
+            await asyncio.sleep(self._ping_interval)
+            try:
+                await self.write(self._keepalive_event)
+            except ConnectionError:
+                return
+
+
+def send_error(error: GatewayError, dialect: Dialect, request_id: str = "") -> web.Response:
+    return _error_response(error, dialect, request_id, dict(BASE))
+
+
+def _error_response(error: GatewayError, dialect: Dialect, request_id: str, headers: dict[str, str]) -> web.Response:
+    body = error.body if isinstance(error, Rejected) and error.body is not None else None
+    return web.Response(
+        status=error.status,
+        body=body or dialect.error_body(error, request_id),
+        headers=headers | error_headers(error),
+        content_type="application/json",
+    )

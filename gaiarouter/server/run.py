@@ -1,0 +1,109 @@
+"""One serving process: listens, and on SIGTERM lets running requests end before it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from gaiarouter.config.settings import Server
+from gaiarouter.dialects.base import Dialect
+from gaiarouter.server.handler import DataPlane
+from gaiarouter.server.protocol import Listener
+
+_log = structlog.get_logger("gaiarouter.server")
+
+_BACKLOG: Final = 4096
+_LAST_WORDS_S: Final = 2.0
+"""Time for the error events of requests that outlasted the drain."""
+
+
+class Lifecycle:
+    """Where the process is in its life; `why_not_ready` is what /health/ready says."""
+
+    def __init__(self) -> None:
+        self._state: str | None = "starting"
+        self._stop = asyncio.Event()
+        self._now = asyncio.Event()
+
+    def why_not_ready(self) -> str | None:
+        return self._state
+
+    def ready(self) -> None:
+        self._state = None
+
+    def stop(self) -> None:
+        """The first call asks for a drain, the second for an end at once."""
+        if self._stop.is_set():
+            self._now.set()
+        self._state = "draining"
+        self._stop.set()
+
+    async def until_stopped(self) -> None:
+        await self._stop.wait()
+
+    async def until_idle(self, data_plane: DataPlane, seconds: float) -> None:
+        """Waits until no request runs, at most `seconds`, less if told to stop at once."""
+        waits = {asyncio.ensure_future(data_plane.until_idle()), asyncio.ensure_future(self._now.wait())}
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+
+def run(main: Callable[[], asyncio.Future[int] | object]) -> int:
+    """Runs the process's main coroutine on uvloop."""
+    raise_descriptor_limit()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main())  # type: ignore[arg-type]
+
+
+async def listen(
+    app: web.Application,
+    server: Server,
+    dialect: Dialect,
+    data_plane: DataPlane,
+    life: Lifecycle,
+    *,
+    shared_port: bool,
+    started: Callable[[], None],
+) -> None:
+    """Serves until told to stop, then drains. shared_port: other workers listen on the same port."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, life.stop)
+    listener = Listener(app, dialect)
+    await listener.setup()
+    try:
+        site = web.TCPSite(listener, server.host, server.port, backlog=_BACKLOG, reuse_port=shared_port or None)
+        await site.start()
+        life.ready()
+        started()
+        await life.until_stopped()
+        _log.info("server.draining", running=data_plane.running, at_most_s=server.drain_s)
+        await site.stop()
+        await life.until_idle(data_plane, server.drain_s)
+        if data_plane.running:
+            _log.warning("server.cut_short", requests=data_plane.running)
+            data_plane.cut_short()
+            await life.until_idle(data_plane, _LAST_WORDS_S)
+    finally:
+        await listener.cleanup()
+
+
+def raise_descriptor_limit() -> None:
+    """A stream takes two descriptors; the soft limit of many systems, 1024, is soon spent."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 1 << 20 if hard == resource.RLIM_INFINITY else hard
+    if soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (ValueError, OSError):
+            _log.warning("server.descriptors", soft=soft, hard=hard)

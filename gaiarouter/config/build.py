@@ -1,0 +1,184 @@
+"""Checked data becomes frozen settings, with every default filled in. It knows no errors: all were found before."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gaiarouter.config.check import provider_keys
+from gaiarouter.config.problems import Findings, Path
+from gaiarouter.config.secret import Secret
+from gaiarouter.config.settings import (
+    Auth,
+    Breaker,
+    Group,
+    Limits,
+    ModelReference,
+    Provider,
+    ProviderKey,
+    Rate,
+    Retry,
+    Route,
+    Server,
+    Settings,
+    Stream,
+    Target,
+    Timeouts,
+    Transform,
+)
+from gaiarouter.config.units import parse_duration, parse_rate, parse_share, parse_size
+
+Variables = Mapping[Path, tuple[str, ...]]
+
+
+def build_settings(data: Mapping[str, Any], variables: Variables, findings: Findings) -> Settings:
+    """variables: the names that the text at a path was made from, to say why a provider is off."""
+    stream = data.get("stream", {})
+    hold_s = parse_duration(stream["hold"]) if "hold" in stream else Stream().hold_s
+    auth = data.get("auth", {})
+    return Settings(
+        server=_server(data.get("server", {})),
+        store=Secret(data["store"]) if "store" in data else Settings().store,
+        providers={name: _provider(name, value, variables) for name, value in data.get("providers", {}).items()},
+        routes=tuple(_routes(data, findings, hold_s)),
+        limits=_limits(data.get("limits", {})),
+        auth=Auth(
+            required=auth.get("required", True),
+            stale_s=parse_duration(auth["stale"]) if "stale" in auth else Auth().stale_s,
+        ),
+        stream=Stream(hold_s),
+    )
+
+
+def cpu_count() -> int:
+    """The CPUs this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _server(given: Mapping[str, Any]) -> Server:
+    default = Server()
+    workers = given.get("workers", default.workers)
+    return Server(
+        host=given.get("host", default.host),
+        port=int(given.get("port", default.port)),
+        workers=cpu_count() if workers == "auto" else int(workers),
+        body_limit=parse_size(given["body_limit"]) if "body_limit" in given else default.body_limit,
+        drain_s=parse_duration(given["drain"]) if "drain" in given else default.drain_s,
+    )
+
+
+def _provider(name: str, given: Mapping[str, Any], variables: Variables) -> Provider:
+    path: Path = ("providers", name)
+    keys = list(provider_keys(given, path))
+    usable = [(at, key) for at, key in keys if key]
+    return Provider(
+        name=name,
+        kind=given.get("dialect", name),
+        base_url=given.get("base_url"),
+        keys=tuple(
+            ProviderKey(Secret(key), index, _key_weight(given["api_key"], at)) for index, (at, key) in enumerate(usable)
+        ),
+        speaks=tuple(given["speaks"]) if "speaks" in given else None,
+        api_version=given.get("api_version"),
+        headers=dict(given.get("headers", {})),
+        off=_off([at for at, _ in keys], variables) if keys and not usable else None,
+    )
+
+
+def _key_weight(api_key: Any, path: Path) -> int:
+    item = api_key[path[3]] if len(path) > 3 else None
+    return int(item.get("weight", 1)) if isinstance(item, dict) else 1
+
+
+def _off(paths: list[Path], variables: Variables) -> str:
+    names = list(dict.fromkeys(name for path in paths for name in variables.get(path, ())))
+    if not names:
+        return "api_key is empty"
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} empty"
+
+
+def _routes(data: Mapping[str, Any], findings: Findings, hold_s: float) -> Iterator[Route]:
+    defaults = data.get("defaults", {})
+    seen: Counter[str] = Counter()
+    for index, given in enumerate(data.get("routes", ())):
+        match = (given["match"],) if isinstance(given["match"], str) else tuple(given["match"])
+        seen[match[0]] += 1
+        yield Route(
+            name=match[0] if seen[match[0]] == 1 else f"{match[0]}#{seen[match[0]]}",
+            match=match,
+            targets=_group(given["targets"]),
+            fallbacks=tuple(_fallback(item) for item in given.get("fallbacks", ())),
+            balance=given.get("balance", "weighted"),
+            transform=_transform(given.get("transform", {})),
+            timeouts=_timeouts({**defaults.get("timeouts", {}), **given.get("timeouts", {})}),
+            retry=_retry({**defaults.get("retry", {}), **given.get("retry", {})}),
+            breaker=_breaker({**defaults.get("breaker", {}), **given.get("breaker", {})}),
+            hold_s=hold_s,
+            line=findings.line(("routes", index)),
+        )
+
+
+def _group(targets: list[Mapping[str, Any]]) -> Group:
+    return Group(tuple(_target(target) for target in targets))
+
+
+def _target(given: Mapping[str, Any]) -> Target:
+    return Target(given["provider"], given.get("model"), int(given.get("weight", 1)))
+
+
+def _fallback(given: Any) -> Group:
+    if isinstance(given, list):
+        return _group(given)
+    on = tuple(given["on"]) if "on" in given else None
+    if "provider" in given:
+        return Group((_target(given),), on=on)
+    return Group(reference=ModelReference(given["model"]), on=on)
+
+
+def _transform(given: Mapping[str, Any]) -> Transform:
+    return Transform(
+        default=given.get("default", {}),
+        set=given.get("set", {}),
+        drop=tuple(given.get("drop", ())),
+        system=given.get("system"),
+    )
+
+
+def _timeouts(given: Mapping[str, str]) -> Timeouts:
+    return Timeouts(**{f"{name}_s": parse_duration(text) for name, text in given.items()})
+
+
+def _retry(given: Mapping[str, Any]) -> Retry:
+    default = Retry()
+    return Retry(
+        attempts=int(given.get("attempts", default.attempts)),
+        per_target=int(given.get("per_target", default.per_target)),
+        backoff_s=parse_duration(given["backoff"]) if "backoff" in given else default.backoff_s,
+        max_backoff_s=parse_duration(given["max_backoff"]) if "max_backoff" in given else default.max_backoff_s,
+        budget=parse_share(given["budget"]) if "budget" in given else default.budget,
+    )
+
+
+def _breaker(given: Mapping[str, Any]) -> Breaker:
+    default = Breaker()
+    return Breaker(
+        failures=int(given.get("failures", default.failures)),
+        window_s=parse_duration(given["window"]) if "window" in given else default.window_s,
+        cooldown_s=parse_duration(given["cooldown"]) if "cooldown" in given else default.cooldown_s,
+    )
+
+
+def _limits(given: Mapping[str, Any]) -> Limits:
+    default = Limits()
+    concurrent = given.get("concurrent", default.concurrent)
+    return Limits(
+        requests=_rate(given["requests"]) if "requests" in given else default.requests,
+        tokens=_rate(given["tokens"]) if "tokens" in given else default.tokens,
+        concurrent=None if concurrent == "unlimited" else concurrent and int(concurrent),
+    )
+
+
+def _rate(text: str) -> Rate | None:
+    return None if text == "unlimited" else parse_rate(text)

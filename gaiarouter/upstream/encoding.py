@@ -29,11 +29,17 @@ class Inflater:
             self._decoder = zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS)
         while data:
             if self._decoder.eof:
-                raise ProtocolBroken("The provider sent bytes after the end of its compressed answer.")
+                self._decoder = self._next_member()
             piece = self._decoder.decompress(data, STEP)
             data = self._decoder.unconsumed_tail or self._decoder.unused_data
             if piece:
                 yield piece
+
+    def _next_member(self) -> zlib._Decompress:
+        """RFC 1952 2.2: a gzip file may be several, one behind the other. Nothing may stand behind zlib's."""
+        if self._coding != "gzip":
+            raise ProtocolBroken("The provider sent bytes after the end of its compressed answer.")
+        return zlib.decompressobj(_GZIP)
 
     def finish(self) -> Iterator[bytes]:
         """Call at the body's end: what zlib held back; raises ProtocolBroken if the stream is not complete."""

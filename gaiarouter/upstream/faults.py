@@ -15,6 +15,7 @@ from aiohttp import (
     ClientError,
     ClientPayloadError,
     ClientSSLError,
+    InvalidURL,
 )
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -24,6 +25,7 @@ _TABLE: tuple[tuple[type[Exception], type[UpstreamError], str, str], ...] = (
     (ClientSSLError, Unreachable, "tls_error", "No trusted TLS connection to the provider could be made."),
     (ClientConnectorDNSError, Unreachable, "connect_error", "The provider's host name could not be resolved."),
     (ClientConnectorError, Unreachable, "connect_error", "The provider's address did not accept the connection."),
+    (InvalidURL, Unreachable, "connect_error", "The provider's address is not one that can be connected to."),
     (ClientPayloadError, ProtocolBroken, "protocol_error", "The provider's answer was cut short or wrongly framed."),
     (ClientConnectionError, ProtocolBroken, "reset", "The provider closed the connection before its answer was whole."),
     (HttpProcessingError, ProtocolBroken, "protocol_error", "What the provider sent was not valid HTTP."),

@@ -69,7 +69,7 @@ class Lease:
         self.watch.stop()
         if self._pouring is not None:
             self._pouring.cancel()
-        self.wire.fail(ConnectionAbortedError("closed by us"))
+        self.wire.abort()
         self._connection.close()
 
 

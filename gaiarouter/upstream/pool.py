@@ -61,6 +61,14 @@ class Wire(ResponseHandler):
         if transport is not None:
             transport.abort()
 
+    def close(self) -> None:
+        self.fail(ConnectionAbortedError("closed by us"))
+        super().close()
+
+    def abort(self) -> None:
+        self.fail(ConnectionAbortedError("closed by us"))
+        super().abort()
+
     async def drained(self) -> None:
         """Returns when there is room for more bytes; raises ConnectionError when the connection is lost."""
         await self._drain_helper()

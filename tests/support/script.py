@@ -34,6 +34,13 @@ class Until:
 
 
 @dataclass(frozen=True, slots=True)
+class Deaf:
+    """Does not even read until the test sets `event`: the kernel's buffers fill up, then the client's."""
+
+    event: asyncio.Event
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """Takes `count` raw bytes from the client."""
 
@@ -60,7 +67,7 @@ class Close:
     """Closes the connection after what has been written (FIN)."""
 
 
-Step = Send | Drip | Until | Read | Hang | Reset | HalfClose | Close
+Step = Send | Drip | Until | Deaf | Read | Hang | Reset | HalfClose | Close
 Script = Sequence[Step]
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.script import Close, Drip, HalfClose, Hang, Read, Reset, Script, Send, Step, Until, json_answer
+from tests.support.script import Close, Deaf, Drip, HalfClose, Hang, Read, Reset, Script, Send, Step, Until, json_answer
 
 BOUND_S = 5.0
 """How long a test waits for what must happen; never reached when it does."""
@@ -205,6 +205,10 @@ class _Wire(asyncio.Protocol):
                     await asyncio.sleep(every_s)
             case Until(event=event):
                 await event.wait()
+            case Deaf(event=event):
+                self.transport.pause_reading()
+                await event.wait()
+                self.transport.resume_reading()
             case Read(count=count):
                 await self._take(count)
             case Hang():
@@ -226,6 +230,7 @@ class _Wire(asyncio.Protocol):
                 raise _ClientGone
             self.transport.write(data)
             self.connection.sent += len(data)
+            self.upstream.note()
             count += 1
             if count % 64 == 0:
                 await asyncio.sleep(0)

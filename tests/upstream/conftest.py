@@ -1,0 +1,30 @@
+"""A client with short time-outs, closed at the end of the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gaiarouter.upstream.base import AttemptTimeouts, UpstreamRequest
+from gaiarouter.upstream.http import HttpUpstream
+from tests.support import tls
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[HttpUpstream]:
+    made = HttpUpstream(tls=tls.client(), on_stale_retry=None)
+    yield made
+    await made.close()
+
+
+def post(url: str, body: bytes = b"{}", **headers: str) -> UpstreamRequest:
+    return UpstreamRequest(url, headers, body)
+
+
+def within(
+    *, connect_s: float = 5.0, first_byte_s: float = 5.0, idle_s: float = 5.0, total_s: float = 5.0
+) -> AttemptTimeouts:
+    """Limits that a test does not name are never reached in it."""
+    return AttemptTimeouts(connect_s, first_byte_s, idle_s, asyncio.get_running_loop().time() + total_s)

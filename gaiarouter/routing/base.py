@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gaiarouter.config.settings import Route
+from gaiarouter.config.settings import Balance, FallbackCondition, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,22 @@ class ResolvedTarget:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedGroup:
-    """Targets that share traffic, with only those whose provider is on. on: see settings.Group."""
+    """Targets that share traffic, with only those whose provider is on. on: see settings.Group.
+
+    balance: how they share it. Behind a `{model: fast}` fallback `on` is what both the reference and the group ask for.
+    """
 
     targets: tuple[ResolvedTarget, ...]
-    on: tuple[str, ...] | None = None
+    on: tuple[FallbackCondition, ...] | None = None
+    balance: Balance = "weighted"
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The route for a model name and its chain: first the route's own group, then the fallbacks in order."""
+    """The route for a model name and its chain: first the route's own group, then the fallbacks in order.
+
+    captures: what each star of `glob` stands for. groups: the first is the route's own, even if nothing in it is on.
+    """
 
     route: Route
     model: str

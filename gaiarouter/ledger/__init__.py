@@ -1,0 +1,1 @@
+"""What requests cost, and how that reaches the store."""

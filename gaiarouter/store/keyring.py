@@ -202,7 +202,7 @@ class KeyRing:
             self._by_digest[known.digest] = known
 
     def _drop_stale(self) -> None:
-        oldest = self._clock() - self._stale_s
+        oldest = self._clock() - max(self._stale_s, FRESH_S)
         for key_id in [key_id for key_id, known in self._known.items() if known.loaded_at < oldest]:
             self.forget(key_id)
 

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gaiarouter.config.secret import Secret
+from gaiarouter.store import open_store
+from gaiarouter.store.base import ApiKey, StorageUnavailable, Store
+from gaiarouter.store.commands import create_key
+from gaiarouter.store.keys import parse
+from tests.store.test_store import RECORD
+
+
+@pytest.mark.parametrize("url", ["mysql://u:hunter2@h/db", "sqlite://x.db", "sqlite:///", "sqlite:///:memory:", "x.db"])
+def test_another_address_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ValueError, match="sqlite:///FILE") as caught:
+        open_store(Secret(url))
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_three_slashes_are_relative_and_four_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for url, path in [("sqlite:///a.db", tmp_path / "a.db"), (f"sqlite:///{tmp_path}/b.db", tmp_path / "b.db")]:
+        store = open_store(Secret(url))
+        await store.open()
+        await store.close()
+        assert path.exists()
+
+
+async def test_the_file_is_for_its_owner_alone(store: Store, tmp_path: Path) -> None:
+    await store.has_keys()
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in _files(tmp_path)} == {
+        "gaia.db": 0o600,
+        "gaia.db-shm": 0o600,
+        "gaia.db-wal": 0o600,
+    }
+
+
+async def test_the_log_is_written_ahead(store: Store, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "gaia.db") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+@pytest.mark.parametrize("path", ["/nowhere/at/all.db", "/proc/version"])
+async def test_a_file_that_cannot_be_opened_is_named(path: str) -> None:
+    store = open_store(Secret(f"sqlite:///{path}"))
+    with pytest.raises(StorageUnavailable, match=path):
+        await store.open()
+    await store.close()
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gaia.db"
+    path.write_text("This is a letter to my aunt. " * 100)
+    store = open_store(Secret(f"sqlite:///{path}"))
+    with pytest.raises(StorageUnavailable, match="not a database"):
+        await store.open()
+    await store.close()
+    assert path.read_text().startswith("This is a letter")
+
+
+async def test_a_look_up_does_not_wait_for_another_process_that_writes(
+    store: Store, key: ApiKey, tmp_path: Path
+) -> None:
+    await store.add_key(key)
+    other = sqlite3.connect(tmp_path / "gaia.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    write = asyncio.create_task(store.add_usage([RECORD]))
+    await asyncio.sleep(0)
+    assert await store.find_key(key.id) == key
+    assert not write.done()
+    other.execute("ROLLBACK")
+    other.close()
+    await write
+    assert await store.count_usage() == 1
+
+
+async def test_a_look_up_gives_up_after_a_second(tmp_path: Path, url: Secret, key: ApiKey) -> None:
+    store = open_store(url)
+    await store.open()
+    await store.close()
+    other = sqlite3.connect(tmp_path / "gaia.db", isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.execute("BEGIN EXCLUSIVE")
+    store = open_store(url)
+    started = time.monotonic()
+    with pytest.raises(StorageUnavailable):
+        await store.find_key(key.id)
+    assert 0.9 < time.monotonic() - started < 3
+    other.execute("ROLLBACK")
+    other.close()
+    assert await store.find_key(key.id) is None
+    await store.close()
+
+
+async def test_a_key_that_a_provider_would_call_a_secret_is_in_no_file(store: Store, tmp_path: Path) -> None:
+    minted = await create_key(store, name="canary", now_us=1)
+    key = parse(minted.text)
+    assert key is not None
+    assert await store.find_key(minted.id) is not None
+    for path in _files(tmp_path):
+        assert key.secret not in path.read_bytes()
+
+
+async def test_a_mistake_of_ours_is_not_called_an_outage(store: Store, key: ApiKey) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        await store.add_key(replace(key, name=None))  # type: ignore[arg-type]
+    assert not await store.has_keys()
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())

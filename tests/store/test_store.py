@@ -1,0 +1,167 @@
+"""What every engine must do alike."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import fields, replace
+
+import pytest
+
+from gaiarouter.config.secret import Secret
+from gaiarouter.config.settings import Limits, Rate
+from gaiarouter.store import open_store
+from gaiarouter.store.base import ApiKey, Store, UsageRecord
+
+FULL_KEY = ApiKey(
+    id="key_full",
+    name="größe 🔑",
+    secret_hash=bytes(range(32)),
+    created_us=1_700_000_000_000_001,
+    organization="org_1",
+    permissions=("read", "admin"),
+    models=("gpt-*", "claude-*"),
+    limits=Limits(requests=Rate(10, 60.0), tokens=None, concurrent=3),
+    inference=False,
+    expires_us=1_800_000_000_000_000,
+    revoked_us=1_750_000_000_000_000,
+    last_used_us=1_740_000_000_000_000,
+)
+RECORD = UsageRecord(
+    id="req_1",
+    time_us=1_700_000_000_000_000,
+    key="key_1",
+    organization="org_1",
+    route="gpt-*",
+    model_asked="gpt-5",
+    model_served="gpt-5-2026",
+    provider="openai",
+    attempts=2,
+    status=200,
+    outcome="ok",
+    error=None,
+    streamed=True,
+    in_uncached=1,
+    in_cache_read=2,
+    in_cache_write=3,
+    in_tool=4,
+    out_visible=5,
+    out_reasoning=6,
+    estimated=False,
+    cost_nano_usd=123_456_789,
+    duration_us=1_000_000,
+    first_content_us=200_000,
+    request_id="client-7",
+)
+EMPTY_RECORD = replace(
+    RECORD,
+    **{field.name: None for field in fields(UsageRecord) if "None" in str(field.type)},
+)
+
+
+@pytest.mark.parametrize("wanted", [FULL_KEY, ApiKey("key_1", "a", b"\0" * 32, 0), replace(FULL_KEY, models=())])
+async def test_a_key_comes_back_as_it_was_kept(store: Store, wanted: ApiKey) -> None:
+    assert await store.add_key(wanted)
+    assert await store.find_key(wanted.id) == wanted
+    assert await store.list_keys() == [wanted]
+
+
+async def test_an_unknown_key_is_none(store: Store) -> None:
+    assert await store.find_key("key_none") is None
+
+
+async def test_a_taken_id_changes_nothing(store: Store, key: ApiKey) -> None:
+    assert await store.add_key(key)
+    assert not await store.add_key(replace(key, name="mallory"))
+    assert await store.list_keys() == [key]
+
+
+async def test_keys_are_listed_oldest_first(store: Store, key: ApiKey) -> None:
+    for key_id, created_us in [("key_c", 1), ("key_a", 2), ("key_b", 2)]:
+        await store.add_key(replace(key, id=key_id, created_us=created_us))
+    assert [listed.id for listed in await store.list_keys()] == ["key_c", "key_a", "key_b"]
+
+
+async def test_a_store_knows_whether_it_has_keys(store: Store, key: ApiKey) -> None:
+    assert not await store.has_keys()
+    await store.add_key(key)
+    assert await store.has_keys()
+
+
+async def test_a_key_is_revoked_once_and_keeps_its_first_time(store: Store, key: ApiKey) -> None:
+    await store.add_key(key)
+    assert await store.revoke_key(key.id, now_us=5)
+    assert not await store.revoke_key(key.id, now_us=6)
+    assert not await store.revoke_key("key_none", now_us=5)
+    assert await store.find_key(key.id) == replace(key, revoked_us=5)
+
+
+@pytest.mark.parametrize(("since_us", "wanted"), [(0, ["key_1"]), (5, ["key_1"]), (6, [])])
+async def test_revocations_are_found_by_time(store: Store, key: ApiKey, since_us: int, wanted: list[str]) -> None:
+    await store.add_key(key)
+    await store.add_key(replace(key, id="key_2"))
+    await store.revoke_key(key.id, now_us=5)
+    assert await store.revoked_keys(since_us=since_us) == wanted
+
+
+async def test_the_time_of_use_only_moves_forward(store: Store, key: ApiKey) -> None:
+    await store.add_key(key)
+    for time_us in (7, 9, 8):
+        await store.touch_keys({key.id: time_us, "key_none": time_us})
+    assert await store.find_key(key.id) == replace(key, last_used_us=9)
+
+
+@pytest.mark.parametrize("record", [RECORD, EMPTY_RECORD, replace(RECORD, streamed=False, estimated=True)])
+async def test_a_usage_record_comes_back_as_it_was_kept(store: Store, record: UsageRecord) -> None:
+    await store.add_usage([record])
+    assert await store.find_usage(record.id) == record
+
+
+async def test_the_same_batch_twice_is_kept_once(store: Store) -> None:
+    records = [replace(RECORD, id=f"req_{number}") for number in range(100)]
+    await store.add_usage(records[:60])
+    await store.add_usage(records)
+    await store.add_usage(records)
+    assert await store.count_usage() == 100
+    assert await store.find_usage("req_none") is None
+
+
+async def test_what_callers_and_providers_make_up_still_fits(store: Store) -> None:
+    hostile = replace(
+        RECORD, model_asked="a\0b\ud800é" + "x" * 10_000, model_served="'; DROP TABLE usage_records; --", in_tool=10**30
+    )
+    await store.add_usage([hostile, replace(RECORD, id="req_2")])
+    kept = await store.find_usage(hostile.id)
+    assert kept is not None
+    assert kept.model_asked is not None
+    assert kept.model_asked.startswith("a?b?é")
+    assert len(kept.model_asked) == 200
+    assert kept.model_served == hostile.model_served
+    assert kept.in_tool == 2**63 - 1
+    assert await store.count_usage() == 2
+
+
+async def test_many_at_once_all_get_their_own_answer(store: Store, key: ApiKey) -> None:
+    keys = [replace(key, id=f"key_{number:03}", name=str(number)) for number in range(100)]
+    assert all(await asyncio.gather(*map(store.add_key, keys)))
+    found = await asyncio.gather(*(store.find_key(wanted.id) for wanted in keys))
+    assert found == keys
+
+
+async def test_a_cancelled_write_leaves_the_store_usable(store: Store, key: ApiKey) -> None:
+    for number in range(20):
+        task = asyncio.create_task(store.add_key(replace(key, id=f"key_{number}")))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await store.add_key(replace(key, id="key_last"))
+    assert await store.find_key("key_last") is not None
+
+
+async def test_what_was_kept_is_there_after_reopening(url: Secret, key: ApiKey) -> None:
+    for has_it in (False, True):
+        store = open_store(url)
+        await store.open()
+        assert await store.has_keys() is has_it
+        await store.add_key(key)
+        await store.close()

@@ -18,6 +18,7 @@
         ├── BadAnswer           502 upstream_bad_response, upstream_response_too_large
         ├── Interrupted         502 upstream_stream_interrupted: a stream without its own ending
         ├── KeyRefused          502 upstream_auth_error: 401, 402, 403 from the provider
+        │   └── QuotaSpent      503 upstream_quota_exceeded: credits, spend cap or daily quota are gone
         ├── Throttled           429 upstream_rate_limited
         ├── Overloaded          503 upstream_overloaded
         ├── Failed              502 upstream_error: other 5xx, an error inside a 200
@@ -204,6 +205,12 @@ class KeyRefused(UpstreamError):
     """The provider refused our key: the operator's to mend. Its words may quote the key and are not passed on."""
 
     code, outcome, should_retry = "upstream_auth_error", "http_401", False
+
+
+class QuotaSpent(KeyRefused):
+    """Nothing is left on this key. Waiting does not help, whatever status the provider dressed it in."""
+
+    status, code, outcome = 503, "upstream_quota_exceeded", "http_429"
 
 
 class Throttled(UpstreamError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -34,11 +35,21 @@ class Usage:
         return self.input_tokens + self.output_tokens
 
 
-def estimate_tokens(text: str) -> int:
-    """Tokens in `text`, by script: ASCII / 4, CJK x 0.75, other characters / 4. At least 1 for any text."""
+def token_weight(text: str) -> float:
+    """Estimated tokens before rounding, so that the pieces of a stream can be summed.
+
+    A quarter for a character of one or two bytes in UTF-8 (Latin, Cyrillic, Greek, Arabic ...), three quarters for
+    one of three (CJK, kana, hangul, Indic), one and a quarter for one of four (emoji, rare ideographs). It follows from
+    three lengths, because a loop over characters would hold up everybody for the length of one prompt.
+    """
+    characters = len(text)
     if text.isascii():
-        return -(-len(text) // 4)
-    ascii_count = sum(1 for c in text if c < "\x80")
-    cjk = sum(1 for c in text if "\u2e80" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" or c >= "\U00020000")
-    other = len(text) - ascii_count - cjk
-    return max(1, round(ascii_count / 4 + cjk * 0.75 + other / 4))
+        return characters / 4
+    ascii_count = len(text.encode("ascii", "ignore"))
+    beyond_two_bytes = len(text.encode("utf-8", "replace")) - 2 * characters + ascii_count
+    return (characters - beyond_two_bytes) / 4 + beyond_two_bytes * 0.75
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens in `text`, for limits and for answers without usage; at least 1 for any text."""
+    return math.ceil(token_weight(text))

@@ -73,8 +73,11 @@ class StreamWatcher(Protocol):
     error: UpstreamError | None
     usage: Usage | None
     finish_reason: str | None
-    text_tokens: int
-    """Estimated tokens of what has been passed on, for when `usage` stays None."""
+
+    @property
+    def text_tokens(self) -> int:
+        """Estimated tokens of what has been passed on, for when `usage` stays None."""
+        ...
 
     def feed(self, data: bytes) -> bytes: ...
 

@@ -1,0 +1,178 @@
+"""Watches a Chat stream pass by: whole events go on as the bytes they came in, and are read for what matters.
+
+Taken out: the usage chunk that was our wish, empty data, and whatever follows the end. Added: `[DONE]`, where every
+choice has finished and the provider forgot it. A stream that ends otherwise is an error, never a tidy end.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from gaiarouter.canonical.usage import Usage
+from gaiarouter.dialects.chat.provider_errors import read_error_in_answer
+from gaiarouter.dialects.chat.usage import read_usage
+from gaiarouter.dialects.chat.wire import ABSENT, Body, Choice, decode_body, is_truthy
+from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, read_event, write_event
+from gaiarouter.errors import BadAnswer, Failed, Interrupted, UpstreamError
+
+DONE_EVENT = b"data: [DONE]\n\n"
+_DATA = b"data: "
+
+
+class ChatStreamWatcher:
+    """Implements dialects.base.StreamWatcher."""
+
+    __slots__ = (
+        "_drop_usage",
+        "_finished_choices",
+        "_framer",
+        "_open_choices",
+        "_weight",
+        "content_started",
+        "error",
+        "finish_reason",
+        "finished",
+        "usage",
+    )
+
+    def __init__(self, *, drop_usage: bool, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._drop_usage = drop_usage
+        self._framer = EventFramer(max_event_bytes)
+        self._open_choices: set[int] = set()
+        self._finished_choices: set[int] = set()
+        self._weight = 0.0
+        self.content_started = False
+        self.finished = False
+        self.error: UpstreamError | None = None
+        self.usage: Usage | None = None
+        self.finish_reason: str | None = None
+
+    @property
+    def text_tokens(self) -> int:
+        return math.ceil(self._weight)
+
+    def feed(self, data: bytes) -> bytes:
+        if self.finished or self.error:
+            return b""
+        out: list[bytes] = []
+        for raw in self._framer.feed(data):
+            out.append(self._pass(raw))
+            if self.finished or self.error:
+                return b"".join(out)
+        if self._framer.overflowed:
+            self.error = BadAnswer("The provider sent an event of over 16 MiB", code="upstream_response_too_large")
+        return b"".join(out)
+
+    def close(self) -> bytes:
+        if self.finished or self.error:
+            return b""
+        rest = self._framer.close()
+        passed = self._pass(rest + b"\n\n") if rest.strip() else b""
+        return passed if self.finished else passed + self._end()
+
+    def _end(self) -> bytes:
+        """Upstream is silent without `[DONE]`. What cannot be read now is an event torn off, not a broken one: it does
+        no harm after the last finish reason."""
+        if self.error is None or isinstance(self.error, BadAnswer):
+            if self._open_choices and self._open_choices == self._finished_choices:
+                self.error = None
+                self.finished = True
+                return DONE_EVENT
+            self.error = Interrupted("The provider's stream ended before the answer was complete")
+        return b""
+
+    def _pass(self, raw: bytes) -> bytes:
+        """What goes on of one event."""
+        if raw.startswith(_DATA):
+            body = _read_json(raw[len(_DATA) :])
+            if body is not None:
+                return raw if self._take(body, raw) else b""
+        return self._pass_odd(raw)
+
+    def _pass_odd(self, raw: bytes) -> bytes:
+        """An event that is not one line of JSON after `data: `."""
+        event = read_event(raw)
+        if event.bare:
+            self._fail_bare(raw)
+            return b""
+        if event.data is None:
+            return raw if event.plain else b"".join(comment + b"\n" for comment in event.comments)
+        data = event.data.strip()
+        if not data or data.startswith(b":"):
+            return b""  # a keep-alive in the wrong place: official clients take it for broken JSON
+        if data == b"[DONE]":
+            self._take_done()
+            return DONE_EVENT if self.finished else b""
+        body = _read_json(data)
+        if body is None:
+            self.error = BadAnswer("The provider sent an event that is not JSON of a Chat stream")
+            return b""
+        if event.name == b"error" and not is_truthy(body.error):
+            self.error = read_error_in_answer(data)
+            return b""
+        if not self._take(body, data):
+            return b""
+        return raw if event.plain else b"".join(line + b"\n" for line in event.comments) + write_event(data)
+
+    def _take(self, body: Body, data: bytes) -> bool:
+        """Note what a chunk says. False if it must not go on."""
+        choices = body.choices
+        if body.usage is not ABSENT or body.x_groq is not None:
+            usage = read_usage(body.usage) or (read_usage(body.x_groq.usage) if body.x_groq else None)
+            if usage is not None:
+                self.usage = usage  # cumulative where it comes more than once
+        if body.error is not ABSENT and is_truthy(body.error):
+            self.error = read_error_in_answer(data.removeprefix(_DATA))
+            return False
+        if not choices:
+            return not (self._drop_usage and _has_usage(body))
+        for choice in choices:
+            self._take_choice(choice)
+        return self.error is None
+
+    def _take_choice(self, choice: Choice) -> None:
+        index = choice.index or 0
+        self._open_choices.add(index)
+        said = choice.delta
+        if said is not None:
+            self._weight += said.weight()
+            if not self.content_started:
+                self.content_started = said.has_content()
+        if choice.finish_reason:
+            self._finished_choices.add(index)
+            if index == min(self._open_choices):
+                self.finish_reason = choice.finish_reason
+        if choice.error is not ABSENT and is_truthy(choice.error):
+            self.error = read_error_in_answer(b'{"error":' + bytes(choice.error) + b"}")
+        elif choice.finish_reason == "error":
+            self.error = Failed("The provider's model failed while it answered", outcome="bad_response")
+
+    def _take_done(self) -> None:
+        """The provider says that it is done, which counts even without a finish reason, if it said anything at all."""
+        if self.content_started or self._finished_choices:
+            self.finished = True
+        else:
+            self.error = BadAnswer("The provider's stream ended without an answer")
+
+    def _fail_bare(self, raw: bytes) -> None:
+        body = _read_json(raw)
+        if body is not None and is_truthy(body.error):
+            self.error = read_error_in_answer(raw)
+        else:
+            self.error = BadAnswer("The provider sent JSON where events belong")
+
+
+def _read_json(data: bytes) -> Body | None:
+    """None if it is not strict JSON in UTF-8, or a known member is of a type no provider sends."""
+    try:
+        if not data.isascii():
+            data.decode()  # the decoder skips what it does not read, broken UTF-8 too
+        return decode_body(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _has_usage(body: Body) -> bool:
+    return body.usage is not ABSENT and bytes(body.usage) != b"null"

@@ -1,0 +1,259 @@
+"""A Chat request: checked field by field, and patched in the caller's own bytes.
+
+Fields we know are type-checked; what we do not know goes on untouched. Roles and the types of content parts are open,
+and null is allowed wherever a field may be left out: providers extend them freely.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from gaiarouter.canonical.usage import token_weight
+from gaiarouter.dialects.members import DuplicateMember, JsonObject
+from gaiarouter.errors import InvalidRequest
+
+# what a picture, a sound or a file is taken for in an estimate, whose true price depends on the model
+_MEDIA_TOKENS = 800
+_MESSAGE_TOKENS = 4
+
+
+class _ImageUrl(Struct, gc=False):
+    url: str
+
+
+class _InputAudio(Struct, gc=False):
+    data: str | None = None
+    format: str | None = None
+
+
+class _Part(Struct, gc=False):
+    type: str
+    text: str | None = None
+    image_url: _ImageUrl | str | None = None
+    input_audio: _InputAudio | str | None = None
+
+
+class _CalledFunction(Struct, gc=False):
+    name: str | None = None
+    arguments: str | dict[str, Raw] | None = None
+
+
+class _ToolCall(Struct, gc=False):
+    id: str | None = None
+    type: str | None = None
+    function: _CalledFunction | None = None
+
+
+class _Message(Struct, gc=False):
+    role: str
+    content: str | list[_Part | str] | None = None
+    tool_calls: list[_ToolCall] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+    refusal: str | None = None
+    function_call: _CalledFunction | None = None
+
+
+class _Function(Struct, gc=False):
+    name: str
+    description: str | None = None
+    parameters: dict[str, Raw] | bool | None = None
+    strict: bool | None = None
+
+
+class _Tool(Struct, gc=False):
+    type: str | None = None
+    function: _Function | None = None
+
+
+class _StreamOptions(Struct, gc=False):
+    include_usage: bool | None = None
+
+
+class _ResponseFormat(Struct, gc=False):
+    type: str
+
+
+class _Body(Struct, gc=False):
+    model: str
+    messages: list[_Message]
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    n: int | None = None
+    stop: str | list[str] | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    seed: int | None = None
+    user: str | None = None
+    metadata: dict[str, Raw] | None = None
+    tools: list[_Tool] | None = None
+    tool_choice: str | dict[str, Raw] | None = None
+    parallel_tool_calls: bool | None = None
+    functions: list[_Function] | None = None
+    function_call: str | dict[str, Raw] | None = None
+    response_format: _ResponseFormat | None = None
+    reasoning_effort: str | None = None
+    service_tier: str | None = None
+    store: bool | None = None
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+@dataclass(slots=True)
+class ChatHead:
+    """Implements dialects.base.RequestHead. Not frozen only because the protocol's members are plain attributes."""
+
+    model: str
+    stream: bool
+    include_usage: bool
+    max_output_tokens: int | None
+    prompt_bytes: int
+    _input_weight: float
+    _object: JsonObject
+
+    def estimated_input_tokens(self) -> int:
+        return int(self._input_weight) + 1
+
+    def body_for(self, *, model: str, ask_usage: bool) -> bytes:
+        changes: dict[str, bytes] = {}
+        if model != self.model:
+            changes["model"] = msgspec.json.encode(model)
+        if ask_usage and self.stream and not self.include_usage:
+            changes["stream_options"] = self._options_with_usage()
+        return self._object.patched(changes) if changes else self._object.body
+
+    def _options_with_usage(self) -> bytes:
+        options = self._object.members.get("stream_options")
+        if options is None or bytes(options) == b"null":
+            return b'{"include_usage":true}'
+        return JsonObject(bytes(options)).patched({"include_usage": b"true"})
+
+    def edited(
+        self,
+        *,
+        default: Mapping[str, Any],
+        set_: Mapping[str, Any],
+        drop: tuple[str, ...],
+        system: str | None,
+    ) -> ChatHead:
+        """Raises InvalidRequest if what the edits make of it is no request any more."""
+        changes = {name: value for name, value in default.items() if not self._is_given(name)} | dict(set_)
+        values = {name: msgspec.json.encode(value) for name, value in changes.items() if name not in drop}
+        if system is not None:
+            messages = values.get("messages") or bytes(self._object.members["messages"])
+            first = msgspec.json.encode({"role": "system", "content": system})
+            values["messages"] = b"[" + first + b"," + messages[1:]
+        if not values and not drop:
+            return self
+        return read_request(self._object.patched(values, drop))
+
+    def _is_given(self, name: str) -> bool:
+        """Whether the caller said so; null says nothing. The two names of the output limit are one wish."""
+        limits = ("max_tokens", "max_completion_tokens")
+        names = limits if name in limits else (name,)
+        return any(bytes(self._object.members.get(each, b"null")) != b"null" for each in names)
+
+
+def read_request(body: bytes) -> ChatHead:
+    """Raises InvalidRequest with the path of the first wrong field; its message holds nothing of the body."""
+    request, json_object = _parse(body)
+    if not request.model.strip():
+        raise InvalidRequest("`model` must not be empty", param="model")
+    if not request.messages:
+        raise InvalidRequest("`messages` must hold at least one message", param="messages")
+    members = json_object.members
+    tools = members.get("tools")
+    tools_bytes = memoryview(tools).nbytes if tools is not None else 0
+    limit = request.max_completion_tokens if request.max_completion_tokens is not None else request.max_tokens
+    options = request.stream_options
+    return ChatHead(
+        model=request.model,
+        stream=bool(request.stream),
+        include_usage=bool(request.stream and options and options.include_usage),
+        max_output_tokens=limit if limit is not None and limit >= 0 else None,
+        prompt_bytes=memoryview(members["messages"]).nbytes + tools_bytes,
+        _input_weight=tools_bytes / 4 + sum(_weight(message) for message in request.messages),
+        _object=json_object,
+    )
+
+
+def _weight(message: _Message) -> float:
+    content = message.content
+    weight = float(_MESSAGE_TOKENS)
+    if isinstance(content, str):
+        weight += token_weight(content)
+    else:
+        for part in content or ():
+            text = part if isinstance(part, str) else part.text
+            weight += _MEDIA_TOKENS if text is None else token_weight(text)
+    for call in message.tool_calls or ():
+        if call.function and isinstance(call.function.arguments, str):
+            weight += len(call.function.arguments) / 4
+    return weight
+
+
+def _parse(body: bytes) -> tuple[_Body, JsonObject]:
+    try:
+        if not body.isascii():
+            body.decode()  # the decoder skips what it does not read, broken UTF-8 too
+        return _decode(body), JsonObject(body)
+    except msgspec.ValidationError as error:
+        raise _wrong_field(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"The body is not valid JSON{_place(error)}", code="invalid_json") from None
+    except RecursionError:
+        raise InvalidRequest("The body is nested too deeply", code="invalid_json") from None
+    except DuplicateMember:
+        raise InvalidRequest("The body names a member twice", code="invalid_json") from None
+
+
+# msgspec tells what is wrong where in its text alone, and always in these words
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_EXPECTED = re.compile(r"Expected `([^`]+)`(?:, got `(\w+)`)?")
+_AT = re.compile(r" - at `\$\.?([^`]*)`$")
+_BYTE = re.compile(r"\(byte (\d+)\)")
+_JSON_NAMES = {
+    "array": "an array",
+    "object": "an object",
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "a boolean",
+    "null": "null",
+}
+
+
+def _wrong_field(text: str) -> InvalidRequest:
+    at = _AT.search(text)
+    path = at.group(1) if at else ""
+    if missing := _MISSING.search(text):
+        path = f"{path}.{missing.group(1)}".lstrip(".")
+        return InvalidRequest(f"`{path}` is missing", code="missing_field", param=path)
+    where = f"`{path}`" if path else "The body"
+    expected = _EXPECTED.search(text)
+    if expected is None:
+        return InvalidRequest(f"{where} is out of range", code="invalid_request", param=path or None)
+    wanted = " or ".join(_JSON_NAMES[name] for name in expected.group(1).split(" | ") if name in _JSON_NAMES)
+    found = _JSON_NAMES.get(expected.group(2), "something else")
+    return InvalidRequest(f"{where} must be {wanted}, not {found}", code="invalid_type", param=path or None)
+
+
+def _place(error: msgspec.DecodeError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f": byte {error.start} is no UTF-8"
+    byte = _BYTE.search(str(error))
+    return f" at byte {byte.group(1)}" if byte else ""

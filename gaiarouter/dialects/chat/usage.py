@@ -1,0 +1,102 @@
+"""The `usage` member of Chat, in both directions. Arithmetic: docs/metering.md."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from gaiarouter.canonical.usage import Usage
+
+# no window comes near it; a number beyond is a defect, and must not be billed
+_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
+
+
+class _PromptDetails(Struct, gc=False):
+    cached_tokens: _Count = None
+    cache_write_tokens: _Count = None
+    cache_creation_tokens: _Count = None
+
+
+class _CompletionDetails(Struct, gc=False):
+    reasoning_tokens: _Count = None
+
+
+class _Usage(Struct, gc=False):
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
+    total_tokens: _Count = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+    prompt_cache_hit_tokens: _Count = None
+    num_cached_tokens: _Count = None
+    cached_tokens: _Count = None
+
+
+_decode = msgspec.json.Decoder(_Usage).decode
+
+
+def read_usage(raw: Raw) -> Usage | None:
+    """None where there is none, or none to believe: negative, NaN, text, beyond all windows, or all zero."""
+    try:
+        usage = _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    if prompt == completion == 0:
+        return None  # a placeholder: no prompt is of no tokens
+    read = min(_cache_read(usage), prompt)
+    write = min(_cache_write(usage), prompt - read)
+    visible, reasoning = _output(completion, usage)
+    return Usage(
+        in_uncached=prompt - read - write,
+        in_cache_read=read,
+        in_cache_write=write,
+        out_visible=visible,
+        out_reasoning=reasoning,
+    )
+
+
+def _cache_read(usage: _Usage) -> int:
+    details = usage.prompt_tokens_details
+    candidates = (
+        details.cached_tokens if details else None,
+        usage.prompt_cache_hit_tokens,
+        usage.num_cached_tokens,
+        usage.cached_tokens,
+    )
+    return next((count for count in candidates if count is not None), 0)
+
+
+def _cache_write(usage: _Usage) -> int:
+    details = usage.prompt_tokens_details
+    return (details.cache_write_tokens or details.cache_creation_tokens or 0) if details else 0
+
+
+def _output(completion: int, usage: _Usage) -> tuple[int, int]:
+    """Visible and reasoning tokens. `completion_tokens` includes reasoning, save for servers (xAI, some gateways)
+    that count it beside: the total gives them away, or reasoning that is larger than what should include it."""
+    reasoning = (usage.completion_tokens_details and usage.completion_tokens_details.reasoning_tokens) or 0
+    beside = usage.total_tokens == (usage.prompt_tokens or 0) + completion + reasoning or reasoning > completion
+    return (completion, reasoning) if beside else (completion - reasoning, reasoning)
+
+
+def write_usage(usage: Usage) -> dict[str, Any]:
+    """Chat's `usage` object."""
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.in_cache_read,
+            "cache_write_tokens": usage.in_cache_write,
+            "audio_tokens": 0,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.out_reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }

@@ -1,0 +1,142 @@
+"""Server-sent events, cut out of a byte stream and read.
+
+Two rules hold here. Work is done on bytes, at LF, CR and CRLF only: `str.splitlines` would also split at U+2028, which
+is legal inside JSON. And every byte is looked at once, whatever the reads: a line that comes a byte at a time costs
+as much as one that comes whole.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+MAX_EVENT_BYTES = 16 * 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+# the first line end must not give back the LF of its CRLF, or one line end would count as two
+_BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?:\r\n|\n|\r)")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_LONGEST_BLANK_LINE = 4
+_CR = 0x0D
+
+
+class EventFramer:
+    """Cuts a stream into whole events. One instance per stream.
+
+    An event is handed out as the very bytes it came in, its blank line included; all events and the rest from
+    `close` joined are the stream (less a byte order mark, and the LF of a CRLF that was split between two reads
+    after a line that ended in a bare CR). `overflowed`: the event under way is longer than `limit`; the
+    stream is of no more use.
+    """
+
+    __slots__ = ("_carriage_returns", "_limit", "_pending", "_skip_lf", "_started", "overflowed")
+
+    def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
+        self._limit = limit
+        self._pending = bytearray()
+        self._started = False
+        self._carriage_returns = False
+        self._skip_lf = False
+        self.overflowed = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The events that `data` completes."""
+        if not self._carriage_returns:
+            self._carriage_returns = b"\r" in data
+        events = self._cut_any(data) if self._carriage_returns else self._cut_plain(data)
+        self.overflowed = len(self._pending) > self._limit
+        if events and not self._started:
+            self._started = True
+            events[0] = events[0].removeprefix(_BOM)
+        return events
+
+    def close(self) -> bytes:
+        """What is left when the stream is at its end: an event without its blank line, whole or cut short."""
+        rest = bytes(self._pending)
+        self._pending.clear()
+        return rest if self._started else rest.removeprefix(_BOM)
+
+    def _cut_plain(self, data: bytes) -> list[bytes]:
+        """No CR has come yet, and in almost every stream none will."""
+        pending = self._pending
+        if pending:
+            if b"\n\n" not in data and not (pending.endswith(b"\n") and data.startswith(b"\n")):
+                pending += data
+                return []
+            data = bytes(pending) + data
+            pending.clear()
+        end = data.rfind(b"\n\n")
+        if end < 0:
+            pending += data
+            return []
+        if end + 2 < len(data):
+            pending += data[end + 2 :]
+        return [event + b"\n\n" for event in data[:end].split(b"\n\n")]
+
+    def _cut_any(self, data: bytes) -> list[bytes]:
+        if self._skip_lf and data:
+            self._skip_lf = False
+            data = data.removeprefix(b"\n")
+        pending = self._pending
+        start = max(0, len(pending) - _LONGEST_BLANK_LINE + 1)
+        pending += data
+        events: list[bytes] = []
+        done = 0
+        for blank in _BLANK_LINE.finditer(pending, start):
+            end = blank.end()
+            if end == len(pending) and pending[-1] == _CR:
+                if blank.group().startswith(b"\r\n"):
+                    break  # a stream of CRLF: the LF is on its way
+                self._skip_lf = True
+            events.append(bytes(pending[done:end]))
+            done = end
+        del pending[:done]
+        return events
+
+
+class Event(NamedTuple):
+    """One event, read.
+
+    data: the `data` lines joined by LF; None if there is none. name: the `event` line. plain: may be sent on as it
+    came, being comments and at most one `data` line, ended by LF or CRLF. bare: a line that is JSON and no field.
+    """
+
+    data: bytes | None
+    name: bytes
+    comments: list[bytes]
+    plain: bool
+    bare: bool
+
+
+def read_event(raw: bytes) -> Event:
+    """Read one event as EventFramer hands it out, by the rules of the HTML standard, "Server-sent events"."""
+    lines = _LINE_END.split(raw) if b"\r" in raw else raw.split(b"\n")
+    data: list[bytes] = []
+    comments: list[bytes] = []
+    name, other_fields, bare = b"", False, False
+    for line in lines:
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            data.append(value)
+        elif not field:
+            if line:
+                comments.append(line)
+        else:
+            other_fields = True
+            if field == b"event":
+                name = value
+            bare = bare or field.lstrip()[:1] in (b"{", b"[")
+    lone_cr = b"\r" in raw.replace(b"\r\n", b"\n")
+    return Event(
+        data=b"\n".join(data) if data else None,
+        name=name,
+        comments=comments,
+        plain=len(data) <= 1 and not other_fields and not lone_cr,
+        bare=bare,
+    )
+
+
+def write_event(data: bytes) -> bytes:
+    """One event of Chat's form. `data` is JSON, in which a line end is blank space like any other."""
+    return b"data: " + _LINE_END.sub(b" ", data) + b"\n\n"

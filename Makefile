@@ -1,0 +1,27 @@
+# Shorthands for people who like make; nothing needs it. The README's two lines do the same.
+.PHONY: setup run test lint bench lock
+
+setup:
+	python3 -m venv .venv
+	.venv/bin/pip install -q --require-hashes -r requirements-dev.lock
+	.venv/bin/pip install -q --no-deps --no-build-isolation -e .
+
+run:
+	.venv/bin/gaiarouter serve
+
+test:
+	.venv/bin/pytest
+
+lint:
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy gaiarouter bench
+
+bench:
+	.venv/bin/python -m bench
+
+# A release less than a week old stays out, unless it mends a hole.
+LOCK = uv pip compile setup.cfg --quiet --universal --generate-hashes --no-header --exclude-newer "$$(date -u -d '7 days ago' +%F)"
+lock:
+	$(LOCK) -o requirements.lock
+	$(LOCK) --extra dev -o requirements-dev.lock

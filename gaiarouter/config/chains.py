@@ -26,6 +26,7 @@ class _Entry:
     targets: list[tuple[Path, Mapping[str, Any]]] = field(default_factory=list)
     references: list[tuple[Path, str]] = field(default_factory=list)
     groups: int = 1
+    is_whole: bool = True
 
     def matches(self, model: str) -> bool:
         return any(glob.matches(model) for _, glob in self.globs)
@@ -37,7 +38,9 @@ def check_routes(routes: Sequence[Any], providers: Mapping[str, Any], findings: 
     for entry in entries:
         for path, target in entry.targets:
             _check_target(path, target, entry, providers, findings)
-    edges = [list(_edges(entry, entries, findings)) for entry in entries]
+    # with a glob missing from the table nobody can say that it matches a name nowhere
+    is_whole = len(entries) == len(routes) and all(entry.is_whole for entry in entries)
+    edges = [list(_edges(entry, entries, findings, is_whole=is_whole)) for entry in entries]
     _check_circles(entries, edges, findings)
     if sum(len(entry.globs) for entry in entries) > MAX_GLOBS:
         findings.error(("routes",), f"more than {MAX_GLOBS} globs in all routes")
@@ -58,7 +61,10 @@ def _entry(route: Mapping[str, Any], index: int, findings: Findings) -> _Entry:
         elif "model" in item:
             _check_reference(at, item, findings)
             references.append(((*at, "model"), item["model"]))
-    return _Entry(path, list(_globs(route, path, findings)), targets, references, 1 + len(fallbacks))
+    match = route.get("match", [None])
+    globs = list(_globs(match, (*path, "match"), findings))
+    is_whole = len(globs) == (1 if isinstance(match, str) else len(match))
+    return _Entry(path, globs, targets, references, 1 + len(fallbacks), is_whole)
 
 
 def _items(values: Any, path: Path, *, groups: bool = False) -> Iterator[tuple[Path, Any]]:
@@ -68,10 +74,8 @@ def _items(values: Any, path: Path, *, groups: bool = False) -> Iterator[tuple[P
             yield (*path, index), item
 
 
-def _globs(route: Mapping[str, Any], path: Path, findings: Findings) -> Iterator[tuple[Path, Glob]]:
-    match = route.get("match", [])
-    at = (*path, "match")
-    texts = [(at, match)] if isinstance(match, str) else [((*at, index), text) for index, text in enumerate(match)]
+def _globs(match: Any, path: Path, findings: Findings) -> Iterator[tuple[Path, Glob]]:
+    texts = [(path, match)] if isinstance(match, str) else [((*path, index), text) for index, text in enumerate(match)]
     for place, text in texts:
         if text is None:
             continue
@@ -110,13 +114,15 @@ def _check_capture(path: Path, number: int, entry: _Entry, findings: Findings) -
             findings.error(path, f"{{{number}}} has nothing to stand for: the glob {clip(glob.text)!r} has {has}")
 
 
-def _edges(entry: _Entry, entries: Sequence[_Entry], findings: Findings) -> Iterator[tuple[Path, str, int]]:
+def _edges(
+    entry: _Entry, entries: Sequence[_Entry], findings: Findings, *, is_whole: bool
+) -> Iterator[tuple[Path, str, int]]:
     """(place, name, index of the entry it leads to) of each fallback to another model."""
     for path, name in entry.references:
         index = next((index for index, other in enumerate(entries) if other.matches(name)), None)
         if index is not None:
             yield path, name, index
-        elif not _PLACEHOLDER.search(name):
+        elif is_whole and not _PLACEHOLDER.search(name):
             names = [glob.text for other in entries for _, glob in other.globs]
             findings.error(path, f"no route matches the model {clip(name)!r}{nearest(name, names)}")
 
@@ -145,7 +151,7 @@ def _check_circles(entries: Sequence[_Entry], edges: Sequence[list[tuple[Path, s
 
 
 def _check_length(entry: _Entry, groups: int, findings: Findings) -> None:
-    if groups > MAX_CHAIN and entry.groups <= groups:
+    if groups > MAX_CHAIN:
         findings.error((*entry.path, "fallbacks"), f"leads to {groups} groups of targets, expected at most {MAX_CHAIN}")
 
 

@@ -42,12 +42,20 @@ def check_store(data: Mapping[str, Any], findings: Findings) -> None:
         findings.error(("store",), "found another address, expected sqlite:///FILE or postgresql://user@host/database")
 
 
-def check_providers(providers: Mapping[str, Any], known_kinds: Mapping[str, bool] | None, findings: Findings) -> None:
-    """known_kinds: kind to whether it needs a base_url; None where that is not known, and not checked."""
+def check_providers(
+    providers: Mapping[str, Any],
+    written: Mapping[str, Any],
+    known_kinds: Mapping[str, bool] | None,
+    findings: Findings,
+) -> None:
+    """written: the same entries with what was found wrong in them: such a value is not missing.
+
+    known_kinds: kind to whether it needs a base_url; None where that is not known, and not checked.
+    """
     for name, provider in providers.items():
         path: Path = ("providers", name)
         if known_kinds is not None:
-            _check_kind(path, provider, known_kinds, findings)
+            _check_kind(path, {**written[name], **provider}, known_kinds, findings)
         if "base_url" in provider:
             _check_base_url((*path, "base_url"), provider["base_url"], findings)
         for key_path, key in provider_keys(provider, path):
@@ -122,6 +130,8 @@ def provider_keys(provider: Mapping[str, Any], path: Path) -> Iterator[tuple[Pat
 def _check_kind(path: Path, provider: Mapping[str, Any], known: Mapping[str, bool], findings: Findings) -> None:
     name = str(path[-1])
     kind = provider.get("dialect", name)
+    if not isinstance(kind, str) or not kind:
+        return  # reported before
     if kind not in known:
         near = nearest(kind, known)
         if "dialect" in provider:
@@ -147,7 +157,7 @@ def _check_base_url(path: Path, url: str, findings: Findings) -> None:
 
 def _is_store(url: str) -> bool:
     if url.startswith("sqlite:///"):
-        return len(url) > len("sqlite:///")
+        return url.removeprefix("sqlite:///") not in ("", ":memory:")
     try:
         parts = urlsplit(url)
         return parts.scheme in ("postgresql", "postgres") and parts.port != 0

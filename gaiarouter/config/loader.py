@@ -168,10 +168,11 @@ def _check_meaning(
     required = data.get("auth", {}).get("required", True)
     check_server(server, host, required=required, insecure=given.insecure, findings=findings)
     check_store(data, findings)
-    check_providers(data.get("providers", {}), given.known_kinds, findings)
+    written = expanded.data.get("providers")
+    named: dict[str, Any] = written if isinstance(written, dict) else {}
+    check_providers(data.get("providers", {}), named, given.known_kinds, findings)
     # a provider with an error in it is still one that a target may name
-    named = expanded.data.get("providers")
-    check_routes(routes, named if isinstance(named, dict) else {}, findings)
+    check_routes(routes, named, findings)
     check_route_edits(routes, document.traps, findings)
     check_waits(data, findings)
     check_secrets(document.data, findings)

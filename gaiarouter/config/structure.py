@@ -50,7 +50,9 @@ def check_structure(expanded: Expanded, findings: Findings) -> set[Path]:
         if count == _MAX_ERRORS:
             findings.error((), f"more than {_MAX_ERRORS} errors: the rest is not shown")
             break
-        spoiled |= _report(error, expanded.written, findings)
+        # a variable that is not set is one error, not two
+        if tuple(error.absolute_path) not in expanded.failed:
+            spoiled |= _report(error, expanded.written, findings)
     return spoiled
 
 

@@ -104,7 +104,7 @@ class ChatStreamWatcher:
             return b""  # a keep-alive in the wrong place: official clients take it for broken JSON
         if data == b"[DONE]":
             self._take_done()
-            return DONE_EVENT if self.finished else b""
+            return (raw if event.plain else DONE_EVENT) if self.finished else b""
         body = _read_json(data)
         if body is None:
             self.error = BadAnswer("The provider sent an event that is not JSON of a Chat stream")

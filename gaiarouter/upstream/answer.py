@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from math import inf
+from typing import Self
 
 from aiohttp.http import RawResponseMessage
 from aiohttp.streams import StreamReader
@@ -28,7 +29,17 @@ _BREATH = 1024 * 1024
 class HttpResponse:
     """UpstreamResponse over a leased connection."""
 
-    __slots__ = ("_answer_limit", "_inflater", "_lease", "_payload", "headers", "status")
+    __slots__ = (
+        "_answer_limit",
+        "_at_end",
+        "_clock",
+        "_inflater",
+        "_lease",
+        "_payload",
+        "_pieces",
+        "headers",
+        "status",
+    )
 
     def __init__(
         self,
@@ -44,13 +55,16 @@ class HttpResponse:
         self._payload = payload
         self._lease = lease
         self._inflater = inflater
+        self._pieces: Iterator[bytes] = iter(())
+        self._at_end = False
+        self._clock = asyncio.get_running_loop().time
         self._answer_limit = answer_limit
 
     async def read(self) -> bytes:
         self._refuse_beyond_limit(int(self.headers.get("content-length", "0")))
         parts: list[bytes] = []
         size = breath = 0
-        async for part in self.chunks():
+        while part := await self.next():
             parts.append(part)
             size += len(part)
             self._refuse_beyond_limit(size)
@@ -64,42 +78,43 @@ class HttpResponse:
         size = 0
         try:
             async with asyncio.timeout(_ERROR_S):
-                async for part in self.chunks():
+                while size < _ERROR_LIMIT and (part := await self.next()):
                     parts.append(part)
                     size += len(part)
-                    if size >= _ERROR_LIMIT:
-                        break
         except (TimeoutError, UpstreamError):
             pass  # what has come says what it can; the status says the rest
         self.close()
         return b"".join(parts)[:_ERROR_LIMIT]
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        payload, watch, inflater = self._payload, self._lease.watch, self._inflater
-        clock = asyncio.get_running_loop().time
+    def chunks(self) -> AsyncIterator[bytes]:
+        return _Chunks(self.next)
+
+    async def next(self) -> bytes:
+        """What comes next of the body, b"" at its end."""
         try:
-            while True:
-                watch.since = clock()
-                data = await payload.readany()
-                watch.since = inf
-                if not data:
-                    break
-                if inflater is None:
-                    yield data
-                else:
-                    for piece in inflater.feed(data):
-                        yield piece
-            if inflater is not None:
-                for piece in inflater.finish():
-                    yield piece
-        except GeneratorExit:
-            raise  # the reader has heard enough: `drain()` or `close()` comes next
+            data = await (self._receive() if self._inflater is None else self._inflate(self._inflater))
         except FOREIGN as error:
             raise self._lease.broken(error) from error
         except BaseException:
             self._lease.drop()
             raise
-        self._lease.give_back()
+        if not data:
+            self._lease.give_back()
+        return data
+
+    async def _receive(self) -> bytes:
+        watch = self._lease.watch
+        watch.since = self._clock()
+        data = await self._payload.readany()
+        watch.since = inf
+        return data
+
+    async def _inflate(self, inflater: Inflater) -> bytes:
+        while not (piece := next(self._pieces, b"")) and not self._at_end:
+            data = await self._receive()
+            self._at_end = not data
+            self._pieces = inflater.feed(data) if data else inflater.finish()
+        return piece
 
     def extend(self, deadline: float) -> None:
         self._lease.watch.deadline = deadline
@@ -129,3 +144,20 @@ class HttpResponse:
                 code="upstream_response_too_large",
                 outcome="too_large",
             )
+
+
+class _Chunks:
+    """An iterator, not a generator: it may be left in the middle, and nothing has to close it then."""
+
+    __slots__ = ("_next",)
+
+    def __init__(self, next_: Callable[[], Awaitable[bytes]]) -> None:
+        self._next = next_
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if data := await self._next():
+            return data
+        raise StopAsyncIteration

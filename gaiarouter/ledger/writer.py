@@ -16,6 +16,8 @@ from itertools import islice
 
 from gaiarouter.store.base import StorageUnavailable, Store, UsageRecord
 
+_CLOSING_RETRY_S = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -82,12 +84,14 @@ class Ledger:
             self._queue.clear()
 
     async def _write(self) -> None:
-        while not self._closing.is_set():
+        while True:
             await self._filled.wait()
             self._filled.clear()
             while self._queue:
                 await self._write_batch()
                 await self._pause(self._pace.linger_s)
+            if self._closing.is_set():
+                return
 
     async def _write_batch(self) -> None:
         batch = list(islice(self._queue, self._pace.batch))
@@ -95,7 +99,7 @@ class Ledger:
         while not await self._stored(batch):
             await self._pause(retry_s)
             if self._closing.is_set():
-                await asyncio.sleep(self._pace.retry_s)
+                await asyncio.sleep(_CLOSING_RETRY_S)
             retry_s = min(2 * retry_s, self._pace.max_retry_s)
         for _ in batch:
             self._queue.popleft()

@@ -20,7 +20,6 @@ from gaiarouter.store.keys import MAX_KEY_LENGTH, ParsedKey, parse, verify
 
 FRESH_S = 60.0
 UNKNOWN_S = 10.0
-MAX_UNKNOWN = 10_000
 WATCH_S = 2.0
 
 
@@ -50,6 +49,7 @@ class KeyRing:
         clock: Callable[[], float] = time.monotonic,
         wall_us: Callable[[], int] = now_us,
         stale_s: float = 900.0,
+        max_unknown: int = 10_000,
         pepper: bytes | None = None,
         on_storage_away: Callable[[bool], None] | None = None,
     ) -> None:
@@ -58,6 +58,7 @@ class KeyRing:
         self._clock = clock
         self._wall_us = wall_us
         self._stale_s = stale_s
+        self._max_unknown = max_unknown
         self._pepper = pepper
         self._on_storage_away = on_storage_away
         self._known: dict[str, _Known] = {}
@@ -192,7 +193,7 @@ class KeyRing:
             self._known[key_id] = _Known(record, self._clock())
         else:
             self._unknown[key_id] = self._clock() + UNKNOWN_S
-            if len(self._unknown) > MAX_UNKNOWN:
+            if len(self._unknown) > self._max_unknown:
                 self._unknown.popitem(last=False)
 
     def _remember_digest(self, text: str, known: _Known) -> None:

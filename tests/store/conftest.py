@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gaiarouter.config.secret import Secret
-from gaiarouter.store import open_store
+from gaiarouter.store import open_database
 from gaiarouter.store.base import ApiKey, Store
+from gaiarouter.store.sql import Database, SqlStore
 
 
 @dataclass
@@ -41,11 +42,16 @@ def url(tmp_path: Path) -> Secret:
 
 
 @pytest.fixture
-async def store(url: Secret) -> AsyncIterator[Store]:
-    store = open_store(url)
-    await store.open()
-    yield store
-    await store.close()
+async def database(url: Secret) -> AsyncIterator[Database]:
+    database = open_database(url)
+    await database.open(migrate=True)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    return SqlStore(database)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,7 +27,7 @@ from gaiarouter.config.settings import (
     Timeouts,
     Transform,
 )
-from gaiarouter.config.units import parse_duration, parse_rate, parse_share, parse_size
+from gaiarouter.config.units import cpu_count, parse_duration, parse_rate, parse_share, parse_size
 
 Variables = Mapping[Path, tuple[str, ...]]
 
@@ -50,11 +49,6 @@ def build_settings(data: Mapping[str, Any], variables: Variables, findings: Find
         ),
         stream=Stream(hold_s),
     )
-
-
-def cpu_count() -> int:
-    """The CPUs this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _server(given: Mapping[str, Any]) -> Server:

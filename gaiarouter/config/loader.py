@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 from dotenv.parser import parse_stream
 
-from gaiarouter.config.build import build_settings, cpu_count
+from gaiarouter.config.build import build_settings
 from gaiarouter.config.chains import check_routes
 from gaiarouter.config.check import (
     check_providers,
@@ -33,6 +33,7 @@ from gaiarouter.config.expand import Expanded, expand
 from gaiarouter.config.problems import ConfigError, Findings, Problem, clip
 from gaiarouter.config.settings import Server, Settings
 from gaiarouter.config.structure import check_structure, without
+from gaiarouter.config.units import cpu_count
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 

@@ -1,7 +1,11 @@
-"""Durations, sizes, rates and shares as text. A number without its unit is refused, never guessed."""
+"""Durations, sizes, rates and shares as text, and how many CPUs `auto` is.
+
+A number without its unit is refused, never guessed.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 
@@ -50,6 +54,11 @@ def parse_share(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?%", text) or float(text[:-1]) > 100:
         raise ValueError(text)
     return float(text[:-1]) / 100
+
+
+def cpu_count() -> int:
+    """The CPUs this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def spelling(unit: str, number: float) -> str:

@@ -1,0 +1,228 @@
+"""The command line: call one function a command, and turn its answer into words and an exit code.
+
+Exit codes: 0 good, 1 the command could not do it (each reason is printed), 2 wrong usage.
+Imports stand inside the commands, so that `check` and `explain` do not wait for the server's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from gaiarouter.arguments import build_parser
+
+if TYPE_CHECKING:
+    from gaiarouter.config.loader import Loaded
+    from gaiarouter.config.settings import Limits, Settings
+    from gaiarouter.store.base import Store
+
+
+T = TypeVar("T")
+
+
+class _FailedError(Exception):
+    """The command ends with exit code 1, and says this."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = build_parser().parse_args(argv)
+    try:
+        return _COMMANDS[arguments.command](arguments)
+    except _FailedError as error:
+        _say(str(error))
+        return 1
+    except BrokenPipeError:
+        # the reader, such as `head`, has seen enough; without this Python complains when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from gaiarouter.server.run import serve
+
+    loaded = _load(arguments)
+    settings = _settings(loaded)
+    return serve(settings, settings_problems=loaded.problems, migrate=not arguments.no_migrate)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    arguments.config = arguments.file or arguments.config
+    loaded = _load(arguments)
+    for problem in loaded.problems:
+        print(problem)
+    if loaded.settings is not None:
+        print(_summary(arguments.config, loaded.settings))
+    errors, warnings = len(loaded.errors), len(loaded.warnings)
+    if errors or warnings:
+        _say(f"{arguments.config}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
+    return 1 if errors or (arguments.strict and warnings) else 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from gaiarouter.routing.explain import as_json, explain, render_text
+    from gaiarouter.routing.table import Table
+
+    settings = _settings(_load(arguments))
+    explanation = explain(Table(settings), arguments.model)
+    print(as_json(explanation) if arguments.json else render_text(explanation))
+    return 0
+
+
+def _keys_create(arguments: argparse.Namespace) -> int:
+    from gaiarouter.errors import InvalidRequest
+    from gaiarouter.store.commands import create_key
+    from gaiarouter.store.keyring import now_us
+
+    settings = _settings(_load(arguments))
+    limits = _limits(arguments, settings.limits)
+    permissions = [*arguments.permission, "admin"] if arguments.admin else arguments.permission
+    now = now_us()
+    try:
+        minted = _with_store(
+            settings,
+            lambda store: create_key(
+                store,
+                name=arguments.name,
+                now_us=now,
+                permissions=list(dict.fromkeys(permissions)),
+                models=arguments.model,
+                limits=limits,
+                expires_us=None if arguments.expires is None else now + round(arguments.expires * 1e6),
+                inference=not arguments.no_inference,
+            ),
+        )
+    except InvalidRequest as error:
+        _say(error.message)
+        return 2
+    _say(f"{minted.id} ({arguments.name}), shown once:")
+    print(minted.text)
+    return 0
+
+
+def _keys_list(arguments: argparse.Namespace) -> int:
+    from gaiarouter.store.commands import list_keys, render_keys
+    from gaiarouter.store.keyring import now_us
+
+    print(render_keys(_with_store(_settings(_load(arguments)), list_keys), now_us=now_us()))
+    return 0
+
+
+def _keys_revoke(arguments: argparse.Namespace) -> int:
+    from gaiarouter.store.commands import revoke_key
+    from gaiarouter.store.keyring import now_us
+
+    settings = _settings(_load(arguments))
+    if not _with_store(settings, lambda store: revoke_key(store, arguments.id, now_us=now_us())):
+        raise _FailedError(
+            f"There is no key {arguments.id}, or it was revoked before; `gaiarouter keys list` shows all."
+        )
+    _say(f"{arguments.id} is revoked.")
+    return 0
+
+
+def _schema(_arguments: argparse.Namespace) -> int:
+    from gaiarouter.config.structure import schema_text
+
+    print(schema_text().decode(), end="")
+    return 0
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    from gaiarouter.store import open_store
+    from gaiarouter.store.commands import migrate
+
+    settings = _settings(_load(arguments))
+    applied = _run_on_store(lambda: migrate(open_store(settings.store)))
+    _say(f"Applied: {', '.join(applied)}." if applied else "The tables were up to date.")
+    return 0
+
+
+def _load(arguments: argparse.Namespace) -> Loaded:
+    from gaiarouter.config.loader import Overrides, load
+    from gaiarouter.providers import known_kinds
+
+    return load(
+        arguments.config,
+        environ=os.environ,
+        known_kinds=known_kinds(),
+        overrides=Overrides(
+            host=getattr(arguments, "host", None),
+            port=getattr(arguments, "port", None),
+            workers=getattr(arguments, "workers", None),
+        ),
+        insecure=getattr(arguments, "insecure", False),
+    )
+
+
+def _settings(loaded: Loaded) -> Settings:
+    """The settings; a file with errors ends the command, with all of them on standard error."""
+    if loaded.settings is None:
+        for problem in loaded.problems:
+            _say(str(problem))
+        raise _FailedError(f"Nothing was done: {_count(len(loaded.errors), 'error')} in the configuration.")
+    return loaded.settings
+
+
+def _with_store(settings: Settings, action: Callable[[Store], Awaitable[T]]) -> T:
+    from gaiarouter.store import open_store
+
+    async def run() -> T:
+        store = open_store(settings.store)
+        await store.open()
+        try:
+            return await action(store)
+        finally:
+            await store.close()
+
+    return _run_on_store(run)
+
+
+def _run_on_store(run: Callable[[], Coroutine[None, None, T]]) -> T:
+    import asyncio
+
+    from gaiarouter.store.base import MigrationError, StorageUnavailable
+
+    try:
+        return asyncio.run(run())
+    except (MigrationError, StorageUnavailable, ValueError) as error:
+        raise _FailedError(f"The store: {error}") from error
+
+
+def _limits(arguments: argparse.Namespace, inherited: Limits) -> Limits | None:
+    """A key's own limits: what was not given is the file's; None if nothing was."""
+    given = {name: getattr(arguments, name) for name in ("requests", "tokens", "concurrent") if name in arguments}
+    return replace(inherited, **given) if given else None
+
+
+def _summary(file: str, settings: Settings) -> str:
+    on = [name for name, provider in settings.providers.items() if provider.off is None]
+    off = [f"{name} ({provider.off})" for name, provider in settings.providers.items() if provider.off]
+    lines = [
+        f"{file}: {_count(len(settings.routes), 'route')}, {_count(len(settings.providers), 'provider')}",
+        f"  on:  {', '.join(on) or 'none'}",
+    ]
+    return "\n".join([*lines, f"  off: {', '.join(off)}"] if off else lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "serve": _serve,
+    "check": _check,
+    "explain": _explain,
+    "keys create": _keys_create,
+    "keys list": _keys_list,
+    "keys revoke": _keys_revoke,
+    "schema": _schema,
+    "migrate": _migrate,
+}

@@ -1,0 +1,250 @@
+"""What to try, and after a failure: the next target, the same again, or give up.
+
+One budget of attempts and one deadline hold for the whole request, over all targets together.
+
+1. A failure moves on to the next target of the chain at once. Only when none is left is one tried again, after a pause.
+2. A refused key is no reason to leave a target whose provider has another one.
+3. A failure with a condition (`context_length`) leads only to groups that ask for it, and nothing else does.
+4. A target that is not healthy is passed over, unless the request has nothing else.
+5. After the first content, and after a failure that is the caller's fault, nothing is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from gaiarouter.config.settings import FallbackCondition, Provider, ProviderKey
+from gaiarouter.errors import GatewayError, KeyRefused, Throttled, TimedOut, Unavailable, UpstreamError
+from gaiarouter.routing.base import Match, ResolvedGroup, ResolvedTarget
+from gaiarouter.routing.breaker import LEAST_REST_S, MOST_REST_S, Flight, Health
+from gaiarouter.routing.selection import Targets, attempt_order, pick_key
+
+SHARE_OF_TIME: Final = 0.6
+"""Of the time that is left, what an attempt may use while another target could still answer."""
+LONGEST_WAIT_S: Final = 2.0
+"""A target that asks for more patience is not waited for: the caller is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one target.
+
+    number: 1 is the first. wait_s: to sleep before it. deadline: until then its first content must have come; a stream
+    that has begun has until `Plan.deadline`. is_last: no other target could be tried after it.
+    """
+
+    target: ResolvedTarget
+    key: ProviderKey | None
+    number: int
+    wait_s: float
+    deadline: float
+    is_last: bool
+
+
+@dataclass(slots=True)
+class _Tried:
+    """A target of this request. patience_at: when it asked to be tried again."""
+
+    error: UpstreamError | None = None
+    count: int = 0
+    patience_at: float = 0.0
+
+
+class Plan:
+    """The attempts of one request, one after the other: `next`, and how it ended. Every attempt is ended by exactly
+    one of `succeeded`, `failed` and `cancelled`; a second ending does nothing."""
+
+    def __init__(
+        self, match: Match, providers: Mapping[str, Provider], health: Health, rng: Random, now: float
+    ) -> None:
+        """providers: by name, at least those of the match's targets. now: when the request came."""
+        self._route = match.route
+        self._groups = match.groups
+        self._providers = providers
+        self._health = health
+        self._rng = rng
+        self._orders: dict[int, Targets] = {}
+        self._tried: dict[str, _Tried] = {}
+        self._paid_in: set[str] = set()
+        self._conditions: list[FallbackCondition] = []
+        self._flights: dict[int, Flight] = {}
+        self._last_target: ResolvedTarget | None = None
+        self._last_error: UpstreamError | None = None
+        self._is_over = False
+        self.number = 0
+        """Attempts so far."""
+        self.deadline = now + match.route.timeouts.total_s
+
+    def next(self, now: float) -> Attempt | None:
+        """The attempt to make now; None: give up, and `verdict` says why."""
+        if self._is_over or self.number >= self._route.retry.attempts or now >= self.deadline:
+            return None
+        if target := self._same_with_another_key(now) or self._untried(now) or self._least_bad(now):
+            return self._attempt(target, wait_s=0.0, now=now)
+        again = self._again(now)
+        return again and self._attempt(again[1], wait_s=again[0], now=now)
+
+    def spoke(self, attempt: Attempt, now: float, first_content_s: float) -> None:
+        """The first content has come: no other target is tried from now on."""
+        self._is_over = True
+        self._health.spoke(self._flights[attempt.number], now, first_content_s)
+
+    def succeeded(self, attempt: Attempt, now: float, first_content_s: float) -> None:
+        """The whole answer has come. first_content_s: how long its first content took."""
+        self._is_over = True
+        self._health.succeeded(self._flights[attempt.number], now, first_content_s)
+
+    def failed(self, attempt: Attempt, error: UpstreamError, now: float) -> None:
+        flight = self._flights[attempt.number]
+        if flight.is_over:
+            return
+        tried = self._tried[attempt.target.id]
+        tried.error = self._last_error = error
+        tried.patience_at = now + (error.retry_after_s or 0.0)
+        self._last_target = attempt.target
+        if error.condition is not None:
+            self._conditions.append(error.condition)
+        elif not error.falls_back and not self._ran_out_of_its_share(error, attempt):
+            self._is_over = True
+        self._health.failed(flight, error, now)
+
+    def cancelled(self, attempt: Attempt) -> None:
+        """The caller hung up, or nothing can be said of the attempt for another reason."""
+        self._is_over = True
+        self._health.cancelled(self._flights[attempt.number])
+
+    def verdict(self, now: float) -> GatewayError:
+        """What the caller is told when `next` has given up."""
+        if self._last_error is None and now >= self.deadline:
+            return TimedOut("No provider answered in time.", phase="total")
+        if self._last_error is None:
+            words = (
+                "Every target of this route is switched off." if not self._any_targets() else "No target is healthy."
+            )
+            return Unavailable(words, code="no_healthy_upstream", retry_after_s=self._recovers_in(now))
+        if self._last_error.status in (429, 503):
+            self._last_error.retry_after_s = self._shortest_patience(now)
+        return self._last_error
+
+    # which target
+
+    def _same_with_another_key(self, now: float) -> ResolvedTarget | None:
+        target = self._last_target
+        if target is None or not isinstance(self._last_error, KeyRefused):
+            return None
+        provider = self._providers[target.provider]
+        has_another = len(provider.keys) > 1 and self._health.admits(target, provider, now)
+        if not has_another or self._tried[target.id].count >= self._route.retry.per_target:
+            return None
+        return target if self._health.retries.take(target.provider) else None
+
+    def _untried(self, now: float, but: ResolvedTarget | None = None) -> ResolvedTarget | None:
+        """The first of the chain that is healthy and was not tried. but: take it for tried."""
+        for target in self._reachable(now):
+            if target.id not in self._tried and (but is None or target.id != but.id) and self._admits(target, now):
+                return target
+        return None
+
+    def _least_bad(self, now: float) -> ResolvedTarget | None:
+        """Nothing is healthy: the first to recover, where it can bear to be asked."""
+        if self.number > 0:
+            return None
+        bearing = [target for target in self._reachable(now) if self._health.is_last_resort(target, now)]
+        return min(bearing, key=self._recovers_at, default=None)
+
+    def _again(self, now: float) -> tuple[float, ResolvedTarget] | None:
+        """The wait for a target that was tried, and the target: the one that wants the shortest."""
+        waits = [
+            (wait, target)
+            for target in self._reachable(now)
+            if target.id in self._tried and (wait := self._wait_for(target, now)) is not None
+        ]
+        best = min(waits, key=lambda item: item[0], default=None)
+        if best is None or now + best[0] >= self.deadline:
+            return None
+        return best if self._health.retries.take(best[1].provider) else None
+
+    def _wait_for(self, target: ResolvedTarget, now: float) -> float | None:
+        tried, retry = self._tried[target.id], self._route.retry
+        if tried.count >= retry.per_target or tried.error is None or not tried.error.retryable:
+            return None
+        if isinstance(tried.error, Throttled) and len(self._providers[target.provider].keys) > 1:
+            # the key was throttled, and what it asked for binds no other
+            needed = self._recovers_at(target) - now
+            return None if needed > LONGEST_WAIT_S else max(needed, 0.0)
+        needed = max(tried.patience_at, self._recovers_at(target)) - now
+        if needed > LONGEST_WAIT_S:
+            return None
+        # full jitter: those who failed together must not come back together
+        backoff = self._rng.uniform(0.0, min(retry.max_backoff_s, retry.backoff_s * 2 ** (tried.count - 1)))
+        return max(needed, backoff)
+
+    def _reachable(self, now: float) -> Iterator[ResolvedTarget]:
+        """The chain in order, as far as the failures so far lead."""
+        for index, group in enumerate(self._groups):
+            if self._is_reached(group):
+                if index not in self._orders:
+                    self._orders[index] = attempt_order(group, self._health, self._rng, now)
+                yield from self._orders[index]
+
+    def _is_reached(self, group: ResolvedGroup) -> bool:
+        if group.on is None or not self._conditions:
+            return group.on is None and not self._conditions
+        return self._conditions[-1] in group.on
+
+    # the attempt
+
+    def _attempt(self, target: ResolvedTarget, *, wait_s: float, now: float) -> Attempt:
+        provider, start = self._providers[target.provider], now + wait_s
+        self._pay_in(target.provider)
+        self.number += 1
+        has_next = self.number < self._route.retry.attempts and self._untried(now, but=target) is not None
+        self._tried.setdefault(target.id, _Tried()).count += 1
+        key = pick_key(provider, self._health, self._rng, start)
+        flight = self._health.started(target, provider, key, start, self._route.breaker)
+        self._flights[self.number] = flight
+        return Attempt(
+            target=target,
+            key=key,
+            number=self.number,
+            wait_s=wait_s,
+            deadline=start + SHARE_OF_TIME * (self.deadline - start) if has_next else self.deadline,
+            is_last=not has_next,
+        )
+
+    def _pay_in(self, provider: str) -> None:
+        if provider not in self._paid_in:
+            self._paid_in.add(provider)
+            self._health.retries.pay_in(provider, self._route.retry.budget)
+
+    def _ran_out_of_its_share(self, error: UpstreamError, attempt: Attempt) -> bool:
+        """The attempt's time is over, not the request's."""
+        return isinstance(error, TimedOut) and error.phase == "total" and attempt.deadline < self.deadline
+
+    def _admits(self, target: ResolvedTarget, now: float) -> bool:
+        return self._health.admits(target, self._providers[target.provider], now)
+
+    def _recovers_at(self, target: ResolvedTarget) -> float:
+        return self._health.recovers_at(target, self._providers[target.provider])
+
+    # what the caller is told
+
+    def _any_targets(self) -> bool:
+        return any(group.targets for group in self._groups)
+
+    def _recovers_in(self, now: float) -> float:
+        """Seconds until the first target that this request could have used is healthy."""
+        recoveries = [self._recovers_at(target) - now for target in self._reachable(now)]
+        return _clamped(min(recoveries, default=self._route.breaker.cooldown_s))
+
+    def _shortest_patience(self, now: float) -> float:
+        """The smallest wait that a failed target asked for and that is still to come, else until one is healthy."""
+        waits = [tried.patience_at - now for tried in self._tried.values() if tried.patience_at > now]
+        return _clamped(min(waits)) if waits else self._recovers_in(now)
+
+
+def _clamped(seconds: float) -> float:
+    return min(max(seconds, LEAST_REST_S), MOST_REST_S)

@@ -10,7 +10,14 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -46,8 +53,11 @@ METRICS_CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 class TargetHealth(Protocol):
     """What the breaker tells the scrape: provider and 0 closed, 1 half open, 2 open."""
 
-    provider: str
-    level: int
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def level(self) -> int: ...
 
 
 class Metrics:
@@ -57,6 +67,8 @@ class Metrics:
     """
 
     def __init__(self) -> None:
+        # a series that says when a counter was made would double what is stored, and no query uses it
+        disable_created_metrics()
         self.registry = CollectorRegistry()
         r = self.registry
         self.requests = Counter(

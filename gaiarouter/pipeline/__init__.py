@@ -19,4 +19,6 @@ from gaiarouter.pipeline.rate_limit import RateLimit
 from gaiarouter.pipeline.runner import Stage
 from gaiarouter.pipeline.transform import Transform
 
+__all__ = ["STAGES", "Auth", "Metering", "Proxy", "RateLimit", "Stage", "Transform"]
+
 STAGES: Final[tuple[type[Stage], ...]] = (Auth, RateLimit, Transform, Proxy, Metering)

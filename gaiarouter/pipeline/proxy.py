@@ -58,7 +58,7 @@ class Proxy:
             if attempt.wait_s > 0:
                 await asyncio.sleep(attempt.wait_s)
             exchange.attempt_started_s = self._clock()
-            await self._try(exchange, attempt)
+            await self._try(exchange, plan, attempt)
         except UpstreamError as error:
             outcome, billed_unknown = error.outcome, error.billed_unknown
             plan.failed(attempt, error, self._clock())
@@ -73,18 +73,16 @@ class Proxy:
         finally:
             exchange.attempts.append(_record(exchange, attempt, outcome, self._clock(), billed_unknown))
 
-    async def _try(self, exchange: Exchange, attempt: Attempt) -> None:
-        assert exchange.match is not None
-        deadline = exchange.received_s + exchange.match.route.timeouts.total_s
+    async def _try(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> None:
         try:
-            await self._ask(exchange, attempt, deadline)
+            await self._ask(exchange, plan, attempt)
         except TimedOut as error:
-            if error.phase == "total" and self._clock() < deadline:
+            if error.phase == "total" and not exchange.reply.committed and self._clock() < plan.deadline:
                 # the attempt's share of the time is used up, not the request's: another target may still answer
                 raise TimedOut("The provider did not answer in time.", phase="first_byte") from error
             raise
 
-    async def _ask(self, exchange: Exchange, attempt: Attempt, deadline: float) -> None:
+    async def _ask(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> None:
         assert exchange.request is not None
         assert exchange.match is not None
         request, limits, started = exchange.request, exchange.match.route.timeouts, exchange.attempt_started_s
@@ -110,7 +108,14 @@ class Proxy:
         try:
             if response.status >= 400:
                 raise exchange.dialect.read_error(response.status, response.headers, await response.read_error())
-            relay = Relay(exchange, response, self._clock, first_content_by=speak_by, deadline=deadline)
+            relay = Relay(
+                exchange,
+                response,
+                self._clock,
+                first_content_by=speak_by,
+                deadline=plan.deadline,
+                spoke=lambda now: plan.spoke(attempt, now, now - started),
+            )
             await (relay.stream(drop_usage=ask_usage) if request.stream else relay.answer())
         finally:
             response.close()

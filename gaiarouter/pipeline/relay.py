@@ -23,6 +23,7 @@ class Relay:
     """One attempt's answer. Times are on `clock`.
 
     first_content_by: a stream must have begun to speak by then. deadline: a stream that speaks must have ended by then.
+    spoke: called once, when the first content is in hand and before it goes to the caller.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class Relay:
         *,
         first_content_by: float,
         deadline: float,
+        spoke: Callable[[float], None],
     ) -> None:
         self._exchange = exchange
         self._response = response
         self._clock = clock
         self._first_content_by = first_content_by
         self._deadline = deadline
+        self._spoke = spoke
         self._held = bytearray()
 
     async def answer(self) -> None:
@@ -112,7 +115,9 @@ class Relay:
 
     def _first_content(self) -> None:
         self._response.extend(self._deadline)
-        self._exchange.spoke(self._clock())
+        now = self._clock()
+        self._exchange.spoke(now)
+        self._spoke(now)
 
     def _account(self, usage: Usage | None, text_tokens: int, finish_reason: str | None) -> None:
         exchange = self._exchange

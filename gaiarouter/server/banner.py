@@ -13,7 +13,8 @@ def banner(settings: Settings, *, version: str, store: str, first_key: str | Non
     lines = [
         f"GaiaRouter {version} listens on {address}",
         _row("routes", ", ".join(route.name for route in settings.routes) or "none: every model answers 404"),
-        _row("providers", " · ".join(_provider(provider) for provider in settings.providers.values()) or "none"),
+        _row("on", _providers(settings, on=True)),
+        _row("off", _providers(settings, on=False)),
         _row("store", store),
         _row("look at", f"{address}/health  {address}/metrics  `gaiarouter explain MODEL`  `gaiarouter --help`"),
     ]
@@ -29,8 +30,12 @@ def _row(name: str, text: str) -> str:
     return f"  {name:<10} {text}"
 
 
+def _providers(settings: Settings, *, on: bool) -> str:
+    return ", ".join(_provider(one) for one in settings.providers.values() if (one.off is None) is on) or "no provider"
+
+
 def _provider(provider: Provider) -> str:
-    return f"{provider.name} on" if provider.off is None else f"{provider.name} off ({provider.off})"
+    return provider.name if provider.off is None else f"{provider.name} ({provider.off})"
 
 
 def _host(host: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Final, TypeVar
 
 import structlog
 import uvloop
@@ -18,6 +18,8 @@ from gaiarouter.server.handler import DataPlane
 from gaiarouter.server.protocol import Listener
 
 _log = structlog.get_logger("gaiarouter.server")
+
+Result = TypeVar("Result")
 
 _BACKLOG: Final = 4096
 _LAST_WORDS_S: Final = 2.0
@@ -58,11 +60,11 @@ class Lifecycle:
                 wait.cancel()
 
 
-def run(main: Callable[[], asyncio.Future[int] | object]) -> int:
-    """Runs the process's main coroutine on uvloop."""
+def run(main: Coroutine[object, object, Result]) -> Result:
+    """Runs one of the process's main coroutines, on uvloop."""
     raise_descriptor_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main())  # type: ignore[arg-type]
+        return runner.run(main)
 
 
 async def listen(

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Final
 
 import structlog
+from prometheus_client.multiprocess import mark_process_dead
 
 _log = structlog.get_logger("gaiarouter.workers")
 
@@ -44,6 +45,7 @@ def supervise(count: int, arguments: Sequence[str]) -> int:
 class _Supervisor:
     def __init__(self, count: int, arguments: Sequence[str], shared: str) -> None:
         self._count = count
+        self._shared = shared
         self._command = [sys.executable, "-m", "gaiarouter", *arguments]
         self._environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": shared}
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
@@ -51,8 +53,8 @@ class _Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._pass_on)
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, self._pass_on)
         for number in range(1, self._count + 1):
             self._start(number)
         while self._workers:
@@ -72,14 +74,15 @@ class _Supervisor:
 
     def _start(self, number: int) -> None:
         environ = {**self._environ, WORKER_VARIABLE: f"{number}/{self._count}"}
-        self._workers[number] = subprocess.Popen(self._command, env=environ)  # noqa: S603  # our own command line
+        self._workers[number] = subprocess.Popen(self._command, env=environ)  # our own command line
 
     def _next_death(self) -> tuple[int, int]:
         pid, status = os.wait()
         number = next(number for number, worker in self._workers.items() if worker.pid == pid)
         worker = self._workers.pop(number)
         worker.returncode = os.waitstatus_to_exitcode(status)
-        _forget_gauges(pid)
+        # its live gauges must not be added to the others'
+        mark_process_dead(pid, self._shared)  # type: ignore[no-untyped-call]  # the library has no annotations there
         return number, worker.returncode
 
     def _is_crash_loop(self) -> bool:
@@ -96,10 +99,3 @@ class _Supervisor:
     def _wait_for_all(self) -> None:
         for worker in self._workers.values():
             worker.wait()
-
-
-def _forget_gauges(pid: int) -> None:
-    """A dead worker's live gauges must not be added to the others'."""
-    from prometheus_client.multiprocess import mark_process_dead
-
-    mark_process_dead(pid)

@@ -84,7 +84,7 @@ class KeyRing:
         if len(text) > MAX_KEY_LENGTH or not text.isascii():
             return None
         known = self._by_digest.get(hashlib.sha256(text.encode()).digest())
-        if known is None or self._clock() - known.loaded_at > (self._stale_s if self.storage_away else FRESH_S):
+        if known is None or not self._is_fresh(known):
             return None
         record, wall_us = known.record, self._wall_us()
         if record.expires_us is not None and wall_us >= record.expires_us:
@@ -100,9 +100,6 @@ class KeyRing:
             return record
         key = parse(text)
         if key is None:
-            raise Unauthenticated
-        known = self._known.get(key.id)
-        if known is not None and not self._may_use(key, known.record):
             raise Unauthenticated
         known = await self._refreshed(key.id)
         if known is None or not self._may_use(key, known.record):
@@ -143,8 +140,11 @@ class KeyRing:
             await self.tend()
             await asyncio.sleep(WATCH_S)
 
+    def _is_fresh(self, known: _Known) -> bool:
+        """While the store is known to be away, nobody waits for it to find that out again."""
+        return self._clock() - known.loaded_at <= (self._stale_s if self.storage_away else FRESH_S)
+
     def _may_use(self, key: ParsedKey, record: ApiKey) -> bool:
-        """False also for a record that has been revoked, which nothing can undo; True for one that may be outdated."""
         right = verify(key, record.secret_hash, pepper=self._pepper)
         expired = record.expires_us is not None and self._wall_us() >= record.expires_us
         return right and record.revoked_us is None and not expired
@@ -153,7 +153,7 @@ class KeyRing:
         """The record at most a minute old, or while the store is away at most `stale_s`; None for an unknown id."""
         now = self._clock()
         known = self._known.get(key_id)
-        if known is not None and now - known.loaded_at <= FRESH_S:
+        if known is not None and self._is_fresh(known):
             return known
         if self._unknown.get(key_id, now) > now:
             return None

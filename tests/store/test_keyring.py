@@ -283,6 +283,30 @@ async def test_the_time_of_use_reaches_the_store_also_after_an_outage(
     assert record.last_used_us == used_us
 
 
+async def test_a_key_with_a_new_secret_works_after_a_minute_and_the_old_one_no_more(
+    ring: KeyRing, database: Database, alice: MintedKey, clock: Clock
+) -> None:
+    await ring.find(alice.text)
+    rotated = mint(public_id=alice.id.removeprefix("key_"))
+    await database.write("UPDATE api_keys SET secret_hash = $1", rotated.secret_hash.hex())
+    clock.advance(61)
+    assert (await ring.find(rotated.text)).id == alice.id
+    assert ring.peek(alice.text) is None
+    with pytest.raises(Unauthenticated):
+        await ring.find(alice.text)
+
+
+async def test_wrong_secrets_for_one_key_cost_one_look_up_a_minute(
+    ring: KeyRing, line: Line, alice: MintedKey, clock: Clock
+) -> None:
+    for _ in range(3):
+        for _ in range(20):
+            with pytest.raises(Unauthenticated):
+                await ring.find(_forged(alice))
+        clock.advance(61)
+    assert len(line.look_ups) == 3
+
+
 async def test_what_has_not_been_used_for_long_leaves_memory(ring: KeyRing, alice: MintedKey, clock: Clock) -> None:
     await ring.find(alice.text)
     clock.advance(901)

@@ -114,6 +114,7 @@ async def test_a_mistake_of_ours_is_not_called_an_outage(store: Store, key: ApiK
     with pytest.raises(sqlite3.IntegrityError):
         await store.add_key(replace(key, name=None))  # type: ignore[arg-type]
     assert not await store.has_keys()
+    assert await store.add_key(key)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,0 +1,135 @@
+"""`python -m bench`: one interleaved run, one table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench import measure, processes, report, subjects
+from bench.measure import EVERY_ROUND, EVERY_START, Bench, Measurement, Sizes
+from bench.subjects import Subject
+
+QUICK = Sizes(small=600, large=300, streams=50, burst_passes=1, latency_s=1.0, held=300)
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="What the gateway costs beside a bare proxy.")
+    parser.add_argument("--quick", action="store_true", help="about half a minute; good for a first look only")
+    parser.add_argument("--rounds", type=int, help="how often all is measured in turn (default 5, quick 2)")
+    parser.add_argument("--only", help=f"comma-separated, of {', '.join([*EVERY_ROUND, *EVERY_START])}")
+    parser.add_argument("--without", default="", help="comma-separated subjects to leave out: nginx, gateway")
+    parser.add_argument("--nginx", help="path of an nginx binary (default: the one in PATH)")
+    parser.add_argument("--json", action="store_true", help="print every value as JSON, and no table")
+    return parser.parse_args(argv)
+
+
+class Run:
+    """Collects values by subject and metric, over the starts and the rounds."""
+
+    def __init__(self, bench: Bench, cpu: int | None, only: frozenset[str]) -> None:
+        self._bench = bench
+        self._cpu = cpu
+        self._only = only
+        self.values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    def starts(self, chosen: Sequence[Subject], sizes: Sizes, times: int) -> None:
+        """Each subject alone, started afresh: how long until it answers, what it weighs, what a stream adds."""
+        for _ in range(times):
+            for subject in chosen:
+                running = subjects.run(subject, self._cpu)
+                try:
+                    self._keep(subject, "start", running.start_s)
+                    self._keep(subject, "idle_memory", processes.rss_bytes(running.process.pid) / 1e6)
+                    for name, measurement in EVERY_START.items():
+                        self._measure(name, measurement, running, sizes)
+                finally:
+                    processes.stop(running.process)
+
+    def rounds(self, chosen: Sequence[Subject], sizes: Sizes, times: int, tell: Callable[[str], None]) -> None:
+        """All subjects up, and each measurement on one after the other before the next measurement."""
+        running: list[subjects.Running] = []
+        try:
+            running.extend(subjects.run(subject, self._cpu) for subject in chosen)
+            self._warm_up(running)
+            for turn in range(times):
+                tell(f"round {turn + 1} of {times}")
+                for name, measurement in EVERY_ROUND.items():
+                    for each in running:
+                        self._measure(name, measurement, each, sizes)
+        finally:
+            subjects.stop_all(running)
+
+    def _warm_up(self, running: Sequence[subjects.Running]) -> None:
+        for each in running:
+            measure.small(self._bench, each, Sizes(small=300))
+            measure.burst(self._bench, each, Sizes(streams=10, burst_passes=1))
+
+    def _measure(self, name: str, measurement: Measurement, running: subjects.Running, sizes: Sizes) -> None:
+        if not self._only or name in self._only:
+            for key, value in measurement(self._bench, running, sizes).items():
+                self._keep(running.subject, key, value)
+
+    def _keep(self, subject: Subject, key: str, value: float) -> None:
+        self.values[subject.name][key].append(value)
+
+
+def choose(upstream: int, folder: Path, options: argparse.Namespace) -> list[Subject]:
+    """The subjects in the order of their columns."""
+    left_out = set(options.without.split(","))
+    chosen: list[Subject | None] = [subjects.floor(upstream, folder)]
+    if "nginx" not in left_out:
+        chosen.append(subjects.nginx(upstream, folder, options.nginx))
+    if "gateway" not in left_out:
+        chosen.append(subjects.gateway(upstream, folder))
+    return [subject for subject in chosen if subject is not None]
+
+
+def main() -> int:
+    options = arguments()
+    sizes = QUICK if options.quick else Sizes()
+    processes.allow_many_files()
+    subject_cpu, load_cpu = processes.cpus()
+    began = time.monotonic()
+    bench = Bench(load_cpu)
+    try:
+        with tempfile.TemporaryDirectory(prefix="gaiarouter-bench-") as folder:
+            chosen = choose(bench.upstream_port, Path(folder), options)
+            run = Run(bench, subject_cpu, frozenset(filter(None, (options.only or "").split(","))))
+            run.starts(chosen, sizes, times=1 if options.quick else 3)
+            run.rounds(chosen, sizes, options.rounds or (2 if options.quick else 5), _tell)
+    except (measure.RunFailed, subjects.DidNotStart) as error:
+        _tell(f"no result: {error}")
+        return 1
+    finally:
+        bench.close()
+    made = report.rows(run.values)
+    if options.json:
+        print(json.dumps(report.as_json(made, run.values), indent=1))
+        return 0
+    names = [subject.name for subject in chosen]
+    print(report.table(made, names))
+    print(_footnote(names, subject_cpu, time.monotonic() - began))
+    return 0
+
+
+def _footnote(names: Sequence[str], cpu: int | None, seconds: float) -> str:
+    notes = [f"{seconds:.0f} s; medians; ratio is gateway to floor, round by round"]
+    if "nginx" not in names:
+        notes.append("no nginx on this machine (apt-get install nginx-light, or --nginx PATH)")
+    if cpu is None:
+        notes.append("one CPU only: subject and load share it, times are worth little")
+    return "\n" + "; ".join(notes) + "."
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

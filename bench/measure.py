@@ -1,0 +1,133 @@
+"""The measurements: each takes one running subject once and returns values by metric. The rounds interleave them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bench import processes
+from bench.subjects import Running
+
+LEAVE_S: Final = 1.0
+"""How long after the callers left an upstream connection may stay open."""
+
+
+class RunFailed(Exception):
+    """The load driver got an answer that was not 200, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much of each is done in a round."""
+
+    small: int = 2500
+    large: int = 1200
+    streams: int = 100
+    paced_passes: int = 1
+    burst_passes: int = 2
+    latency_s: float = 3.0
+    held: int = 1000
+
+
+class Bench:
+    """The upstream and the load driver, both on the CPU that no subject runs on."""
+
+    def __init__(self, cpu: int | None) -> None:
+        self._upstream = processes.start([sys.executable, "-m", "bench.upstream"], cpu=cpu, talks=True)
+        self._load = processes.start([sys.executable, "-m", "bench.load"], cpu=cpu, talks=True)
+        self.upstream_port = int(_line(self._upstream))
+
+    def close(self) -> None:
+        processes.stop(self._load)
+        processes.stop(self._upstream)
+
+    def load(self, do: str, **command: Any) -> dict[str, Any]:
+        assert self._load.stdin is not None
+        self._load.stdin.write(json.dumps({"do": do, **command}) + "\n")
+        self._load.stdin.flush()
+        result: dict[str, Any] = json.loads(_line(self._load))
+        if "error" in result:
+            raise RunFailed(f"{do} on port {command.get('port')}: {result['error']}")
+        return result
+
+    def unfinished_streams(self) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.upstream_port, timeout=5)
+        connection.request("GET", "/open")
+        count = int(connection.getresponse().read())
+        connection.close()
+        return count
+
+    def cpu_per_item(self, running: Running, do: str, **command: Any) -> float:
+        """Microseconds of the subject's CPU for each request or event of one command."""
+        before = processes.cpu_seconds(running.process.pid)
+        count: int = self.load(do, port=running.subject.port, key=running.subject.key, **command)["count"]
+        return (processes.cpu_seconds(running.process.pid) - before) / count * 1e6
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    if not (line := process.stdout.readline()):
+        raise RunFailed(f"{process.args!r} has ended")
+    return line
+
+
+Measurement = Callable[[Bench, Running, Sizes], Mapping[str, float]]
+
+
+def small(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
+    return {"request_small": bench.cpu_per_item(running, "requests", count=sizes.small, concurrency=8, prompt="small")}
+
+
+def large(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
+    return {"request_large": bench.cpu_per_item(running, "requests", count=sizes.large, concurrency=8, prompt="large")}
+
+
+def paced(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
+    passes = [
+        bench.cpu_per_item(running, "streams", count=sizes.streams, model="paced") for _ in range(sizes.paced_passes)
+    ]
+    return {"chunk_paced": sum(passes) / len(passes)}
+
+
+def burst(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
+    passes = [
+        bench.cpu_per_item(running, "streams", count=sizes.streams, model="burst") for _ in range(sizes.burst_passes)
+    ]
+    return {"chunk_burst": sum(passes) / len(passes)}
+
+
+def latency(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
+    subject = running.subject
+    added = bench.load(
+        "latency", port=subject.port, key=subject.key, rate=50, seconds=sizes.latency_s, direct=bench.upstream_port
+    )
+    return {"latency_p50": added["p50"] * 1e6, "latency_p99": added["p99"] * 1e6}
+
+
+def memory(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
+    """What an open stream holds, and whether the streams end upstream when their callers leave."""
+    before = processes.rss_bytes(running.process.pid)
+    bench.load("hold", port=running.subject.port, key=running.subject.key, count=sizes.held)
+    held = (processes.rss_bytes(running.process.pid) - before) / sizes.held / 1024
+    bench.load("release")
+    time.sleep(LEAVE_S)
+    return {"stream_memory": held, "left_open": float(bench.unfinished_streams())}
+
+
+EVERY_ROUND: Final[Mapping[str, Measurement]] = {
+    "small": small,
+    "large": large,
+    "paced": paced,
+    "burst": burst,
+    "latency": latency,
+}
+"""By the name that `--only` takes."""
+
+EVERY_START: Final[Mapping[str, Measurement]] = {"memory": memory}
+"""Wants a fresh process: memory that was used once is not given back."""

@@ -14,18 +14,24 @@ Transport = Literal["http", "echo"]
 class Profile:
     """A row of the catalogue: what is known of a provider by its name.
 
-    base_url: None where the operator must give one. speaks: operations it serves, by dialect name.
+    label: the vendor's own spelling. base_url: None where the operator must give one. root: the path that its
+    operations stand under, put behind a configured base_url as far as that does not end with it already; empty where
+    the operator gives the whole address. speaks: operations it serves, by dialect name.
     asks_usage: whether a stream must be asked for usage with `stream_options.include_usage`; False where the
-    provider sends it unasked or refuses the field.
+    provider sends it unasked or refuses the field. versioned_root: the root when the configuration names an
+    `api_version`; the model is then part of the path.
     """
 
     name: str
+    label: str
     base_url: str | None
+    root: str = ""
     auth: AuthScheme = "bearer"
     transport: Transport = "http"
     speaks: tuple[str, ...] = ("chat",)
     asks_usage: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
+    versioned_root: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class Endpoint:
     """Where and how one operation of one configured provider is called: all but the model, key and body.
 
     url: may hold `{model}` where the provider takes the model in the path (percent-encoded when filled in).
+    headers: names in lower case, everything but the credential and the request's id.
     """
 
     provider: str
@@ -41,3 +48,12 @@ class Endpoint:
     auth: AuthScheme
     headers: Mapping[str, str]
     asks_usage: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """One POST to a target. `headers` is all that is sent besides what HTTP itself needs."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes

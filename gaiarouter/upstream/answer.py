@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from math import inf
 from typing import Self
 
@@ -51,7 +51,7 @@ class HttpResponse:
         answer_limit: int,
     ) -> None:
         self.status: int = message.code
-        self.headers = {name.lower(): value for name, value in message.headers.items()}
+        self.headers: Mapping[str, str] = {name.lower(): value for name, value in message.headers.items()}
         self._payload = payload
         self._lease = lease
         self._inflater = inflater

@@ -9,14 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
-    """One POST to a target. `headers` is all that is sent besides what HTTP itself needs."""
-
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
+from gaiarouter.providers.base import UpstreamRequest as UpstreamRequest
 
 
 @dataclass(frozen=True, slots=True)

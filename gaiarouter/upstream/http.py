@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import ClientRequest
@@ -46,7 +46,7 @@ class _Destination:
 class HttpUpstream:
     """Sends requests to providers over pooled connections. Make it inside the running event loop; close it there.
 
-    origins: the only `scheme://host:port` it may be asked to go to; None allows any. on_stale_retry is called each
+    It goes only where `permit` says, once that has been called. on_stale_retry is called each
     time a pooled connection turned out dead and a new one took its place. tls: which authorities are trusted, where
     it is not the system's list.
     """
@@ -54,21 +54,20 @@ class HttpUpstream:
     def __init__(
         self,
         *,
-        origins: frozenset[str] | None = None,
         on_stale_retry: Callable[[], None] | None = None,
         tls: ssl.SSLContext | None = None,
         answer_limit: int = ANSWER_LIMIT,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._pool = Pool(tls)
-        self._origins = origins
+        self._origins: frozenset[str] | None = None
         self._on_stale_retry = on_stale_retry
         self._answer_limit = answer_limit
         self._destinations: dict[str, _Destination] = {}
 
-    def permit(self, origins: frozenset[str]) -> None:
-        """Replaces the origins it may go to, after a reload; requests under way are not touched."""
-        self._origins = origins
+    def permit(self, urls: Iterable[str]) -> None:
+        """Scheme, host and port of these are where it may go, instead of those permitted before."""
+        self._origins = frozenset(str(URL(url, encoded=True).origin()) for url in urls)
         self._destinations.clear()
 
     async def close(self) -> None:

@@ -135,7 +135,7 @@ async def test_u43_silence_in_a_body_ends_at_the_idle_limit(client: HttpUpstream
 
 
 async def test_u43_a_body_that_drips_ends_at_the_deadline(client: HttpUpstream) -> None:
-    script = [Send(head(200, {"content-length": "100000"})), Drip(b"x" * 100_000, every_s=0.01)]
+    script: Script = [Send(head(200, {"content-length": "100000"})), Drip(b"x" * 100_000, every_s=0.01)]
     async with ScriptedUpstream(script) as upstream:
         response = await client.send(post(upstream.url("/")), within(idle_s=0.1, total_s=0.3))
         with pytest.raises(TimedOut) as caught:

@@ -214,7 +214,7 @@ async def test_n13_a_provider_that_closes_after_each_answer_is_never_seen_to(cou
 
 async def test_a_stream_that_is_drained_after_its_ending_is_pooled(client: HttpUpstream) -> None:
     late = asyncio.Event()
-    script = [Send(SSE_HEAD + chunk(sse(b"[DONE]"))), Until(late), Send(LAST_CHUNK)]
+    script: Script = [Send(SSE_HEAD + chunk(sse(b"[DONE]"))), Until(late), Send(LAST_CHUNK)]
     async with ScriptedUpstream(script) as upstream:
         for _ in range(2):
             late.clear()

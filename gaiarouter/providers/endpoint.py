@@ -1,0 +1,96 @@
+"""A configured provider becomes the addresses of its operations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from gaiarouter import __version__
+from gaiarouter.config.settings import Provider, Settings
+from gaiarouter.providers import PROFILES
+from gaiarouter.providers.base import Endpoint, Profile
+
+OPERATIONS: Mapping[str, str] = {
+    "chat": "/chat/completions",
+    "responses": "/responses",
+    "completions": "/completions",
+    "embeddings": "/embeddings",
+}
+"""The path of each operation under a provider's root."""
+
+_VERSION = re.compile(r"v\d+(alpha|beta)?\d*")
+
+
+def endpoints(settings: Settings, *, dialect: str) -> Mapping[str, Endpoint]:
+    """By provider's name: where those that serve `dialect` are called for it."""
+    compiled = {
+        name: compile_provider(provider, PROFILES[provider.kind]) for name, provider in settings.providers.items()
+    }
+    return {name: operations[dialect] for name, operations in compiled.items() if dialect in operations}
+
+
+def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpoint]:
+    """By dialect's name, for all that it speaks. provider.base_url is given where the profile has none."""
+    speaks = profile.speaks if provider.speaks is None else provider.speaks
+    address = _address(provider, profile)
+    query = f"?api-version={quote(provider.api_version, safe='')}" if provider.api_version is not None else ""
+    return {
+        name: Endpoint(
+            provider=provider.name,
+            transport=profile.transport,
+            url=f"{address}{path}{query}",
+            auth=profile.auth,
+            headers=_headers(provider, profile),
+            asks_usage=profile.asks_usage,
+        )
+        for name, path in OPERATIONS.items()
+        if name in speaks
+    }
+
+
+def _address(provider: Provider, profile: Profile) -> str:
+    if profile.transport == "echo":
+        return "echo:"
+    if profile.versioned_root is not None and provider.api_version is not None:
+        return _without_root(_base(provider, profile), profile.root) + profile.versioned_root
+    return _with_root(_base(provider, profile), profile.root)
+
+
+def _base(provider: Provider, profile: Profile) -> str:
+    base = provider.base_url or profile.base_url
+    assert base is not None  # the loader asked for one
+    return base.rstrip("/")
+
+
+def _with_root(base: str, root: str) -> str:
+    """`root` behind `base`, without the segments of it that `base` ends with already.
+
+    Another version at the end of `base` than the root's is the operator's choice, and stays.
+    """
+    segments = root.strip("/").split("/") if root else []
+    for count in range(len(segments), 0, -1):
+        if base.endswith("/" + "/".join(segments[:count])):
+            return "/".join([base, *segments[count:]])
+    if segments and _VERSION.fullmatch(base.rpartition("/")[2]) and _VERSION.fullmatch(segments[0]):
+        return "/".join([base, *segments[1:]])
+    return "/".join([base, *segments])
+
+
+def _without_root(base: str, root: str) -> str:
+    segments = root.strip("/").split("/")
+    for count in range(len(segments), 0, -1):
+        base = base.removesuffix("/" + "/".join(segments[:count]))
+    return base
+
+
+def _headers(provider: Provider, profile: Profile) -> Mapping[str, str]:
+    """Made from nothing: a caller's headers never go upstream."""
+    configured = {name.lower(): value for name, value in provider.headers.items()}
+    return {
+        "user-agent": f"gaiarouter/{__version__}",
+        **profile.headers,
+        **configured,
+        "content-type": "application/json",
+        "accept": "application/json",
+    }

@@ -1,0 +1,36 @@
+"""One request to a provider: the endpoint with its model, credential and body filled in."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from gaiarouter.config.settings import ProviderKey
+from gaiarouter.errors import NotFound
+from gaiarouter.providers.base import Endpoint, UpstreamRequest
+
+_NOT_IN_A_PATH = frozenset("/?#@\\")
+
+
+def request_for(
+    endpoint: Endpoint, *, key: ProviderKey | None, model: str, body: bytes, request_id: str
+) -> UpstreamRequest:
+    """key: None sends no credential. model: its name at the provider; `body` names it too. Raises NotFound for a name
+    that cannot stand in the path of a provider that takes it there."""
+    headers = {**endpoint.headers, "x-request-id": request_id}
+    if key is not None:
+        match endpoint.auth:
+            case "bearer":
+                headers["authorization"] = f"Bearer {key.secret.reveal()}"
+            case "api-key":
+                headers["api-key"] = key.secret.reveal()
+            case "none":
+                pass
+    return UpstreamRequest(_url(endpoint.url, model), headers, body)
+
+
+def _url(template: str, model: str) -> str:
+    if "{model}" not in template:
+        return template
+    if model in ("", ".", "..") or not model.isprintable() or not _NOT_IN_A_PATH.isdisjoint(model):
+        raise NotFound("This model's provider takes its name in a path, where this name cannot stand.")
+    return template.replace("{model}", quote(model, safe=""))

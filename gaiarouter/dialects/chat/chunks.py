@@ -68,8 +68,8 @@ class ChatStreamWatcher:
     def close(self) -> bytes:
         if self.finished or self.error:
             return b""
-        rest = self._framer.close()
-        passed = self._pass(rest + b"\n\n") if rest.strip() else b""
+        rest = self._framer.close().rstrip(b"\r\n")
+        passed = self._pass(rest + b"\n\n") if rest else b""
         return passed if self.finished else passed + self._end()
 
     def _end(self) -> bytes:
@@ -85,7 +85,7 @@ class ChatStreamWatcher:
 
     def _pass(self, raw: bytes) -> bytes:
         """What goes on of one event."""
-        if raw.startswith(_DATA):
+        if raw.startswith(_DATA) and raw.endswith(b"\n\n"):
             body = _read_json(raw[len(_DATA) :])
             if body is not None:
                 return raw if self._take(body, raw) else b""

@@ -21,7 +21,7 @@ class Function(Struct, gc=False):
 
     @property
     def is_empty(self) -> bool:
-        return not self.name and self.arguments in _EMPTY_VALUES
+        return not self.name and bytes(self.arguments) in _EMPTY_VALUES
 
     def weight(self) -> float:
         return (len(self.name or "") + memoryview(self.arguments).nbytes) / 4
@@ -67,7 +67,7 @@ class Said(Struct, gc=False):
             or self.reasoning_details
             or self.images
             or (self.function_call and not self.function_call.is_empty)
-            or (self.audio is not ABSENT and self.audio != b"null" and _has_value(self.audio))
+            or (self.audio is not ABSENT and _has_value(self.audio))
         )
 
     def weight(self) -> float:
@@ -109,12 +109,12 @@ class Body(Struct, gc=False):
 
 decode_body = msgspec.json.Decoder(Body).decode
 
-_EMPTY_VALUES = (b"", b"null", b'""', b"{}")
+_EMPTY_VALUES = (b"", b"null", b'""', b"{}", b"[]", b"false", b"0")
 
 
 def is_truthy(value: Raw) -> bool:
     """Whether an `error` member says that there is one: `null`, `""`, `{}`, `false` and 0 are sent with good chunks."""
-    return value is not ABSENT and bytes(value) not in (b"null", b'""', b"{}", b"false", b"0", b"[]")
+    return value is not ABSENT and bytes(value) not in _EMPTY_VALUES
 
 
 def _has_value(value: Raw) -> bool:

@@ -29,7 +29,10 @@ class _FailedError(Exception):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = build_parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    arguments = build_parser().parse_args(given)
+    arguments.given = given  # for the workers that `serve` starts
+    arguments.own = sys.argv[1:] if argv is None else argv
     try:
         return _COMMANDS[arguments.command](arguments)
     except _FailedError as error:
@@ -42,11 +45,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from gaiarouter.server.run import serve
+    from gaiarouter.app import serve
+    from gaiarouter.server.workers import worker_of
 
     loaded = _load(arguments)
     settings = _settings(loaded)
-    return serve(settings, settings_problems=loaded.problems, migrate=not arguments.no_migrate)
+    if worker_of(os.environ) is None:  # else the first process has said it
+        for problem in loaded.warnings:
+            _say(str(problem))
+    return serve(settings, migrate=not arguments.no_migrate, arguments=arguments.given)
 
 
 def _check(arguments: argparse.Namespace) -> int:

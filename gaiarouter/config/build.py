@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import chain, count
 from typing import Any
 
 from gaiarouter.config.check import provider_keys
@@ -95,12 +95,11 @@ def _off(paths: list[Path], variables: Variables) -> str:
 
 def _routes(data: Mapping[str, Any], findings: Findings, hold_s: float) -> Iterator[Route]:
     defaults = data.get("defaults", {})
-    seen: Counter[str] = Counter()
+    names: set[str] = set()
     for index, given in enumerate(data.get("routes", ())):
         match = (given["match"],) if isinstance(given["match"], str) else tuple(given["match"])
-        seen[match[0]] += 1
         yield Route(
-            name=match[0] if seen[match[0]] == 1 else f"{match[0]}#{seen[match[0]]}",
+            name=_unique(match[0], names),
             match=match,
             targets=_group(given["targets"]),
             fallbacks=tuple(_fallback(item) for item in given.get("fallbacks", ())),
@@ -112,6 +111,14 @@ def _routes(data: Mapping[str, Any], findings: Findings, hold_s: float) -> Itera
             hold_s=hold_s,
             line=findings.line(("routes", index)),
         )
+
+
+def _unique(glob: str, names: set[str]) -> str:
+    """The glob, or with `#2`, `#3` … behind it where another route has that name; it is then one of `names`."""
+    candidates = chain([glob], (f"{glob}#{number}" for number in count(2)))
+    name = next(name for name in candidates if name not in names)
+    names.add(name)
+    return name
 
 
 def _group(targets: list[Mapping[str, Any]]) -> Group:

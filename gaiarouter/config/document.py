@@ -37,11 +37,15 @@ _TRAPS = {
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """data: None, bool, int, float, str, list and dict with text keys. traps: what YAML 1.1 would read otherwise."""
+    """data: None, bool, int, float, str, list and dict with text keys. traps: what YAML 1.1 would read otherwise.
+
+    refused: paths whose values were reported and mean nothing.
+    """
 
     data: Any
     places: dict[Path, Place] = field(default_factory=dict)
     traps: dict[Path, str] = field(default_factory=dict)
+    refused: set[Path] = field(default_factory=set)
 
 
 class _RefusedError(Exception):
@@ -103,6 +107,7 @@ class _Reader:
         self._resolver = yaml.resolver.Resolver()
         self._places: dict[Path, Place] = {}
         self._traps: dict[Path, str] = {}
+        self._refused: set[Path] = set()
         self._anchors: dict[str, _Anchored] = {}
         self._nodes = 0
         self._aliased = 0
@@ -119,7 +124,7 @@ class _Reader:
             elif isinstance(event, yaml.NodeEvent):
                 self._places[()] = _place(event, event)
                 data = self._node(event, (), 1)
-        return Document(data, self._places, self._traps)
+        return Document(data, self._places, self._traps, self._refused)
 
     def _parse(self, text: str) -> Iterator[Any]:
         try:
@@ -151,6 +156,7 @@ class _Reader:
         if self._nodes > MAX_NODES:
             self._refuse(event, path, f"more than {MAX_NODES} values in one file")
         if event.tag is not None:
+            self._refused.add(path)
             self._error(event, path, f"the tag {clip(event.tag)!r} is not allowed here; write plain values")
         if event.anchor is None:
             return self._untagged(event, path, depth)
@@ -226,6 +232,7 @@ class _Reader:
         try:
             value = plain_value(event.value)
         except OverflowError:
+            self._refused.add(path)
             self._error(event, path, f"the number {clip(event.value, 24)} is too large")
             return 0
         if isinstance(value, str):

@@ -140,7 +140,7 @@ def _settings(document: Document, given: _Given, findings: Findings) -> Loaded:
         findings.error((), "found no mapping at the top, expected `providers`, `routes` and the rest")
         return Loaded(None, findings.sorted())
     expanded = expand(document.data, given.environ, findings)
-    unusable = expanded.failed | check_structure(expanded, findings)
+    unusable = check_structure(expanded, document.refused, findings)
     data = without(expanded.data, unusable)
     overrides = _overrides(given, findings)
     _check_meaning(data, document, expanded, given, overrides, findings)

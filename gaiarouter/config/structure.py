@@ -43,17 +43,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean `{found[0]}`?" if found else ""
 
 
-def check_structure(expanded: Expanded, findings: Findings) -> set[Path]:
-    """Reports what the schema refuses; returns the paths whose values cannot be used."""
-    spoiled: set[Path] = set()
+def check_structure(expanded: Expanded, refused: Collection[Path], findings: Findings) -> set[Path]:
+    """Reports what the schema refuses; returns all paths whose values cannot be used.
+
+    refused: those that are known already. What was reported once is not reported again for its type.
+    """
+    unusable = expanded.failed.union(refused)
+    known = frozenset(unusable)
     for count, error in enumerate(_validator().iter_errors(expanded.data)):
         if count == _MAX_ERRORS:
             findings.error((), f"more than {_MAX_ERRORS} errors: the rest is not shown")
             break
-        # a variable that is not set is one error, not two
-        if tuple(error.absolute_path) not in expanded.failed:
-            spoiled |= _report(error, expanded.written, findings)
-    return spoiled
+        path = tuple(error.absolute_path)
+        if not any(path[:length] in known for length in range(len(path) + 1)):
+            unusable |= _report(error, expanded.written, findings)
+    return unusable
 
 
 def without(data: Any, spoiled: Collection[Path], path: Path = ()) -> Any:

@@ -5,7 +5,6 @@ A new way of balancing is one function here and its line in BALANCES. Chance and
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from types import MappingProxyType
@@ -27,7 +26,7 @@ def attempt_order(group: ResolvedGroup, health: Health, rng: Random, now: float)
 
 def weighted(targets: Targets, _health: Health, rng: Random, _now: float) -> Targets:
     """Drawn by weight, without putting back: the first place has exactly the weights' shares, and so has every later
-    place among those that are left. A weight of 0 comes after all others."""
+    place among those that are left."""
     return sorted(targets, key=lambda target: _draw(target.weight, rng))
 
 
@@ -49,7 +48,7 @@ def least_busy(targets: Targets, health: Health, rng: Random, now: float) -> Tar
     """The fewest requests in flight for its weight first; equals are drawn by weight."""
 
     def load(target: ResolvedTarget) -> float:
-        return health.in_flight(target) / target.weight if target.weight else math.inf
+        return health.in_flight(target) / target.weight
 
     return sorted(weighted(targets, health, rng, now), key=load)
 
@@ -72,4 +71,4 @@ def pick_key(provider: Provider, health: Health, rng: Random, now: float) -> Pro
 
 def _draw(weight: int, rng: Random) -> float:
     """A waiting time with rate `weight`: of several, each is the shortest with its weight's share."""
-    return rng.expovariate(weight) if weight else math.inf
+    return rng.expovariate(weight)

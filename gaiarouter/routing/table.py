@@ -41,6 +41,7 @@ class Table:
     """The routes of one configuration, compiled. Answers are the same for the table's whole life."""
 
     def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self._on = frozenset(name for name, provider in settings.providers.items() if provider.off is None)
         self._exact: dict[str, _Entry] = {}
         self._by_prefix: dict[str, list[_Entry]] = {}

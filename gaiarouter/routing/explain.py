@@ -1,0 +1,242 @@
+"""Why a model name goes where it goes: the answer of `gaiarouter explain`, as a value, as text and as JSON.
+
+It says what the table says, offline; the health of targets is not part of it.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Final
+
+from gaiarouter.config.settings import Balance, FallbackCondition, Retry, Route, Timeouts
+from gaiarouter.routing.base import ResolvedGroup, ResolvedTarget
+from gaiarouter.routing.table import Table
+
+_COLUMNS: Final = 100
+_LABEL: Final = 12
+_ROUTES_NAMED: Final = 12
+_BALANCES: Final[Mapping[Balance, tuple[str, str]]] = MappingProxyType(
+    {
+        "weighted": ("shared by weight", ""),
+        "least_latency": ("the quickest to answer first", "by latency"),
+        "least_busy": ("the least busy first", "by load"),
+    }
+)
+"""What is said of a group, and of a target whose share is not fixed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A route by its name, and the line of the file where it stands (0: not from a file)."""
+
+    route: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedTarget:
+    """share_percent: of the group's traffic, None where it is not fixed or the target is off. off: the reason."""
+
+    provider: str
+    model: str
+    share_percent: float | None
+    off: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedGroup:
+    """One link of the chain. place: the route in which it is written. on: see settings.Group; empty is never."""
+
+    place: Place
+    balance: Balance
+    on: tuple[FallbackCondition, ...] | None
+    targets: tuple[ExplainedTarget, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """place, glob, timeouts, retry: None where no route matches; then `near` has names that look alike.
+
+    passed: the routes that stand before the matching one and do not match; all, if none does.
+    in_the_end: what the caller gets when nothing is left to try.
+    """
+
+    model: str
+    file: str | None
+    place: Place | None
+    glob: str | None
+    captures: tuple[str, ...]
+    passed: tuple[Place, ...]
+    groups: tuple[ExplainedGroup, ...]
+    retry: Retry | None
+    timeouts: Timeouts | None
+    in_the_end: str
+    near: tuple[str, ...]
+
+
+def explain(table: Table, model: str) -> Explanation:
+    match = table.whole(model)
+    if match is None:
+        return _unmatched(table, model)
+    routes = table.settings.routes
+    groups = tuple(_group(group, table) for group in match.groups)
+    return Explanation(
+        model=model,
+        file=table.settings.path,
+        place=_place(match.route),
+        glob=match.glob,
+        captures=match.captures,
+        passed=tuple(_place(route) for route in routes[: routes.index(match.route)]),
+        groups=groups,
+        retry=match.route.retry,
+        timeouts=match.route.timeouts,
+        in_the_end=_end(groups),
+        near=(),
+    )
+
+
+def as_json(explanation: Explanation) -> str:
+    return json.dumps(asdict(explanation), indent=2, ensure_ascii=False)
+
+
+def render_text(explanation: Explanation) -> str:
+    """For a terminal of 100 columns; only names that are longer themselves are wider."""
+    lines = [*_head(explanation), *_chain(explanation), *_foot(explanation)]
+    return "\n".join("".join(char if char.isprintable() else "�" for char in line) for line in lines)
+
+
+# the value
+
+
+def _unmatched(table: Table, model: str) -> Explanation:
+    return Explanation(
+        model=model,
+        file=table.settings.path,
+        place=None,
+        glob=None,
+        captures=(),
+        passed=tuple(_place(route) for route in table.settings.routes),
+        groups=(),
+        retry=None,
+        timeouts=None,
+        in_the_end="404 model_not_found",
+        near=tuple(table.near(model, lambda _: True)),
+    )
+
+
+def _place(route: Route) -> Place:
+    return Place(route.name, route.line)
+
+
+def _group(group: ResolvedGroup, table: Table) -> ExplainedGroup:
+    weight_on = sum(target.weight for target in group.targets if _off(target, table) is None)
+    written_in = next(route for route in table.settings.routes if route.name == group.targets[0].route)
+    return ExplainedGroup(
+        place=_place(written_in),
+        balance=group.balance,
+        on=group.on,
+        targets=tuple(_target(target, group, weight_on, table) for target in group.targets),
+    )
+
+
+def _target(target: ResolvedTarget, group: ResolvedGroup, weight_on: int, table: Table) -> ExplainedTarget:
+    off = _off(target, table)
+    is_shared = off is None and (group.balance == "weighted" or weight_on == target.weight)
+    share = round(100 * target.weight / weight_on, 2) if is_shared else None
+    return ExplainedTarget(target.provider, target.model, share, off)
+
+
+def _off(target: ResolvedTarget, table: Table) -> str | None:
+    return table.settings.providers[target.provider].off
+
+
+def _end(groups: tuple[ExplainedGroup, ...]) -> str:
+    if all(target.off for group in groups for target in group.targets):
+        return "503 no_healthy_upstream: every target is off"
+    return "the last attempt's error, or 503 no_healthy_upstream if nothing could be tried"
+
+
+# the text
+
+
+def _head(it: Explanation) -> Iterator[str]:
+    yield f"{'model':{_LABEL}}{it.model}"
+    if it.place is None:
+        yield f"{'route':{_LABEL}}none of the {len(it.passed)} matches"
+        return
+    stars = ", ".join(f"{{{number}}} = {text}" for number, text in enumerate(it.captures, 1))
+    yield f"{'route':{_LABEL}}{it.place.route}{_where(it.place, it.file)}"
+    yield f"{'matches':{_LABEL}}{it.glob}{f'   with {stars}' if stars else ''}"
+    if it.passed:
+        yield from _wrapped("passed", f"{_names(it.passed)}: earlier in the file, no match")
+
+
+def _chain(it: Explanation) -> Iterator[str]:
+    targets = [target for group in it.groups for target in group.targets]
+    provider = max((len(target.provider) for target in targets), default=0)
+    model = max((len(target.model) for target in targets), default=0)
+    for number, group in enumerate(it.groups):
+        yield ""
+        label = f"fallback {number}" if number else "targets"
+        yield f"{label:{_LABEL}}{_about(group, it)}".rstrip()
+        for target in group.targets:
+            yield f"{'':{_LABEL}}  {target.provider:{provider}}  {target.model:{model}}  {_share(target, group)}"
+
+
+def _about(group: ExplainedGroup, it: Explanation) -> str:
+    parts = []
+    on_count = sum(target.off is None for target in group.targets)
+    if on_count > 1:
+        parts.append(_BALANCES[group.balance][0])
+    elif on_count == 0:
+        parts.append("passed over, nothing in it is on")
+    if group.on is not None:
+        parts.append(f"only after {' or '.join(group.on)}" if group.on else "never: no condition passes all its `on`")
+    if group.place != it.place:
+        parts.append(f"by way of {group.place.route}{_where(group.place, None)}")
+    return ", ".join(parts)
+
+
+def _share(target: ExplainedTarget, group: ExplainedGroup) -> str:
+    if target.off is not None:
+        return f"off: {target.off}"
+    return f"{target.share_percent:.4g} %" if target.share_percent is not None else _BALANCES[group.balance][1]
+
+
+def _foot(it: Explanation) -> Iterator[str]:
+    yield ""
+    if it.retry is not None and it.timeouts is not None:
+        yield (
+            f"{'limits':{_LABEL}}{it.retry.attempts} attempts, {it.retry.per_target} at one target, "
+            f"{it.timeouts.first_byte_s:g} s to the first byte, {it.timeouts.total_s:g} s in all"
+        )
+    yield from _wrapped("in the end", it.in_the_end)
+    if it.near:
+        yield from _wrapped("near", ", ".join(it.near))
+
+
+def _where(place: Place, file: str | None) -> str:
+    if not place.line:
+        return ""
+    return f"   {file}:{place.line}" if file else f" (line {place.line})"
+
+
+def _names(places: tuple[Place, ...]) -> str:
+    named = ", ".join(place.route for place in places[:_ROUTES_NAMED])
+    more = len(places) - _ROUTES_NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def _wrapped(label: str, words: str) -> list[str]:
+    return textwrap.wrap(
+        words,
+        _COLUMNS,
+        initial_indent=f"{label:{_LABEL}}",
+        subsequent_indent=" " * _LABEL,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -6,7 +6,7 @@ caller asked for. A strict caller is refused all three, save what is dropped bli
 
 from __future__ import annotations
 
-from typing import Literal, NoReturn
+from typing import Literal
 
 from msgspec import Struct
 
@@ -41,10 +41,10 @@ class Losses:
 
     def _note(self, loss: Loss) -> None:
         if self._strict:
-            refuse(loss.path, loss.reason)
+            raise refused(loss.path, loss.reason)
         self._found.setdefault(loss.path, loss)
 
 
-def refuse(path: str, reason: str, *, code: str = "unsupported_parameter") -> NoReturn:
-    """Raises InvalidRequest that names the field."""
-    raise InvalidRequest(f"`{path}`: {reason}", code=code, param=path)
+def refused(path: str, reason: str, *, code: str = "unsupported_parameter") -> InvalidRequest:
+    """The error that names the field."""
+    return InvalidRequest(f"`{path}`: {reason}", code=code, param=path)

@@ -146,6 +146,7 @@ class ToolCall(Struct, frozen=True, kw_only=True):
     invoked_by: Raw | None = None
     cache: Cache | None = None
     path: str = ""
+    arguments_path: str = ""
 
 
 class Opaque(Struct, frozen=True, kw_only=True):

@@ -40,8 +40,15 @@ class Turn(Struct, frozen=True, kw_only=True):
     path: str = ""
 
 
+class Grammar(Struct, frozen=True):
+    """syntax: `lark` or `regex`."""
+
+    syntax: str
+    definition: str
+
+
 class Tool(Struct, frozen=True, kw_only=True):
-    """schema: JSON, untouched; None where none was given. grammar: of a `custom` tool's free text.
+    """schema: JSON, untouched; None where none was given. grammar: of a `custom` tool's free text, where it has one.
 
     A `hosted` tool is `dialect`'s own: `raw` is its definition, `capability` what it does (`web_search` …).
     """
@@ -50,7 +57,7 @@ class Tool(Struct, frozen=True, kw_only=True):
     name: str
     description: str | None = None
     schema: Raw | None = None
-    grammar: Raw | None = None
+    grammar: Grammar | None = None
     strict: bool | None = None
     defer: bool | None = None
     capability: str | None = None
@@ -107,13 +114,14 @@ class Thinking(Struct, frozen=True, kw_only=True):
     """How much to reason, and what of it the caller wants to see.
 
     mode: None where nothing was said; `between_tools` is off but for the pauses between calls. effort: none, minimal,
-    low, medium, high, xhigh, max. budget: tokens.
+    low, medium, high, xhigh, max. budget: tokens. visible: nothing at all (`omit`), only what must be sent back
+    (`withheld`), or text.
     """
 
     mode: Literal["off", "adaptive", "budget", "effort", "between_tools"] | None = None
     effort: str | None = None
     budget: int | None = None
-    visible: Literal["omit", "summary", "full"] | None = None
+    visible: Literal["omit", "withheld", "summary", "full"] | None = None
 
 
 class Extra(Struct, frozen=True, kw_only=True):

@@ -21,10 +21,13 @@ _JSON_NAMES = {
 }
 
 
-def wrong_field(text: str) -> InvalidRequest:
-    """`text`: of a msgspec.ValidationError. The message holds nothing of what the caller sent."""
+def wrong_field(text: str, *, inside: str = "") -> InvalidRequest:
+    """`text`: of a msgspec.ValidationError. The message holds nothing of what the caller sent.
+
+    inside: the path of what was decoded, where that was not the whole body.
+    """
     at = _AT.search(text)
-    path = at.group(1) if at else ""
+    path = ".".join(step for step in (inside, at.group(1) if at else "") if step)
     if missing := _MISSING.search(text):
         path = f"{path}.{missing.group(1)}".lstrip(".")
         return InvalidRequest(f"`{path}` is missing", code="missing_field", param=path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-
 ABSENT = Raw(b"")
 """Stands where a member was left out: Raw takes no None."""
 

@@ -18,6 +18,7 @@ from gaiarouter.dialects.messages.fields import account, forwarded
 from gaiarouter.dialects.messages.format import FormatPlan, plan_format
 from gaiarouter.dialects.messages.markers import limit_markers
 from gaiarouter.dialects.messages.names import MAX_ID_CHARS, MAX_NAME_CHARS, Names
+from gaiarouter.dialects.messages.plan import AnswerPlan
 from gaiarouter.dialects.messages.thinking import ThinkingPlan, plan_thinking
 from gaiarouter.dialects.messages.tools import ChoiceWriter, ToolWriter, called_names
 from gaiarouter.dialects.messages.turns import Message, MessageWriter, replays_thinking
@@ -47,15 +48,6 @@ class Target(Struct, frozen=True, kw_only=True):
     strict: bool = False
     fetches_urls: bool = True
     web_search: bool = False
-
-
-class AnswerPlan(Struct, frozen=True, kw_only=True):
-    """What must be undone in the answer. tools: wire name -> the caller's. custom: wire names of tools that take free
-    text. hidden: the tool that stands for a schema."""
-
-    tools: Mapping[str, str] = msgspec.field(default_factory=dict)
-    custom: frozenset[str] = frozenset()
-    hidden: str | None = None
 
 
 class EncodedRequest(Struct, frozen=True, kw_only=True):

@@ -48,7 +48,8 @@ def decode_request(body: bytes) -> CanonicalRequest:
         include_usage=bool(said.stream and said.stream_options and said.stream_options.include_usage),
         tools=read_tools(said),
         tool_choice=read_tool_choice(said),
-        parallel_tool_calls=said.parallel_tool_calls,
+        # who speaks of `functions` can take but one call
+        parallel_tool_calls=False if said.functions and not said.tools else said.parallel_tool_calls,
         sampling=_sampling(said),
         max_output_tokens=said.max_tokens if said.max_completion_tokens is None else said.max_completion_tokens,
         output=_output(said),

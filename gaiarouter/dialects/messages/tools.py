@@ -12,7 +12,7 @@ from msgspec import Raw
 from gaiarouter.canonical.losses import Losses, refused
 from gaiarouter.canonical.parts import ToolCall
 from gaiarouter.canonical.request import CanonicalRequest, Tool, ToolChoice
-from gaiarouter.dialects.messages.blocks import Block, cache_control
+from gaiarouter.dialects.messages.blocks import DIALECT, Block, cache_control
 from gaiarouter.dialects.messages.names import Names
 from gaiarouter.dialects.messages.schema import NotEnforceable, enforceable
 
@@ -88,7 +88,7 @@ class ToolWriter:
             return _web_search(tool)
         members: dict[str, Raw] = {} if tool.raw is None else msgspec.json.decode(tool.raw, type=dict[str, Raw])
         kind = msgspec.json.decode(members["type"], type=str) if "type" in members else ""
-        if tool.dialect in (None, "messages") and ("input_schema" in members or _DATED.search(kind)):
+        if tool.dialect in (None, DIALECT) and ("input_schema" in members or _DATED.search(kind)):
             self._names.wire(tool.name)
             return {name: value for name, value in members.items() if name != "cache_control"}
         raise refused(tool.path, "a tool that runs at another provider cannot be used with this model")

@@ -220,9 +220,13 @@ class CacheOptions(Struct, frozen=True):
     ttl: str | None = None
 
 
+class UserLocation(Struct, frozen=True):
+    approximate: Raw = ABSENT
+
+
 class WebSearch(Struct, frozen=True):
     search_context_size: str | None = None
-    user_location: Raw = ABSENT
+    user_location: UserLocation | None = None
 
 
 class Form(Struct, frozen=True):

@@ -84,7 +84,7 @@ class ToolWriter:
         return body | {"input_schema": schema}
 
     def _hosted(self, tool: Tool) -> dict[str, Any]:
-        if tool.dialect == "chat" and tool.capability == "web_search" and self._web_search:
+        if tool.raw is None and tool.capability == "web_search" and self._web_search:
             return _web_search(tool)
         members: dict[str, Raw] = {} if tool.raw is None else msgspec.json.decode(tool.raw, type=dict[str, Raw])
         kind = msgspec.json.decode(members["type"], type=str) if "type" in members else ""
@@ -110,10 +110,9 @@ def _input_schema(tool: Tool) -> Raw | dict[str, Any]:
 
 
 def _web_search(tool: Tool) -> dict[str, Any]:
-    wish: dict[str, Any] = msgspec.json.decode(tool.raw) if tool.raw is not None else {}
     body: dict[str, Any] = {"type": "web_search_20250305", "name": "web_search"}
-    location = wish.get("user_location") or {}
-    if isinstance(place := location.get("approximate"), dict):
+    if tool.user_location is not None:
+        place = msgspec.json.decode(tool.user_location, type=dict[str, Raw])
         body["user_location"] = {"type": "approximate", **place}
     return body
 

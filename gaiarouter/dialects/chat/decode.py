@@ -136,7 +136,7 @@ def _thinking(said: Form) -> Thinking:
     budget = thinking.budget_tokens if thinking.budget_tokens is not None else reasoning.max_tokens
     visible = _visible(said)
     if thinking.type == "disabled" or (thinking.type is None and (reasoning.enabled is False or effort == "none")):
-        return Thinking(mode="off", effort="none" if effort == "none" else None, visible=visible)
+        return Thinking(mode="off", effort=effort, visible=visible)
     if thinking.type == "between_tools":
         return Thinking(mode="between_tools", effort=effort, visible=visible)
     if budget is not None and thinking.type != "adaptive":

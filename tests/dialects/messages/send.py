@@ -48,9 +48,15 @@ def encode(
 ) -> EncodedRequest:
     """`members` of a Chat request; one message of the user's, where none are given."""
     body = {"model": "x", "messages": [USER]} | members
-    request = decode_request(json.dumps(body, ensure_ascii=False).encode())
+    return encode_bytes(json.dumps(body, ensure_ascii=False).encode(), model, strict=strict, target=target)
+
+
+def encode_bytes(
+    body: bytes, model: str = HAIKU_4_5, *, strict: bool = False, target: dict[str, Any] | None = None
+) -> EncodedRequest:
     capabilities = CapabilityTable().of(model)
-    return encode_request(request, Target(model=model, capabilities=capabilities, strict=strict, **(target or {})))
+    wanted = Target(model=model, capabilities=capabilities, strict=strict, **(target or {}))
+    return encode_request(decode_request(body), wanted)
 
 
 def sent(model: str = HAIKU_4_5, **members: Any) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class _Message:
             if citation.kind == "url":
                 self._annotations.append(words.url_annotation(citation, start, self._length))
             else:
-                self._beside.setdefault("citations", []).append(citation.raw)
+                self._beside.setdefault("citations", []).append(words.other_citation(citation))
         for raw in part.logprobs:
             self.logprobs += msgspec.json.decode(raw)
         if part.sealed:

@@ -140,6 +140,7 @@ class _ChoiceEncoder:
         self._places = Places()
         self._length = 0
         self._thought: tuple[int, bool, int] | None = None
+        self._beside: dict[str, int] = {}
         self._spoke_refusal = False
         self.begun = False
 
@@ -177,9 +178,9 @@ class _ChoiceEncoder:
             case ToolCall():
                 return self._call(opened, part)
             case Image():
-                return [{"images": [words.picture(part)]}]
+                return self._listed("images", [words.picture(part)])
             case Opaque(dialect=dialect, raw=raw):
-                return [{"provider_blocks": [{"dialect": dialect, "block": raw}]}]
+                return self._listed("provider_blocks", [{"dialect": dialect, "block": raw}])
             case _:
                 assert_never(part)
 
@@ -207,8 +208,14 @@ class _ChoiceEncoder:
         """What a text was taken from is told when its length is known."""
         end = opened.start + opened.length
         urls = [words.url_annotation(each, opened.start, end) for each in opened.citations if each.kind == "url"]
-        others = [each.raw for each in opened.citations if each.kind != "url"]
-        return ([{"annotations": urls}] if urls else []) + ([{"citations": others}] if others else [])
+        others = [words.other_citation(each) for each in opened.citations if each.kind != "url"]
+        return self._listed("annotations", urls) + self._listed("citations", others)
+
+    def _listed(self, name: str, entries: list[Delta]) -> list[Delta]:
+        """More of a list. Official clients join lists by the index of their entries, and raise where there is none."""
+        first = self._beside.get(name, 0)
+        self._beside[name] = first + len(entries)
+        return [{name: [{"index": first + n, **entry} for n, entry in enumerate(entries)]}] if entries else []
 
     def _text(self, opened: _OpenPart, text: str) -> list[Delta]:
         if not text:

@@ -86,6 +86,11 @@ def url_annotation(citation: Citation, start: int, end: int) -> dict[str, Any]:
     return {"type": "url_citation", "url_citation": told}
 
 
+def other_citation(citation: Citation) -> dict[str, Any]:
+    """Of a document in the request: Chat has no form for it, so it goes on in its maker's."""
+    return {"dialect": citation.dialect, "citation": citation.raw}
+
+
 def called(call: ToolCall) -> dict[str, Any]:
     """A call as far as it is known, without an index."""
     if call.kind == "custom":

@@ -74,3 +74,23 @@ def losses(model: str = HAIKU_4_5, **members: Any) -> dict[str, str]:
     """By path, the kind."""
     found: tuple[Loss, ...] = encode(model, **members).losses
     return {loss.path: loss.kind for loss in found}
+
+
+def text(value: str) -> dict[str, str]:
+    return {"type": "text", "text": value}
+
+
+def said(role: str, *blocks: dict[str, Any]) -> dict[str, Any]:
+    return {"role": role, "content": list(blocks)}
+
+
+def system(value: Any, role: str = "system") -> dict[str, Any]:
+    return {"role": role, "content": value}
+
+
+def tool_use(id_: str, name: str = "get_weather", **input_: Any) -> dict[str, Any]:
+    return {"type": "tool_use", "id": id_, "name": name, "input": input_}
+
+
+def tool_result(id_: str, content: Any = "ok") -> dict[str, Any]:
+    return {"type": "tool_result", "tool_use_id": id_, "content": content}

@@ -78,7 +78,7 @@ class Gateway:
         self.data_plane = DataPlane(lambda: self._service, self.metrics)
         self._migrate = migrate
         self._limiter = MemoryLimiter(time.monotonic, share=workers)
-        self._health = Health()
+        self.health = Health()
         self._random = Random()  # noqa: S311  # spreads load, guards nothing
         self._catalogue = Catalogue.load()
         self._service: Service
@@ -158,13 +158,13 @@ class Gateway:
         return Plan(
             exchange.match,
             providers=self.settings.providers,
-            health=self._health,
+            health=self.health,
             rng=self._random,
             now=exchange.received_s,
         )
 
     def _scraped(self, ledger: Ledger) -> Iterable[Metric]:
-        yield breaker_family(self._health.snapshot(time.monotonic()))
+        yield breaker_family(self.health.snapshot(time.monotonic()))
         yield gauge_family("gaiarouter_ledger_pending", "Usage records not in the store yet.", ledger.pending)
         yield gauge_family("gaiarouter_ledger_dropped", "Usage records lost for want of room.", ledger.dropped)
 

@@ -57,7 +57,10 @@ class DataPlane:
         self._idle.set()
 
     def handler(self, dialect: Dialect) -> Handler:
-        return partial(self._serve, dialect)
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._serve(dialect, request)
+
+        return handle
 
     @property
     def running(self) -> int:

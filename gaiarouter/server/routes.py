@@ -27,7 +27,7 @@ def add_routes(app: web.Application, data_plane: DataPlane, ops: Ops, dialects: 
     router.add_get("/health/live", ops.live)
     router.add_get("/health/ready", ops.ready)
     router.add_get("/metrics", ops.metrics)
-    router.add_route("*", "/{path:.*}", _Unmatched(dialects["chat"]), expect_handler=_expect)
+    router.add_route("*", "/{path:.*}", _Unmatched(dialects["chat"]).answer, expect_handler=_expect)
 
 
 async def _expect(request: web.Request) -> None:
@@ -38,7 +38,7 @@ class _Unmatched:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
         allowed = _METHODS.get("/" + path) or ("GET, HEAD" if path.startswith("v1/models/") else None)
         if allowed:

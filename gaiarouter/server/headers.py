@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+import secrets
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -11,6 +14,7 @@ from gaiarouter.limits.base import Window
 from gaiarouter.pipeline.exchange import Exchange
 
 _PRINTABLE: Final = "".join(chr(c) for c in range(0x20, 0x7F) if chr(c) != "%")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 BASE: Final = {
     "Server": "gaiarouter",
@@ -19,9 +23,22 @@ BASE: Final = {
 }
 
 
+def request_id(headers: Mapping[str, str]) -> str:
+    """The caller's own, if it can stand in a header and a log, else a new one."""
+    sent = headers.get("x-request-id")
+    if sent is not None and _REQUEST_ID.fullmatch(sent):
+        return sent
+    return "req_" + secrets.token_hex(12)
+
+
+def plain_headers(request_id: str) -> dict[str, str]:
+    """What every answer carries, whoever gives it."""
+    return {**BASE, "x-request-id": request_id}
+
+
 def exchange_headers(exchange: Exchange, now: float) -> dict[str, str]:
     """What every data-plane answer tells of how it was made."""
-    headers = {**BASE, "x-request-id": exchange.request_id}
+    headers = plain_headers(exchange.request_id)
     if exchange.match is not None:
         headers["x-gaia-route"] = _safe(exchange.match.route.name)
     if exchange.served is not None:

@@ -17,7 +17,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import GatewayError, InternalError, InvalidRequest, RequestRefused
-from gaiarouter.server.reply import send_error
+from gaiarouter.server.reply import error_response
 
 _log = structlog.get_logger("gaiarouter.server")
 
@@ -65,7 +65,7 @@ class Connection(RequestHandler):
             raise ConnectionError("an answer has begun, another cannot be sent")
         if status >= 500:
             _log.error("request.unhandled", kind=type(exc).__name__, exc_info=exc)
-        response = send_error(_refusal(status, exc), self._dialect)
+        response = error_response(_refusal(status, exc), self._dialect, request.headers)
         response.force_close()
         return response
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -12,7 +12,7 @@ from aiohttp_sse import EventSourceResponse
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import CallerGone, GatewayError, Rejected
 from gaiarouter.pipeline.exchange import Exchange
-from gaiarouter.server.headers import BASE, error_headers, exchange_headers
+from gaiarouter.server.headers import error_headers, exchange_headers, plain_headers, request_id
 
 _PING_S: Final = 15.0
 _STALLED_S: Final = 60.0
@@ -127,8 +127,10 @@ class _EventStream(EventSourceResponse):
                 return
 
 
-def send_error(error: GatewayError, dialect: Dialect, request_id: str = "") -> web.Response:
-    return _error_response(error, dialect, request_id, dict(BASE))
+def error_response(error: GatewayError, dialect: Dialect, asked: Mapping[str, str]) -> web.Response:
+    """An answer outside the pipeline. asked: the request's headers."""
+    made = request_id(asked)
+    return _error_response(error, dialect, made, plain_headers(made))
 
 
 def _error_response(error: GatewayError, dialect: Dialect, request_id: str, headers: dict[str, str]) -> web.Response:

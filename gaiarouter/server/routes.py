@@ -11,7 +11,7 @@ from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import NotFound, RequestRefused
 from gaiarouter.server.handler import DataPlane
 from gaiarouter.server.ops import Ops
-from gaiarouter.server.reply import send_error
+from gaiarouter.server.reply import error_response
 
 DATA_PLANE: Final = {"/v1/chat/completions": "chat"}
 """POST paths that models answer, and the dialect spoken there."""
@@ -48,8 +48,8 @@ class _Unmatched:
                 code="method_not_allowed",
                 allow=allowed,
             )
-            return send_error(error, self._dialect)
-        return send_error(NotFound(_not_found(path)), self._dialect)
+            return error_response(error, self._dialect, request.headers)
+        return error_response(NotFound(_not_found(path)), self._dialect, request.headers)
 
 
 _METHODS: Final = {

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from gaiarouter.arguments import build_parser
+from gaiarouter.config.arguments import build_parser
 
 if TYPE_CHECKING:
     from gaiarouter.config.loader import Loaded
@@ -76,7 +76,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     settings = _settings(_load(arguments))
     explanation = explain(Table(settings), arguments.model)
     print(as_json(explanation) if arguments.json else render_text(explanation))
-    return 0
+    return 0 if explanation.place else 1
 
 
 def _keys_create(arguments: argparse.Namespace) -> int:

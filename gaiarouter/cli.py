@@ -45,11 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    loaded = _load(arguments)
+    settings = _settings(loaded)
+
     from gaiarouter.app import serve
     from gaiarouter.server.workers import worker_of
 
-    loaded = _load(arguments)
-    settings = _settings(loaded)
     if worker_of(os.environ) is None:  # else the first process has said it
         for problem in loaded.warnings:
             _say(str(problem))

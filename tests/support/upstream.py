@@ -65,11 +65,18 @@ class ScriptedUpstream:
     """Listens on 127.0.0.1 while its context is open. `requests` and `connections` say what the client did."""
 
     def __init__(
-        self, *scripts: Script | Scripts, on_connect: Script = (), tls: ssl.SSLContext | None = None, port: int = 0
+        self,
+        *scripts: Script | Scripts,
+        on_connect: Script = (),
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
+        send_buffer: int | None = None,
     ) -> None:
+        """send_buffer: bytes that the kernel may hold of what was sent, for tests of how much a client takes in."""
         self._scripts = scripts or (json_answer({}),)
         self._on_connect = on_connect
         self._tls = tls
+        self.send_buffer = send_buffer
         self.port = port
         self.requests: list[Received] = []
         self.connections: list[Connection] = []
@@ -146,6 +153,9 @@ class _Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        if self.upstream.send_buffer is not None:
+            sock: socket.socket = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.upstream.send_buffer)
         self.connection = self.upstream.opened(self)
         self.player = asyncio.get_running_loop().create_task(self._play())
 

@@ -182,6 +182,15 @@ CONDITIONS = (
         "a",
         fallbacks=[group("c", on=("content_policy",)), group("d", on=("content_policy", "context_length"))],
     ),
+    route(
+        "apart",
+        "a",
+        fallbacks=[
+            group("c", on=("content_policy",)),
+            group("d", on=("content_policy",)),
+            group("e", on=("context_length",)),
+        ],
+    ),
     route("through", "a", fallbacks=[reference("target", on=("context_length",)), group("z")]),
     route("target", "t", fallbacks=[group("u")]),
 )
@@ -199,6 +208,7 @@ CONDITIONS = (
         ("both", [_filtered(), _too_long(), None], "acd"),
         ("both", [_filtered(), _filtered(), None], "acd"),
         ("both", [_too_long(), None], "ad"),
+        ("apart", [_filtered(), _too_long(), None], "ace"),
         ("both", [_too_long(), _too_long()], "ad"),
         ("both", [Failed("x"), Failed("x")], "aa"),
         ("through", [_too_long(), Failed("x"), None], "atu"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,25 @@ def test_the_keys_of_the_example_keep_their_weights() -> None:
     settings = load_with_variables(ROOT / "config" / "several-keys.yaml").settings
     assert settings is not None
     assert [key.weight for key in settings.providers["openai"].keys] == [4, 1, 1]
+
+
+PAGE = ROOT / "docs" / "configuration.md"
+
+
+def test_the_page_of_settings_is_current() -> None:
+    script = runpy.run_path(str(ROOT / ".ci" / "update_configuration_page.py"))
+    page = PAGE.read_text(encoding="utf-8")
+    assert script["with_reference"](page) == page, "run python .ci/update_configuration_page.py"
+
+
+def test_the_page_s_own_example_is_right_and_its_mistake_reads_as_printed(tmp_path: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    found = re.search(r"```yaml\n(.*?)```.*?```text\n(.*?)\n```", page, re.DOTALL)
+    assert found is not None
+    text, printed = found.groups()
+    file = tmp_path / "gaiarouter.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert load(file, known_kinds=known_kinds()).problems == ()
+    file.write_text(text.replace("{provider: openai}", "{provider: opnai}"), encoding="utf-8")
+    (problem,) = load(file, known_kinds=known_kinds()).problems
+    assert str(problem) == str(tmp_path / printed)

@@ -49,6 +49,11 @@ class Wire(ResponseHandler):
             return
         super().data_received(data)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        # asked for after every read; unless reading was paused, the stock way is to run the parser on nothing
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def take(self) -> None:
         self.idle = self.heard = False
 

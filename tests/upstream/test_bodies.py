@@ -245,6 +245,20 @@ async def test_an_unread_stream_is_not_taken_in(client: HttpUpstream) -> None:
         await upstream.client_gone(0)
 
 
+async def test_a_body_larger_than_every_buffer_arrives_whole_at_a_slow_reader(client: HttpUpstream) -> None:
+    parts = [bytes([number]) * 100_000 for number in range(100)]
+    script: Script = [Send(SSE_HEAD), *(Send(chunk(part)) for part in parts), Send(LAST_CHUNK)]
+    async with ScriptedUpstream(script) as upstream:
+        response = await client.send(post(upstream.url("/")), within())
+        got = []
+        async for part in response.chunks():
+            got.append(part)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        assert b"".join(got) == b"".join(parts)
+        assert max(map(len, got)) <= 512 * 1024
+
+
 ERRORS: dict[str, tuple[Script, bytes]] = {
     "plain": (answer(b'{"error": {}}', status=429), b'{"error": {}}'),
     "gzip": (answer(gzip.compress(b"broken"), status=500, headers={"content-encoding": "gzip"}), b"broken"),

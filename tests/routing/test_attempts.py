@@ -244,6 +244,11 @@ def test_the_next_key_counts_as_a_try_of_its_target() -> None:
     assert world.play(KeyRefused("x"), KeyRefused("x"), None)[0] == ["a", "a", "b"]
 
 
+def test_the_next_key_is_a_retry_that_the_budget_must_allow() -> None:
+    world = World(route("m", "a", fallbacks=[group("b")], retry=Retry(budget=0.0)), keys=2)
+    assert world.play(KeyRefused("x"), None)[0] == ["a", "b"]
+
+
 def test_a_throttled_key_leaves_the_other_key_to_a_target_that_is_alone() -> None:
     world = World(route("m", "a"), keys=2)
     plan = world.plan()

@@ -14,7 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
+import structlog
+
 from gaiarouter.store.base import StorageUnavailable, Store, UsageRecord
+
+_log = structlog.get_logger("gaiarouter.ledger")
 
 _CLOSING_RETRY_S = 0.05
 
@@ -108,6 +112,9 @@ class Ledger:
         try:
             await self._store.add_usage(batch)
         except StorageUnavailable:
+            return False
+        except Exception:  # noqa: BLE001  # a bug must not end the writer in silence: it is logged, and tried again
+            _log.exception("ledger.bug", pending=self.pending)
             return False
         return True
 

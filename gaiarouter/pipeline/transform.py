@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from gaiarouter.errors import Forbidden, NotFound
 from gaiarouter.pipeline.exchange import Exchange
-from gaiarouter.routing.base import Match, ResolvedGroup, ResolvedTarget
+from gaiarouter.routing.base import Match, ResolvedTarget
 from gaiarouter.store.base import ApiKey
 
 
@@ -70,7 +70,7 @@ class Transform:
 def _granted(match: Match, allowed: Callable[[str], bool]) -> Match:
     """A name that is granted grants its route's own targets; a fallback must be granted by itself."""
     fallbacks = tuple(
-        ResolvedGroup(tuple(t for t in group.targets if _target_granted(t, allowed)), group.on)
+        replace(group, targets=tuple(target for target in group.targets if _target_granted(target, allowed)))
         for group in match.groups[1:]
     )
     return replace(match, groups=match.groups[:1] + tuple(group for group in fallbacks if group.targets))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import structlog
@@ -14,17 +13,10 @@ from gaiarouter.server import logs
 from tests.gateway.running import Starter
 
 
-class Log(io.StringIO):
-    """What was logged since the test began."""
-
-    def read(self, size: int | None = -1) -> bytes:  # type: ignore[override]  # bytes are what is searched
-        return self.getvalue().encode()
-
-
 @pytest.fixture(scope="session")
-def _log() -> Iterator[Log]:
+def _log() -> Iterator[io.BytesIO]:
     """Loggers keep the stream they first wrote to, so there is one for the whole session."""
-    before, log = logging.getLogger().handlers[:], Log()
+    before, log = logging.getLogger().handlers[:], io.BytesIO()
     logs.configure(log, level=logging.DEBUG)
     yield log
     structlog.reset_defaults()
@@ -33,13 +25,14 @@ def _log() -> Iterator[Log]:
 
 
 @pytest.fixture
-def log(_log: Log) -> Log:
+def log(_log: io.BytesIO) -> io.BytesIO:
+    """What was logged since the test began."""
     _log.seek(0)
     _log.truncate()
     return _log
 
 
 @pytest.fixture
-async def start(tmp_path: Path, log: Log) -> AsyncIterator[Starter]:
-    async with Starter(tmp_path, log) as starter:
+async def start(log: io.BytesIO) -> AsyncIterator[Starter]:
+    async with Starter(log) as starter:
         yield starter

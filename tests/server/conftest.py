@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,8 @@ from tests.support.upstream import BOUND_S
 
 
 @pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Starter]:
-    async with Starter(tmp_path, io.BytesIO()) as starter:
+async def start() -> AsyncIterator[Starter]:
+    async with Starter(io.BytesIO()) as starter:
         yield starter
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from gaiarouter.errors import TimedOut, UpstreamError
+from gaiarouter.errors import Interrupted, ProtocolBroken, TimedOut, Unreachable, UpstreamError
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
 from gaiarouter.pipeline.relay import Relay
 from gaiarouter.providers.base import Endpoint, Transport
@@ -45,7 +45,7 @@ class Proxy:
             if error is None:
                 return
             if exchange.reply.committed:
-                raise error
+                raise _in_stream(error)
         raise plan.verdict(self._clock())
 
     def finish(self, exchange: Exchange) -> None:
@@ -119,6 +119,16 @@ class Proxy:
             await (relay.stream(drop_usage=ask_usage) if request.stream else relay.answer())
         finally:
             response.close()
+
+
+def _in_stream(error: UpstreamError) -> UpstreamError:
+    """The error as a caller who has begun to read is told of it: what counts is that the answer broke off."""
+    match error:
+        case ProtocolBroken() | Unreachable():
+            return Interrupted("The provider's stream broke off before its end.", outcome=error.outcome)
+        case TimedOut(phase="connect" | "first_byte" | "idle"):
+            error.code = "stream_timeout"
+    return error
 
 
 def _record(exchange: Exchange, attempt: Attempt, outcome: str, now: float, billed_unknown: bool) -> AttemptRecord:

@@ -123,11 +123,10 @@ class Proxy:
 
 def _in_stream(error: UpstreamError) -> UpstreamError:
     """The error as a caller who has begun to read is told of it: what counts is that the answer broke off."""
-    match error:
-        case ProtocolBroken() | Unreachable():
-            return Interrupted("The provider's stream broke off before its end.", outcome=error.outcome)
-        case TimedOut(phase="connect" | "first_byte" | "idle"):
-            error.code = "stream_timeout"
+    if isinstance(error, ProtocolBroken | Unreachable):
+        return Interrupted("The provider's stream broke off before its end.", outcome=error.outcome)
+    if isinstance(error, TimedOut) and error.phase != "total":
+        error.code = "stream_timeout"
     return error
 
 

@@ -40,6 +40,10 @@ AFTER_GOOD: dict[str, tuple[str, str]] = {
     "an empty section": ("server:", "4:8: server: found nothing, expected a mapping"),
     "a list for a mapping": ("server: []", "4:9: server: found a list, expected a mapping"),
     "a number too large": ("server: {port: 99999999999999999999999}", "4:16: server.port: the number 99999"),
+    "a number of thousands of digits": (
+        "server: {port: " + "9" * 5000 + "}",
+        "4:16: server.port: the number 99999",
+    ),
     "a duration without unit": ("server: {drain: 30}", "4:17: server.drain: found 30 without a unit"),
     "what to write for it": ("server: {drain: 30}", "write 30s"),
     "a quoted number for a duration": ("server: {drain: '30'}", "4:17: server.drain: found '30' without a unit"),

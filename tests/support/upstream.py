@@ -21,7 +21,7 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from tests.support.script import Close, Deaf, Drip, HalfClose, Hang, Read, Reset, Script, Send, Step, Until, json_answer
 
@@ -86,7 +86,9 @@ class ScriptedUpstream:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Wire(self), "127.0.0.1", self.port, ssl=self._tls)
+        self._server = await loop.create_server(
+            lambda: _Wire(self), "127.0.0.1", self.port, ssl=self._tls, backlog=1024
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -151,10 +153,9 @@ class _Wire(asyncio.Protocol):
         self.writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
         if self.upstream.send_buffer is not None:
-            sock: socket.socket = transport.get_extra_info("socket")
+            sock = transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.upstream.send_buffer)
         self.connection = self.upstream.opened(self)
         self.player = asyncio.get_running_loop().create_task(self._play())

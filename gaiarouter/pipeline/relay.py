@@ -109,7 +109,11 @@ class Relay:
 
     def _check_patience(self) -> None:
         if len(self._held) > _MAX_HELD:
-            raise BadAnswer("The provider's stream went on without content.", code="upstream_response_too_large")
+            raise BadAnswer(
+                "The provider's stream went on without content.",
+                code="upstream_response_too_large",
+                outcome="too_large",
+            )
         if self._clock() > self._first_content_by:
             raise TimedOut("The provider sent no content in time.", phase="first_byte")
 

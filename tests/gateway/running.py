@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -89,8 +90,9 @@ class Reply:
 
     @property
     def events(self) -> list[Any]:
-        """The data of each event; JSON where it is any."""
-        data = [line.removeprefix(b"data: ") for line in self.body.split(b"\n\n") if line.startswith(b"data: ")]
+        """The data of each event, decoded; `[DONE]` as bytes."""
+        lines = re.split(rb"\r\n|\r|\n", self.body.removeprefix(b"\xef\xbb\xbf"))
+        data = [line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")]
         return [item if item == b"[DONE]" else json.loads(item) for item in data]
 
     @property
@@ -174,15 +176,19 @@ class RunningGateway:
 
     async def request(self, method: str, path: str, *, headers: Headers = (), data: bytes | None = None) -> Reply:
         async with self.session.request(method, self.url(path), headers=headers, data=data) as response:
-            broken, body = False, b""
-            try:
-                async for part in response.content.iter_any():
-                    body += part
-            except aiohttp.ClientPayloadError:
-                broken = True
-            self.saw(repr(response.raw_headers).encode() + body)
-            assert response.headers["x-request-id"]
-            return Reply(response.status, {n.lower(): v for n, v in response.headers.items()}, body, broken)
+            return await self.rest_of(response)
+
+    async def rest_of(self, response: aiohttp.ClientResponse, seen: bytes = b"") -> Reply:
+        """The answer with what is still to come of it."""
+        broken, body = False, seen
+        try:
+            async for part in response.content.iter_any():
+                body += part
+        except aiohttp.ClientPayloadError:
+            broken = True
+        self.saw(repr(response.raw_headers).encode() + body)
+        assert response.headers["x-request-id"]
+        return Reply(response.status, {n.lower(): v for n, v in response.headers.items()}, body, broken)
 
     @asynccontextmanager
     async def streaming(self, model: str = "alone", **members: Any) -> AsyncIterator[aiohttp.ClientResponse]:

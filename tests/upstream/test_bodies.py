@@ -105,6 +105,19 @@ async def test_a_broken_body_breaks_the_protocol(client: HttpUpstream, name: str
         await upstream.client_gone(0)
 
 
+async def test_a_fault_in_the_framing_reaches_a_reader_that_waits(client: HttpUpstream) -> None:
+    """At once, not at a time-out: the parser has let go of the body by then."""
+    go = asyncio.Event()
+    script = [Send(head(200, CHUNKED) + chunk(TEXT)), Until(go), Send(b"zz\r\n")]
+    async with ScriptedUpstream(script) as upstream, asyncio.timeout(2):
+        response = await client.send(post(upstream.url("/")), within())
+        with pytest.raises(ProtocolBroken) as caught:
+            async for _ in response.chunks():
+                go.set()
+        assert caught.value.outcome == "protocol_error"
+        await upstream.client_gone()
+
+
 async def test_a_reset_in_the_body_is_a_reset(client: HttpUpstream) -> None:
     cut = asyncio.Event()
     async with ScriptedUpstream([Send(SSE_HEAD + chunk(b"data: 1\n\n")), Until(cut), Reset()]) as upstream:

@@ -63,7 +63,9 @@ class ChatStreamWatcher:
             if self.finished or self.error:
                 return b"".join(out)
         if self._framer.overflowed:
-            self.error = BadAnswer("The provider sent an event of over 16 MiB", code="upstream_response_too_large")
+            self.error = BadAnswer(
+                "The provider sent an event of over 16 MiB", code="upstream_response_too_large", outcome="too_large"
+            )
         return b"".join(out)
 
     def close(self) -> bytes:

@@ -111,9 +111,13 @@ async def test_a_fault_in_the_framing_reaches_a_reader_that_waits(client: HttpUp
     script = [Send(head(200, CHUNKED) + chunk(TEXT)), Until(go), Send(b"zz\r\n")]
     async with ScriptedUpstream(script) as upstream, asyncio.timeout(2):
         response = await client.send(post(upstream.url("/")), within())
+        chunks = aiter(response.chunks())
+        assert await anext(chunks) == TEXT
+        waiting = asyncio.ensure_future(anext(chunks))
+        await asyncio.sleep(0)
+        go.set()
         with pytest.raises(ProtocolBroken) as caught:
-            async for _ in response.chunks():
-                go.set()
+            await waiting
         assert caught.value.outcome == "protocol_error"
         await upstream.client_gone()
 

@@ -21,6 +21,8 @@ class Reply(Protocol):
     answer any more.
     """
 
+    started: bool
+    """Status and headers are on their way: an error can only be an event now."""
     committed: bool
 
     def hold(self, seconds: float) -> None:

@@ -29,6 +29,7 @@ class HttpReply:
         self._stream: _EventStream | None = None
         self._opening: asyncio.Task[None] | None = None
         self._hold: asyncio.TimerHandle | None = None
+        self.started = False
         self.committed = False
         self.response: web.StreamResponse | None = None
 
@@ -80,6 +81,7 @@ class HttpReply:
             await self._start_stream()
 
     async def _start_stream(self) -> None:
+        self.started = True
         self.response = self._stream = _EventStream(self._headers(), self._attached().dialect.keepalive)
         await self._stream.prepare(self._request)
 

@@ -175,7 +175,8 @@ class RunningGateway:
         return await self.request("GET", path, headers={"authorization": f"Bearer {self.key}", **(headers or {})})
 
     async def request(self, method: str, path: str, *, headers: Headers = (), data: bytes | None = None) -> Reply:
-        async with self.session.request(method, self.url(path), headers=headers, data=data) as response:
+        sent = None if data is None else io.BytesIO(data)
+        async with self.session.request(method, self.url(path), headers=headers, data=sent) as response:
             return await self.rest_of(response)
 
     async def rest_of(self, response: aiohttp.ClientResponse, seen: bytes = b"") -> Reply:

@@ -22,12 +22,12 @@ def add_routes(app: web.Application, data_plane: DataPlane, ops: Ops, dialects: 
     for path, dialect in DATA_PLANE.items():
         router.add_post(path, data_plane.handler(dialects[dialect]), expect_handler=_expect)
     router.add_get("/v1/models", ops.models)
-    router.add_get("/v1/models/{id:.+}", ops.model)
+    router.add_get("/v1/models/{id:(?s:.+)}", ops.model)
     router.add_get("/health", ops.health)
     router.add_get("/health/live", ops.live)
     router.add_get("/health/ready", ops.ready)
     router.add_get("/metrics", ops.metrics)
-    router.add_route("*", "/{path:.*}", _Unmatched(dialects["chat"]).answer, expect_handler=_expect)
+    router.add_route("*", "/{path:(?s:.*)}", _Unmatched(dialects["chat"]).answer, expect_handler=_expect)
 
 
 async def _expect(request: web.Request) -> None:

@@ -16,6 +16,8 @@ DOUBLED = "`/v1` is doubled"
         ("GET", "/", 404, "not_found"),
         ("GET", "/v1", 404, "not_found"),
         ("POST", "/v1/nothing", 404, "not_found"),
+        ("GET", "/v1/%0a", 404, "not_found"),
+        ("GET", "/%0d%0aset-cookie:%20x=1", 404, "not_found"),
         ("POST", "/v1/chat/completions/", 404, "not_found"),
         ("POST", "//v1/chat/completions", 404, "not_found"),
         ("POST", "/v1/chat/%63ompletions/x", 404, "not_found"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import Any, BinaryIO, Final, cast
@@ -85,4 +86,8 @@ def _bound(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typi
 
 
 def _dumps(value: Any, **_: Any) -> bytes:
-    return orjson.dumps(value, default=str)
+    try:
+        return orjson.dumps(value, default=str)
+    except TypeError:
+        # half a surrogate pair, a number of more than 64 bits: what is logged must never be what fails
+        return json.dumps(value, default=str).encode()

@@ -83,7 +83,7 @@ class Exchange:
     spoke_s: float = 0.0
     """When a target's first content, or whole answer, was in hand; 0.0 until then."""
     upstream_s: float = 0.0
-    """Time spent waiting for targets until then."""
+    """Time spent waiting for targets until then, pauses between tries included."""
     complete: bool = False
     """The whole answer has been handed to the reply: a hang-up after that loses nothing."""
 

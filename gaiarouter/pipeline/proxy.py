@@ -57,6 +57,7 @@ class Proxy:
         try:
             if attempt.wait_s > 0:
                 await asyncio.sleep(attempt.wait_s)
+                exchange.upstream_s += attempt.wait_s
             exchange.attempt_started_s = self._clock()
             await self._try(exchange, plan, attempt)
         except UpstreamError as error:

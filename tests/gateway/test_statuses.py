@@ -84,6 +84,7 @@ async def test_u23_a_short_wait_is_waited_for_where_nobody_else_is(start: Starte
         gateway = await start({"main": upstream.url("/v1")})
         reply = await gateway.chat()
         assert (reply.status, reply.text, reply.headers["x-gaia-attempts"]) == (200, ANSWER, "2")
+        assert float(reply.headers["x-gaia-overhead-ms"]) < 500, "the wait was the provider's wish"
         assert attempts(gateway) == {("main", "http_429"): 1, ("main", "ok"): 1}
 
 

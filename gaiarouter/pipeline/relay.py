@@ -97,10 +97,14 @@ class Relay:
         exchange.complete = True
 
     def _streams(self) -> bool:
+        """Whether the target streams, which need not be what it was asked for."""
         kind = self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "text/html":
             raise BadAnswer("The provider answered with a web page.")
-        return kind == "text/event-stream"
+        if kind in ("text/event-stream", "application/json"):
+            return kind == "text/event-stream"
+        # small servers name their streams text/plain, or not at all
+        return self._exchange.request is not None and self._exchange.request.stream
 
     def _whole(self, answer: Answer) -> bytes:
         self._account(answer.usage, answer.text_tokens, answer.finish_reason)

@@ -34,6 +34,8 @@ FORMS = {
     "empty data": raw(b"data:\n\n" + STREAM.replace(DONE, b"data: \n\n" + DONE)),
     "gzip": [Send(head(200, {**SSE, "content-encoding": "gzip"}) + gzip.compress(STREAM)), Close()],
     "HTTP/1.0": [Send(head(200, SSE, version="1.0") + STREAM), Close()],
+    "text/plain": [Send(head(200, {"content-type": "text/plain"}) + STREAM), Close()],
+    "no content type": [Send(head(200) + STREAM), Close()],
     "U63 no DONE": sse_answer(EVENTS[:-1]),
     "U73 after DONE": sse_answer([*EVENTS, sse(chunk_of("more")), DONE]),
     "U73 empty choices": sse_answer([sse({"choices": []}), *EVENTS]),

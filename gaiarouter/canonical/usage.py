@@ -3,7 +3,28 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class CacheWrites:
+    """How long what was written to a cache stays there, by tokens; None where the provider does not say."""
+
+    for_5m: int | None = None
+    for_30m: int | None = None
+    for_1h: int | None = None
+    for_12h: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Modalities:
+    """Of the tokens counted elsewhere, those that are not text; None where the provider does not say."""
+
+    in_audio: int | None = None
+    in_image: int | None = None
+    out_audio: int | None = None
+    out_image: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +33,9 @@ class Usage:
 
     in_uncached + in_cache_read + in_cache_write + in_tool is the whole input; out_visible + out_reasoning the
     whole output. `estimated`: counted here, because the provider sent none.
+
+    What follows is told beside the counts: how `in_cache_write` divides, which tokens are no text, how often the
+    provider ran tools of its own, the tier it served from, and its own object (no part of a usage's identity).
     """
 
     in_uncached: int = 0
@@ -21,6 +45,11 @@ class Usage:
     out_visible: int = 0
     out_reasoning: int = 0
     estimated: bool = False
+    cache_writes: CacheWrites | None = None
+    modalities: Modalities | None = None
+    tool_requests: Mapping[str, int] | None = None
+    tier: str | None = None
+    raw: bytes | None = field(default=None, compare=False, repr=False)
 
     @property
     def input_tokens(self) -> int:

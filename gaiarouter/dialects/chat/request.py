@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.members import DuplicateMember, JsonObject
+from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.errors import InvalidRequest
 
 # what a picture, a sound or a file is taken for in an estimate, whose true price depends on the model
@@ -219,7 +220,7 @@ def _parse(body: bytes) -> tuple[_Body, JsonObject]:
             body.decode()  # the decoder skips what it does not read, broken UTF-8 too
         return _decode(body), JsonObject(body)
     except msgspec.ValidationError as error:
-        raise _wrong_field(str(error)) from None
+        raise wrong_field(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The body is not valid JSON{_place(error)}", code="invalid_json") from None
     except RecursionError:
@@ -228,35 +229,7 @@ def _parse(body: bytes) -> tuple[_Body, JsonObject]:
         raise InvalidRequest("The body names a member twice", code="invalid_json") from None
 
 
-# msgspec tells what is wrong where in its text alone, and always in these words
-_MISSING = re.compile(r"Object missing required field `(\w+)`")
-_EXPECTED = re.compile(r"Expected `([^`]+)`(?:, got `(\w+)`)?")
-_AT = re.compile(r" - at `\$\.?([^`]*)`$")
 _BYTE = re.compile(r"\(byte (\d+)\)")
-_JSON_NAMES = {
-    "array": "an array",
-    "object": "an object",
-    "str": "a string",
-    "int": "an integer",
-    "float": "a number",
-    "bool": "a boolean",
-    "null": "null",
-}
-
-
-def _wrong_field(text: str) -> InvalidRequest:
-    at = _AT.search(text)
-    path = at.group(1) if at else ""
-    if missing := _MISSING.search(text):
-        path = f"{path}.{missing.group(1)}".lstrip(".")
-        return InvalidRequest(f"`{path}` is missing", code="missing_field", param=path)
-    where = f"`{path}`" if path else "The body"
-    expected = _EXPECTED.search(text)
-    if expected is None:
-        return InvalidRequest(f"{where} is out of range", code="invalid_request", param=path or None)
-    wanted = " or ".join(_JSON_NAMES[name] for name in expected.group(1).split(" | ") if name in _JSON_NAMES)
-    found = _JSON_NAMES.get(expected.group(2), "something else")
-    return InvalidRequest(f"{where} must be {wanted}, not {found}", code="invalid_type", param=path or None)
 
 
 def _place(error: msgspec.DecodeError | UnicodeDecodeError) -> str:

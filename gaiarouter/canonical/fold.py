@@ -1,0 +1,218 @@
+"""Events into an answer, and back. Streamed and not streamed answers share their one path through these two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar, assert_never
+
+import msgspec
+from msgspec import Raw
+
+from gaiarouter.canonical.events import (
+    ArgumentsDelta,
+    Aside,
+    CanonicalAnswer,
+    Choice,
+    CitationDelta,
+    End,
+    Event,
+    Failure,
+    Finish,
+    LogprobsDelta,
+    OpaqueDelta,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    ReasoningDelta,
+    SealedDelta,
+    Start,
+    TextDelta,
+    UsageSnapshot,
+)
+from gaiarouter.canonical.parts import (
+    AnswerPart,
+    Audio,
+    Citation,
+    Image,
+    Opaque,
+    Reasoning,
+    Refusal,
+    Sealed,
+    Text,
+    ToolCall,
+)
+from gaiarouter.canonical.usage import Usage
+from gaiarouter.errors import Interrupted
+
+_T = TypeVar("_T")
+
+
+def fold(events: Iterable[Event]) -> CanonicalAnswer:
+    """The answer that the events tell.
+
+    Raises the error of a Failure; Interrupted where there is no Start or a choice without its Finish.
+    """
+    folded = _Folded()
+    for event in events:
+        folded.take(event)
+    return folded.answer()
+
+
+class _Folded:
+    """The answer while it grows."""
+
+    def __init__(self) -> None:
+        self._start: Start | None = None
+        self._usage: Usage | None = None
+        self._asides: list[Aside] = []
+        self._parts: dict[tuple[int, int], _OpenPart] = {}
+        self._finishes: dict[int, Finish] = {}
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Start():
+                self._start = event
+            case PartStart(index=index, part=part, choice=choice):
+                self._parts[choice, index] = _OpenPart(part)
+            case PartEnd() | End():
+                pass
+            case UsageSnapshot(usage=usage):
+                self._usage = usage
+            case Aside():
+                self._asides.append(event)
+            case Finish(choice=choice):
+                self._finishes[choice] = event
+            case Failure(error=error):
+                raise error
+            case _:
+                self._parts[event.choice, event.index].take(event)
+
+    def answer(self) -> CanonicalAnswer:
+        start = self._start
+        unfinished = {choice for choice, _ in self._parts} - self._finishes.keys()
+        if start is None or unfinished or not self._finishes:
+            raise Interrupted("The provider's answer ended before it was complete")
+        return CanonicalAnswer(
+            id=start.id,
+            model=start.model,
+            created=start.created,
+            choices=tuple(self._choice(index) for index in sorted(self._finishes)),
+            usage=self._usage,
+            asides=tuple(self._asides),
+        )
+
+    def _choice(self, index: int) -> Choice:
+        parts = tuple(part.close() for (choice, _), part in self._parts.items() if choice == index)
+        return Choice(index, parts, self._finishes[index])
+
+
+class _OpenPart:
+    """A part and the pieces that came after its start."""
+
+    def __init__(self, part: AnswerPart) -> None:
+        self._part = part
+        self._text: list[str] = []
+        self._visible: dict[int, list[str]] = {}
+        self._summary: dict[int, list[str]] = {}
+        self._sealed: list[Sealed] = []
+        self._citations: list[Citation] = []
+        self._raw: list[Raw] = []
+
+    def take(self, delta: PartDelta) -> None:
+        match delta:
+            case TextDelta(text=text) | ArgumentsDelta(text=text):
+                self._text.append(text)
+            case ReasoningDelta(text=text, piece=piece, summary=summary):
+                (self._summary if summary else self._visible).setdefault(piece, []).append(text)
+            case SealedDelta(sealed=sealed):
+                self._sealed.append(sealed)
+            case CitationDelta(citation=citation):
+                self._citations.append(citation)
+            case LogprobsDelta(raw=raw) | OpaqueDelta(raw=raw):
+                self._raw.append(raw)
+            case _:
+                assert_never(delta)
+
+    def close(self) -> AnswerPart:
+        part, more = self._part, "".join(self._text)
+        match part:
+            case Text():
+                return msgspec.structs.replace(
+                    part,
+                    text=part.text + more,
+                    citations=(*part.citations, *self._citations),
+                    logprobs=(*part.logprobs, *self._raw),
+                    sealed=_last(self._sealed, part.sealed),
+                )
+            case Refusal():
+                return msgspec.structs.replace(part, text=part.text + more)
+            case Audio():
+                return msgspec.structs.replace(part, transcript=(part.transcript or "") + more) if more else part
+            case Reasoning():
+                return msgspec.structs.replace(
+                    part,
+                    visible=_extended(part.visible, self._visible),
+                    summary=_extended(part.summary, self._summary),
+                    sealed=(*part.sealed, *self._sealed),
+                )
+            case ToolCall():
+                arguments, sealed = part.arguments + more, _last(self._sealed, part.sealed)
+                return msgspec.structs.replace(part, arguments=arguments, sealed=sealed)
+            case Opaque():
+                return msgspec.structs.replace(part, deltas=(*part.deltas, *self._raw))
+            case Image():
+                return part
+            case _:
+                assert_never(part)
+
+
+def _extended(texts: tuple[str, ...], more: dict[int, list[str]]) -> tuple[str, ...]:
+    length = max(len(texts), *(piece + 1 for piece in more), 0)
+    return tuple((texts[piece] if piece < len(texts) else "") + "".join(more.get(piece, ())) for piece in range(length))
+
+
+def _last(found: list[_T], otherwise: _T | None) -> _T | None:
+    return found[-1] if found else otherwise
+
+
+def unfold(answer: CanonicalAnswer) -> Iterator[Event]:
+    """The events that tell `answer`: each part whole, as one delta of each kind."""
+    yield Start(answer.id, answer.model, answer.created)
+    for choice in answer.choices:
+        for index, part in enumerate(choice.parts):
+            yield from _told(index, part, choice.index)
+            yield PartEnd(index, choice.index)
+    if answer.usage is not None:
+        yield UsageSnapshot(answer.usage)
+    yield from answer.asides
+    for choice in answer.choices:
+        yield choice.finish
+    yield End()
+
+
+def _told(index: int, part: AnswerPart, choice: int) -> Iterator[Event]:
+    match part:
+        case Text():
+            yield PartStart(index, msgspec.structs.replace(part, text="", citations=(), logprobs=()), choice)
+            if part.text:
+                yield TextDelta(index, part.text, choice)
+            yield from (LogprobsDelta(index, raw, choice) for raw in part.logprobs)
+            yield from (CitationDelta(index, citation, choice) for citation in part.citations)
+        case Refusal(text=text):
+            yield PartStart(index, Refusal(text=""), choice)
+            yield TextDelta(index, text, choice)
+        case Reasoning():
+            yield PartStart(index, msgspec.structs.replace(part, visible=(), summary=(), sealed=()), choice)
+            for piece, text in enumerate(part.visible):
+                yield ReasoningDelta(index, text, piece, False, choice)
+            for piece, text in enumerate(part.summary):
+                yield ReasoningDelta(index, text, piece, True, choice)
+            yield from (SealedDelta(index, sealed, choice) for sealed in part.sealed)
+        case ToolCall(arguments=arguments):
+            yield PartStart(index, msgspec.structs.replace(part, arguments=""), choice)
+            if arguments:
+                yield ArgumentsDelta(index, arguments, choice)
+        case Audio() | Image() | Opaque():
+            yield PartStart(index, part, choice)
+        case _:
+            assert_never(part)

@@ -1,0 +1,50 @@
+"""What a translation could not carry over, by the caller's own names of fields.
+
+`adapt`: something near it was sent. `drop`: nothing was. `refuse`: without it the answer would be another one than the
+caller asked for. A strict caller is refused all three, save what is dropped blindly.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from gaiarouter.errors import InvalidRequest
+
+
+class Loss(Struct, frozen=True):
+    path: str
+    kind: Literal["adapt", "drop"]
+    reason: str
+
+
+class Losses:
+    """Collects them while one request is written for one target."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self._found: dict[str, Loss] = {}
+
+    def adapt(self, path: str, reason: str) -> None:
+        self._note(Loss(path, "adapt", reason))
+
+    def drop(self, path: str, reason: str, *, blind: bool = False) -> None:
+        """blind: callers send it to everybody, so that strictness would refuse nearly all of them."""
+        if blind:
+            self._found.setdefault(path, Loss(path, "drop", reason))
+        else:
+            self._note(Loss(path, "drop", reason))
+
+    def all(self) -> tuple[Loss, ...]:
+        return tuple(self._found.values())
+
+    def _note(self, loss: Loss) -> None:
+        if self._strict:
+            raise refused(loss.path, loss.reason)
+        self._found.setdefault(loss.path, loss)
+
+
+def refused(path: str, reason: str, *, code: str = "unsupported_parameter") -> InvalidRequest:
+    """The error that names the field."""
+    return InvalidRequest(f"`{path}`: {reason}", code=code, param=path)

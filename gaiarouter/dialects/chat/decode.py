@@ -1,0 +1,157 @@
+"""A Chat request into the canonical form."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Raw
+
+from gaiarouter.canonical.losses import refused
+from gaiarouter.canonical.request import (
+    CanonicalRequest,
+    Extra,
+    Format,
+    JsonSchema,
+    Output,
+    Sampling,
+    Thinking,
+)
+from gaiarouter.dialects.chat import form
+from gaiarouter.dialects.chat.fields import TOP_LEVEL
+from gaiarouter.dialects.chat.form import Form
+from gaiarouter.dialects.chat.tools import read_tool_choice, read_tools
+from gaiarouter.dialects.chat.turns import TurnReader
+from gaiarouter.dialects.mistakes import wrong_field
+from gaiarouter.errors import InvalidRequest
+
+_NULL = b"null"
+
+
+def decode_request(body: bytes) -> CanonicalRequest:
+    """`body`: JSON that `read_request` has accepted. Raises InvalidRequest with the path of the first wrong field."""
+    try:
+        said, members = form.decode_form(body), form.decode_members(body)
+    except msgspec.ValidationError as error:
+        raise wrong_field(str(error)) from None
+    except (msgspec.DecodeError, RecursionError):
+        raise InvalidRequest("The body is not valid JSON", code="invalid_json") from None
+    given = {name: value for name, value in members.items() if bytes(value) != _NULL}
+    options = said.prompt_cache_options
+    instructions, turns = TurnReader(cache_ttl=options.ttl if options else None).read(said.messages)
+    return CanonicalRequest(
+        dialect="chat",
+        model=said.model,
+        instructions=instructions,
+        turns=turns,
+        stream=bool(said.stream),
+        include_usage=bool(said.stream and said.stream_options and said.stream_options.include_usage),
+        tools=read_tools(said),
+        tool_choice=read_tool_choice(said),
+        # who speaks of `functions` can take but one call
+        parallel_tool_calls=False if said.functions and not said.tools else said.parallel_tool_calls,
+        sampling=_sampling(said),
+        max_output_tokens=said.max_tokens if said.max_completion_tokens is None else said.max_completion_tokens,
+        output=_output(said),
+        thinking=_thinking(said),
+        tier=said.service_tier,
+        end_user=said.user if said.safety_identifier is None else said.safety_identifier,
+        metadata=form.given(said.metadata),
+        extras=_extras(said, given),
+        paths=_paths(given),
+    )
+
+
+def _paths(given: dict[str, Raw]) -> dict[str, str]:
+    """Of two fields for one slot the first in the table is the one that counts."""
+    paths: dict[str, str] = {}
+    for name, known in TOP_LEVEL.items():
+        if name in given and known.slot is not None:
+            paths.setdefault(known.slot, name)
+    return paths
+
+
+def _extras(said: Form, given: dict[str, Raw]) -> dict[str, Extra]:
+    extras: dict[str, Extra] = {}
+    for name, value in given.items():
+        known = TOP_LEVEL.get(name)
+        if known is None:
+            extras[name] = Extra(value=value)
+        elif known.slot is None and not (name == "background" and bytes(value) == b"false"):
+            extras[name] = Extra(value=value, loss=known.loss)
+    if said.stream_options and said.stream_options.include_obfuscation is not None:
+        extras["stream_options.include_obfuscation"] = Extra(value=Raw(b"true"), loss="blind")
+    return extras
+
+
+def _sampling(said: Form) -> Sampling:
+    stop = (said.stop,) if isinstance(said.stop, str) else said.stop
+    return Sampling(
+        temperature=said.temperature,
+        top_p=said.top_p,
+        top_k=said.top_k,
+        min_p=said.min_p,
+        frequency_penalty=said.frequency_penalty,
+        presence_penalty=said.presence_penalty,
+        repetition_penalty=said.repetition_penalty,
+        seed=said.seed,
+        stop=None if stop is None else tuple(stop),
+        n=said.n,
+        logit_bias=form.given(said.logit_bias),
+        logprobs=said.logprobs,
+        top_logprobs=said.top_logprobs,
+    )
+
+
+def _output(said: Form) -> Output:
+    return Output(
+        modalities=None if said.modalities is None else tuple(said.modalities),
+        format=_format(said.response_format),
+        verbosity=said.verbosity,
+        audio=form.given(said.audio),
+    )
+
+
+def _format(wish: form.ResponseFormat | None) -> Format | None:
+    match wish:
+        case None:
+            return None
+        case form.ResponseFormat(type="text"):
+            return "text"
+        case form.ResponseFormat(type="json_object"):
+            return "json_object"
+        case form.ResponseFormat(type="json_schema", json_schema=found):
+            schema = form.given(found.schema) if found else None
+            if found is None or schema is None:
+                raise refused("response_format.json_schema.schema", "a schema is missing", code="missing_field")
+            return JsonSchema(schema=schema, name=found.name, description=found.description, strict=found.strict)
+        case _:
+            raise refused("response_format.type", "no such format of an answer is known")
+
+
+def _thinking(said: Form) -> Thinking:
+    """`thinking` (Anthropic's) counts before `reasoning` (OpenRouter's), and that before `reasoning_effort`."""
+    thinking, reasoning = said.thinking or form.ThinkingForm(), said.reasoning or form.ReasoningForm()
+    effort = reasoning.effort or said.reasoning_effort
+    budget = thinking.budget_tokens if thinking.budget_tokens is not None else reasoning.max_tokens
+    visible = _visible(said)
+    if thinking.type == "disabled" or (thinking.type is None and (reasoning.enabled is False or effort == "none")):
+        return Thinking(mode="off", effort="none" if effort == "none" else None, visible=visible)
+    if thinking.type == "between_tools":
+        return Thinking(mode="between_tools", effort=effort, visible=visible)
+    if budget is not None and thinking.type != "adaptive":
+        return Thinking(mode="budget", budget=budget, effort=effort, visible=visible)
+    if thinking.type == "adaptive" or (reasoning.enabled and effort is None):
+        return Thinking(mode="adaptive", effort=effort, visible=visible)
+    return Thinking(mode="effort" if effort else None, effort=effort, visible=visible)
+
+
+def _visible(said: Form) -> Literal["omit", "withheld", "summary", "full"] | None:
+    reasoning = said.reasoning
+    if (reasoning and reasoning.exclude) or said.include_reasoning is False:
+        return "omit"
+    if said.thinking and said.thinking.display == "omitted":
+        return "withheld"
+    if reasoning or said.include_reasoning or (said.thinking and said.thinking.display):
+        return "summary"
+    return None

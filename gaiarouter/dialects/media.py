@@ -1,0 +1,65 @@
+"""Pictures and documents inside JSON: data URLs, and what kind of picture some bytes are."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from urllib.parse import unquote_to_bytes
+
+from gaiarouter.canonical.parts import Base64, Url
+
+_DATA_URL = re.compile(r"data:([^,]*),", re.IGNORECASE)
+_BLANK = re.compile(r"\s+")
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+)
+_SNIFFED_CHARS = 32
+
+
+def source_of(url: str) -> Base64 | Url:
+    """What a URL stands for: the bytes in it (`data:`, percent-encoded ones too), or an address.
+
+    Raises ValueError for a data URL that holds no bytes.
+    """
+    url = url.strip()
+    found = _DATA_URL.match(url)
+    if found is None:
+        return Url(url)
+    head, _, payload = found.group(1), "", url[found.end() :]
+    media_type, *parameters = (each.strip() for each in head.split(";"))
+    if "base64" in (parameter.lower() for parameter in parameters):
+        data = checked_base64(payload)
+    else:
+        data = base64.b64encode(unquote_to_bytes(payload)).decode()
+    return Base64(_media_type(media_type) or sniffed(data), data)
+
+
+def checked_base64(text: str) -> str:
+    """`text` without blank space. Raises ValueError unless it is base64."""
+    data = _BLANK.sub("", text)
+    if "%" in data:
+        data = unquote_to_bytes(data).decode("ascii")
+    try:
+        base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64") from error
+    if not data:
+        raise ValueError("no bytes")
+    return data
+
+
+def sniffed(data: str) -> str | None:
+    """The media type that the first bytes of base64 `data` tell."""
+    head = base64.b64decode(data[:_SNIFFED_CHARS] + "=" * (-len(data[:_SNIFFED_CHARS]) % 4))
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
+
+
+def _media_type(text: str) -> str | None:
+    kind = text.lower()
+    return "image/jpeg" if kind == "image/jpg" else kind or None

@@ -1,0 +1,100 @@
+"""The `usage` member of the Messages format, in both directions. Arithmetic: docs/metering.md.
+
+Input counts are exclusive here: `input_tokens` holds neither what was read from a cache nor what was written to it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from gaiarouter.canonical.usage import CacheWrites, Usage
+
+# no window comes near it; a number beyond is a defect, and must not be billed
+_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
+
+
+class _CacheCreation(Struct, gc=False):
+    ephemeral_5m_input_tokens: _Count = None
+    ephemeral_1h_input_tokens: _Count = None
+
+
+class _OutputDetails(Struct, gc=False):
+    thinking_tokens: _Count = None
+
+
+class _Usage(Struct, gc=False):
+    input_tokens: _Count = None
+    cache_creation_input_tokens: _Count = None
+    cache_read_input_tokens: _Count = None
+    output_tokens: _Count = None
+    cache_creation: _CacheCreation | None = None
+    output_tokens_details: _OutputDetails | None = None
+    server_tool_use: dict[str, _Count] | None = None
+    service_tier: str | None = None
+
+
+class UsageTotals:
+    """The counts of one answer. Those of a stream are totals that are told more than once: a member that comes again
+    replaces the earlier one, a member that does not leaves it."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, Raw] = {}
+
+    def take(self, raw: Raw) -> Usage | None:
+        """The usage so far; None while there is none, or none to believe."""
+        try:
+            told = msgspec.json.decode(raw, type=dict[str, Raw])
+            merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
+            body = msgspec.json.encode(merged)
+            counts = msgspec.json.decode(body, type=_Usage)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        self._members = merged
+        return _usage(counts, body)
+
+
+def _usage(counts: _Usage, raw: bytes) -> Usage:
+    output = counts.output_tokens or 0
+    details = counts.output_tokens_details
+    reasoning = min((details.thinking_tokens if details else None) or 0, output)
+    writes, split = counts.cache_creation_input_tokens, counts.cache_creation
+    for_5m = split.ephemeral_5m_input_tokens if split else None
+    for_1h = split.ephemeral_1h_input_tokens if split else None
+    requests = {name: count for name, count in (counts.server_tool_use or {}).items() if count}
+    return Usage(
+        in_uncached=counts.input_tokens or 0,
+        in_cache_read=counts.cache_read_input_tokens or 0,
+        in_cache_write=(for_5m or 0) + (for_1h or 0) if writes is None else writes,
+        out_visible=output - reasoning,
+        out_reasoning=reasoning,
+        cache_writes=CacheWrites(for_5m=for_5m, for_1h=for_1h) if split else None,
+        tool_requests=requests or None,
+        tier=counts.service_tier,
+        raw=raw,
+    )
+
+
+def write_usage(usage: Usage) -> dict[str, Any]:
+    """The `usage` object."""
+    written: dict[str, Any] = {
+        "input_tokens": usage.in_uncached + usage.in_tool,
+        "cache_creation_input_tokens": usage.in_cache_write,
+        "cache_read_input_tokens": usage.in_cache_read,
+        "output_tokens": usage.output_tokens,
+    }
+    if usage.cache_writes is not None:
+        long = (usage.cache_writes.for_30m, usage.cache_writes.for_1h, usage.cache_writes.for_12h)
+        written["cache_creation"] = {
+            "ephemeral_5m_input_tokens": usage.cache_writes.for_5m or 0,
+            "ephemeral_1h_input_tokens": sum(count or 0 for count in long),
+        }
+    if usage.out_reasoning:
+        written["output_tokens_details"] = {"thinking_tokens": usage.out_reasoning}
+    if usage.tool_requests:
+        written["server_tool_use"] = dict(usage.tool_requests)
+    if usage.tier:
+        written["service_tier"] = usage.tier
+    return written

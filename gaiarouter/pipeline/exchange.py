@@ -77,6 +77,8 @@ class Exchange:
     # proxy
     attempts: list[AttemptRecord] = field(default_factory=list)
     served: ResolvedTarget | None = None
+    dropped: tuple[str, ...] = ()
+    """The caller's fields that the target could not take."""
     usage: Usage | None = None
     finish_reason: str | None = None
     attempt_started_s: float = 0.0

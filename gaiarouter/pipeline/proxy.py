@@ -9,27 +9,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from gaiarouter.dialects.base import Conversion
 from gaiarouter.errors import Interrupted, ProtocolBroken, TimedOut, Unreachable, UpstreamError
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
 from gaiarouter.pipeline.relay import Relay
 from gaiarouter.providers.base import Endpoint, Transport
 from gaiarouter.providers.request import request_for
 from gaiarouter.routing.attempts import Attempt, Plan
+from gaiarouter.routing.base import ResolvedTarget
 from gaiarouter.upstream.base import AttemptTimeouts, Upstream
 
 
 class Proxy:
-    """endpoints: by provider, for the dialect served. plan: makes the attempts of one request."""
+    """convert: how a target is spoken to. plan: makes the attempts of one request."""
 
     def __init__(
         self,
         *,
-        endpoints: Mapping[str, Endpoint],
+        convert: Callable[[Exchange, ResolvedTarget], tuple[Endpoint, Conversion]],
         upstreams: Mapping[Transport, Upstream],
         plan: Callable[[Exchange], Plan],
         clock: Callable[[], float],
     ) -> None:
-        self._endpoints = endpoints
+        self._convert = convert
         self._upstreams = upstreams
         self._plan = plan
         self._clock = clock
@@ -87,16 +89,17 @@ class Proxy:
         assert exchange.request is not None
         assert exchange.match is not None
         request, limits, started = exchange.request, exchange.match.route.timeouts, exchange.attempt_started_s
-        endpoint = self._endpoints[attempt.target.provider]
-        ask_usage = request.stream and endpoint.asks_usage and not request.include_usage
-        exchange.served = attempt.target
+        endpoint, conversion = self._convert(exchange, attempt.target)
+        exchange.served, exchange.dropped = attempt.target, conversion.dropped
         speak_by = min(attempt.deadline, started + limits.first_byte_s)
         response = await self._upstreams[endpoint.transport].send(
             request_for(
                 endpoint,
                 key=attempt.key,
                 model=attempt.target.model,
-                body=request.body_for(model=attempt.target.model, ask_usage=ask_usage),
+                body=conversion.body,
+                headers=conversion.headers,
+                stream=request.stream,
                 request_id=exchange.request_id,
             ),
             AttemptTimeouts(
@@ -108,16 +111,17 @@ class Proxy:
         )
         try:
             if response.status >= 400:
-                raise exchange.dialect.read_error(response.status, response.headers, await response.read_error())
+                raise conversion.read_error(response.status, response.headers, await response.read_error())
             relay = Relay(
                 exchange,
+                conversion,
                 response,
                 self._clock,
                 first_content_by=speak_by,
                 deadline=plan.deadline,
                 spoke=lambda now: plan.spoke(attempt, now, now - started),
             )
-            await (relay.stream(drop_usage=ask_usage) if request.stream else relay.answer())
+            await (relay.stream() if request.stream else relay.answer())
         finally:
             response.close()
 

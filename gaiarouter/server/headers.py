@@ -13,6 +13,8 @@ from gaiarouter.errors import GatewayError, RequestRefused
 from gaiarouter.limits.base import Window
 from gaiarouter.pipeline.exchange import Exchange
 
+_MOST_DROPPED: Final = 1024
+"""Characters of the list of dropped fields; proxies refuse heads that are too large."""
 _PRINTABLE: Final = "".join(chr(c) for c in range(0x20, 0x7F) if chr(c) != "%")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -46,6 +48,8 @@ def exchange_headers(exchange: Exchange, now: float) -> dict[str, str]:
         headers["x-gaia-model"] = _safe(exchange.served.model)
         # the attempt that speaks is recorded at its end
         headers["x-gaia-attempts"] = str(len(exchange.attempts) + (1 if exchange.spoke_s else 0))
+    if exchange.dropped:
+        headers["x-gaia-dropped"] = _safe(", ".join(exchange.dropped))[:_MOST_DROPPED]
     if exchange.spoke_s:
         headers["x-gaia-overhead-ms"] = f"{max(0.0, now - exchange.received_s - exchange.upstream_s) * 1000:.2f}"
     if exchange.lease is not None:

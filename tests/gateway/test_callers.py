@@ -11,8 +11,8 @@ import pytest
 
 from tests.gateway.faults import ROLE, assert_tokens, attempts, chunk_of, completion, healthy, stream_events
 from tests.gateway.running import ANSWER, BACKUP_ANSWER, RunningGateway, Starter, chat_body
-from tests.support.script import SSE_HEAD, Hang, Send, Step, Until, chunk, json_answer, sse, sse_answer
-from tests.support.upstream import BOUND_S, ScriptedUpstream
+from tests.support.script import SSE_HEAD, Hang, Script, Send, Step, Until, chunk, json_answer, sse, sse_answer
+from tests.support.upstream import BOUND_S, Received, ScriptedUpstream
 
 SAID = sse(chunk_of(ANSWER))
 HEAD = Send(SSE_HEAD)
@@ -151,10 +151,10 @@ async def test_c4_a_caller_that_reads_slowly_gets_it_all(start: Starter) -> None
 
 
 async def test_c8_pipelined_requests_are_answered_in_their_order(start: Starter) -> None:
-    def script(request: object) -> tuple[Step, ...]:
-        return json_answer(completion(request.json()["model"]))  # type: ignore[attr-defined]
+    def script(request: Received) -> Script:
+        return json_answer(completion(request.json()["model"]))
 
-    async with ScriptedUpstream(script) as upstream:  # type: ignore[arg-type]
+    async with ScriptedUpstream(script) as upstream:
         gateway = await start(
             {"main": upstream.url("/v1")},
             routes=[

@@ -11,7 +11,7 @@ import pytest
 from tests.gateway.faults import Fault, assert_alone, assert_falls_back, assert_tokens, attempts, completion, healthy
 from tests.gateway.running import ANSWER, Starter, assert_error
 from tests.support import tls
-from tests.support.script import Close, Drip, Hang, Reset, Send, head, json_answer
+from tests.support.script import Close, Drip, Hang, Reset, Send, Step, head, json_answer
 from tests.support.upstream import ScriptedUpstream
 
 BODY = b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}'
@@ -207,7 +207,10 @@ async def test_u13_an_answer_nobody_asked_for_reaches_nobody(start: Starter) -> 
 
 async def test_the_time_of_a_dripping_target_leaves_the_fallback_its_own(start: Starter) -> None:
     """A body that drips for ever: no limit on a single wait ends it, only the share of the whole."""
-    drip = [Send(head(200, {"content-type": "application/json", "content-length": "9999"})), Drip(b" " * 999, 0.05)]
+    drip: list[Step] = [
+        Send(head(200, {"content-type": "application/json", "content-length": "9999"})),
+        Drip(b" " * 999, 0.05),
+    ]
     timeouts = {"connect": "400ms", "first_byte": "400ms", "idle": "400ms", "total": "1s"}
     fault = Fault("drip", drip, 504, "upstream_timeout", "timeout_first_byte", tries=1)
     async with ScriptedUpstream(drip) as upstream:

@@ -11,8 +11,8 @@ import pytest
 
 from tests.gateway.faults import ROLE, assert_tokens, attempts, chunk_of, completion, healthy, stream_events
 from tests.gateway.running import ANSWER, BACKUP_ANSWER, RunningGateway, Starter, chat_body
-from tests.support.script import SSE_HEAD, Hang, Send, Step, Until, chunk, json_answer, sse, sse_answer
-from tests.support.upstream import BOUND_S, ScriptedUpstream
+from tests.support.script import SSE_HEAD, Hang, Script, Send, Step, Until, chunk, json_answer, sse, sse_answer
+from tests.support.upstream import BOUND_S, Received, ScriptedUpstream
 
 SAID = sse(chunk_of(ANSWER))
 HEAD = Send(SSE_HEAD)
@@ -60,7 +60,7 @@ async def test_c1_leaving_before_the_first_byte_ends_the_attempt(
 
 
 async def test_c2_leaving_in_mid_stream_ends_the_attempt_and_is_accounted_for(start: Starter) -> None:
-    script = [HEAD, Send(chunk(ROLE)), Send(chunk(SAID)), Hang()]
+    script: list[Step] = [HEAD, Send(chunk(ROLE)), Send(chunk(SAID)), Hang()]
     async with ScriptedUpstream(script) as upstream, ScriptedUpstream(healthy(BACKUP_ANSWER)) as backup:
         gateway = await start({"main": upstream.url("/v1"), "backup": backup.url("/v1")}, defaults=PATIENT)
         async with caller(gateway, stream=True) as reader:
@@ -106,7 +106,7 @@ async def test_leaving_after_the_answer_is_whole_loses_nothing(start: Starter) -
 async def test_c3_what_a_caller_does_not_read_is_not_read_from_the_provider(start: Starter) -> None:
     """6 MiB is the bound for the whole path, kernel buffers included; and others go on meanwhile."""
     event = chunk(sse(chunk_of("x" * 16_000)))
-    script = [HEAD, Send(chunk(ROLE)), Send(event, times=None)]
+    script: list[Step] = [HEAD, Send(chunk(ROLE)), Send(event, times=None)]
     async with ScriptedUpstream(script) as upstream:
         gateway = await start(
             {"main": upstream.url("/v1"), "backup": upstream.url("/v1")},
@@ -151,10 +151,10 @@ async def test_c4_a_caller_that_reads_slowly_gets_it_all(start: Starter) -> None
 
 
 async def test_c8_pipelined_requests_are_answered_in_their_order(start: Starter) -> None:
-    def script(request: object) -> tuple[Step, ...]:
-        return json_answer(completion(request.json()["model"]))  # type: ignore[attr-defined]
+    def script(request: Received) -> Script:
+        return json_answer(completion(request.json()["model"]))
 
-    async with ScriptedUpstream(script) as upstream:  # type: ignore[arg-type]
+    async with ScriptedUpstream(script) as upstream:
         gateway = await start(
             {"main": upstream.url("/v1")},
             routes=[
@@ -180,7 +180,7 @@ async def test_c8_pipelined_requests_are_answered_in_their_order(start: Starter)
 async def test_a_held_stream_is_kept_alive_and_can_still_fall_back(start: Starter) -> None:
     """After `stream.hold` the head goes out with a keep-alive; then the first target fails, and the next one speaks."""
     go = asyncio.Event()
-    script = [HEAD, Send(chunk(ROLE)), Until(go), Send(b"zz\r\n")]
+    script: list[Step] = [HEAD, Send(chunk(ROLE)), Until(go), Send(b"zz\r\n")]
     async with ScriptedUpstream(script) as upstream, ScriptedUpstream(healthy(BACKUP_ANSWER)) as backup:
         gateway = await start(
             {"main": upstream.url("/v1"), "backup": backup.url("/v1")}, defaults=PATIENT, stream={"hold": "50ms"}

@@ -49,11 +49,13 @@ async def test_fifty_streams_at_once_each_hold_their_own(start: Starter) -> None
             reply = await gateway.post({**body, "stream": True})
             return canary, reply.text
 
-        for _ in range(2):
+        async def all_asked(rounds: int) -> None:
+            await upstream.until(lambda: len(upstream.requests) == rounds * STREAMS)
+
+        for number in (1, 2):
             go.clear()
-            asked = len(upstream.requests)
-            asks = [asyncio.create_task(ask(f"canary-{asked + number}")) for number in range(STREAMS)]
-            await upstream.until(lambda before=asked: len(upstream.requests) == before + STREAMS)
+            asks = [asyncio.create_task(ask(f"canary-{number}-{caller}")) for caller in range(STREAMS)]
+            await all_asked(number)
             assert gateway.gateway.data_plane.running == STREAMS
             go.set()
             for canary, text in await asyncio.gather(*asks):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from gaiarouter import create_app
-from gaiarouter.config.loader import ConfigError
+from gaiarouter.config.problems import ConfigError
 from gaiarouter.config.secret import Secret
 from gaiarouter.store import open_store
 from gaiarouter.store.commands import create_key
@@ -89,7 +90,8 @@ async def test_the_configuration_may_be_a_path_or_a_mapping(tmp_path: Path, form
     mapping = config(tmp_path, {})
     path = tmp_path / "gaiarouter.yaml"
     path.write_text(json.dumps(mapping))  # JSON is YAML
-    app = create_app({"path": path, "text path": str(path), "mapping": mapping}[form])
+    forms: dict[str, Any] = {"path": path, "text path": str(path), "mapping": mapping}
+    app = create_app(forms[form])
     runner = web.AppRunner(app)
     await runner.setup()
     await runner.cleanup()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def raw(body: bytes) -> Script:
     return [Send(head(200, {**SSE, "content-length": str(len(body))}) + body)]
 
 
-FORMS = {
+FORMS: dict[str, Script] = {
     "as usual": sse_answer(EVENTS),
     "all in one": sse_answer([STREAM]),
     "byte by byte": sse_answer([STREAM], cuts=list(range(1, len(STREAM)))),
@@ -42,7 +43,7 @@ FORMS = {
 }
 
 
-async def stream(start: Starter, script: Script, **members: object) -> tuple[RunningGateway, Reply]:
+async def stream(start: Starter, script: Script, **members: Any) -> tuple[RunningGateway, Reply]:
     async with ScriptedUpstream(script) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
         return gateway, await gateway.chat(stream=True, **members)

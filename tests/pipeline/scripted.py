@@ -123,7 +123,7 @@ class ScriptedTarget:
 TIMEOUTS = Timeouts(connect_s=1.0, first_byte_s=10.0, idle_s=5.0, total_s=60.0)
 
 
-def match_of(*providers: str, on: str | None = None) -> Match:
+def match_of(*providers: str) -> Match:
     """A route with a target at each provider, all but the first as fallbacks."""
     groups = tuple(ResolvedGroup((ResolvedTarget(name, f"{name}-model", "r"),)) for name in providers)
     route = Route(
@@ -138,11 +138,14 @@ def match_of(*providers: str, on: str | None = None) -> Match:
     return Match(route, "m", "m", (), groups)
 
 
-def proxy(clock: Clock, target: ScriptedTarget, match: Match) -> Proxy:
+def proxy(clock: Clock, target: ScriptedTarget, exchange: Exchange) -> Proxy:
+    """One whose providers, those of the exchange's route, are all `target`."""
+    match = exchange.match
+    assert match is not None
     names = [target.provider for group in match.groups for target in group.targets]
     health = Health()
 
-    def plan(exchange: Exchange) -> Plan:
+    def plan(_: Exchange) -> Plan:
         providers = {name: Provider(name, "openai") for name in names}
         return Plan(match, providers=providers, health=health, rng=Random(1), now=exchange.received_s)
 

@@ -52,7 +52,7 @@ async def test_the_first_target_that_answers_is_the_last_one_asked() -> None:
     answer = whole(clock)
     target = ScriptedTarget(answer)
     made = routed(clock, BODY, match_of("main", "backup"))
-    await proxy(clock, target, made.match).request(made)  # type: ignore[arg-type]  # routed() has set it
+    await proxy(clock, target, made).request(made)
     ((request, timeouts),) = target.asked
     assert request.url == "http://main/v1"
     assert json.loads(request.body)["model"] == "main-model"
@@ -92,12 +92,12 @@ async def test_a_failure_before_content_moves_on_to_the_next_target(
         case error:
             first = error
     target = ScriptedTarget(first, stream(clock))
-    made = routed(clock, STREAM_BODY, match_of("main", "backup"))
-    await proxy(clock, target, made.match).request(made)  # type: ignore[arg-type]
+    made = routed(clock, STREAM_BODY, match_of("main", "backup"), reply := KeptReply())
+    await proxy(clock, target, made).request(made)
     assert [request.url for request, _ in target.asked] == ["http://main/v1", "http://backup/v1"]
     assert [a.provider for a in made.attempts] == ["main", "backup"]
     assert made.attempts[0].outcome != "ok"
-    assert b"".join(made.reply.sent) == ROLE + SAID + FINISH + DONE  # type: ignore[attr-defined]
+    assert b"".join(reply.sent) == ROLE + SAID + FINISH + DONE
     if isinstance(first, ScriptedResponse):
         assert first.closed == 1
 
@@ -108,7 +108,7 @@ async def test_the_callers_fault_ends_it(status: int) -> None:
     target = ScriptedTarget(whole(clock, b'{"error": {"message": "bad"}}', status))
     made = routed(clock, BODY, match_of("main", "backup"))
     with pytest.raises(Rejected) as caught:
-        await proxy(clock, target, made.match).request(made)  # type: ignore[arg-type]
+        await proxy(clock, target, made).request(made)
     assert caught.value.status == status
     assert len(target.asked) == 1
 
@@ -128,7 +128,7 @@ async def test_after_content_nothing_is_tried_again(fault: Step, kind: type[Gate
     target = ScriptedTarget(broken, stream(clock))
     made = routed(clock, STREAM_BODY, match_of("main", "backup"))
     with pytest.raises(kind) as caught:
-        await proxy(clock, target, made.match).request(made)  # type: ignore[arg-type]
+        await proxy(clock, target, made).request(made)
     assert caught.value.code == code
     assert len(target.asked) == 1
     assert broken.closed == 1
@@ -140,7 +140,7 @@ async def test_a_retry_is_within_the_budget_of_attempts() -> None:
     target = ScriptedTarget(*(Unreachable("x") for _ in range(9)))
     made = routed(clock, BODY, match_of("main", "backup"))
     with pytest.raises(Unreachable):
-        await proxy(clock, target, made.match).request(made)  # type: ignore[arg-type]
+        await proxy(clock, target, made).request(made)
     assert [a.provider for a in made.attempts] == ["main", "backup", "main"]
 
 
@@ -149,11 +149,11 @@ async def test_a_target_may_use_only_its_share_of_the_time_while_another_waits()
     clock = Clock()
     target = ScriptedTarget(Unreachable("x"), whole(clock))
     made = routed(clock, BODY, match_of("main", "backup"))
-    await proxy(clock, target, made.match).request(made)  # type: ignore[arg-type]
+    await proxy(clock, target, made).request(made)
     assert [timeouts.deadline for _, timeouts in target.asked] == [136.0, 160.0]
     target = ScriptedTarget(stream(clock))
     made = routed(clock, STREAM_BODY, match_of("main"))
-    await proxy(clock, target, made.match).request(made)  # type: ignore[arg-type]
+    await proxy(clock, target, made).request(made)
     assert target.asked[0][1].deadline == 110.0
 
 
@@ -162,7 +162,7 @@ async def test_only_a_stream_is_held() -> None:
     for body, held in ((BODY, None), (STREAM_BODY, 7.0)):
         made = routed(clock, body, match_of("main"), reply := KeptReply())
         answer = whole(clock) if held is None else stream(clock)
-        await proxy(clock, ScriptedTarget(answer), made.match).request(made)  # type: ignore[arg-type]
+        await proxy(clock, ScriptedTarget(answer), made).request(made)
         assert reply.held_s == held
 
 
@@ -177,7 +177,7 @@ async def test_a_cancelled_attempt_is_recorded_and_closed(fault: BaseException) 
     answer = Cut(clock, 200, JSON, [])
     made = routed(clock, BODY, match_of("main", "backup"))
     with pytest.raises(type(fault)):
-        await proxy(clock, ScriptedTarget(answer), made.match).request(made)  # type: ignore[arg-type]
+        await proxy(clock, ScriptedTarget(answer), made).request(made)
     assert [(a.provider, a.outcome, a.billed_unknown) for a in made.attempts] == [("main", "cancelled", True)]
     assert answer.closed == 1
 
@@ -187,7 +187,7 @@ async def test_what_the_provider_may_bill_is_noted() -> None:
     target = ScriptedTarget(Unreachable("x"), TimedOut("x", phase="first_byte"), Unreachable("x"))
     made = routed(clock, BODY, match_of("main", "backup"))
     with pytest.raises(UpstreamError):
-        await proxy(clock, target, made.match).request(made)  # type: ignore[arg-type]
+        await proxy(clock, target, made).request(made)
     assert [a.billed_unknown for a in made.attempts] == [False, True, False]
 
 
@@ -197,7 +197,7 @@ async def test_the_usage_event_is_asked_for_and_taken_out_unless_the_caller_want
         usage = sse({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}})
         target = ScriptedTarget(stream(clock, ROLE, SAID, FINISH, usage, DONE))
         made = routed(clock, body, match_of("main"), reply := KeptReply())
-        await proxy(clock, target, made.match).request(made)  # type: ignore[arg-type]
+        await proxy(clock, target, made).request(made)
         assert json.loads(target.asked[0][0].body)["stream_options"] == {"include_usage": True}
         assert (usage in b"".join(reply.sent)) is kept
 
@@ -207,5 +207,5 @@ async def test_when_all_keys_are_refused_the_caller_is_told_it_is_not_theirs_to_
     target = ScriptedTarget(whole(clock, b"{}", 401), whole(clock, b"{}", 403))
     made = routed(clock, BODY, match_of("main", "backup"))
     with pytest.raises(KeyRefused) as caught:
-        await proxy(clock, target, made.match).request(made)  # type: ignore[arg-type]
+        await proxy(clock, target, made).request(made)
     assert (caught.value.status, caught.value.should_retry) == (502, False)

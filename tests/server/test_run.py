@@ -14,7 +14,7 @@ import pytest
 from tests.gateway.faults import DONE, FINISH, ROLE, chunk_of
 from tests.gateway.running import ANSWER
 from tests.server.process import Served, served
-from tests.support.script import SSE_HEAD, Hang, Send, Until, chunk, sse
+from tests.support.script import SSE_HEAD, Hang, Send, Step, Until, chunk, sse
 from tests.support.upstream import BOUND_S, ScriptedUpstream
 
 SAID = Send(SSE_HEAD + chunk(ROLE + sse(chunk_of(ANSWER))))
@@ -37,7 +37,7 @@ def outcomes(folder: Path) -> list[tuple[int, str, str | None]]:
 
 async def test_n3_running_streams_end_whole_and_the_exit_is_0(tmp_path: Path) -> None:
     go = asyncio.Event()
-    script = [SAID, Until(go), Send(chunk(FINISH + DONE) + b"0\r\n\r\n")]
+    script: list[Step] = [SAID, Until(go), Send(chunk(FINISH + DONE) + b"0\r\n\r\n")]
     async with (
         ScriptedUpstream(script) as upstream,
         served(tmp_path, {"main": upstream.url("/v1")}, defaults=PATIENT) as gateway,
@@ -112,7 +112,7 @@ async def test_p3_a_second_signal_ends_it_at_once(tmp_path: Path, second: int) -
 
 async def test_p1_p2_it_is_not_ready_while_draining_and_idle_connections_do_not_hold_it(tmp_path: Path) -> None:
     go = asyncio.Event()
-    script = [SAID, Until(go), Send(chunk(FINISH + DONE) + b"0\r\n\r\n")]
+    script: list[Step] = [SAID, Until(go), Send(chunk(FINISH + DONE) + b"0\r\n\r\n")]
     async with (
         ScriptedUpstream(script) as upstream,
         served(tmp_path, {"main": upstream.url("/v1")}, defaults=PATIENT) as gateway,

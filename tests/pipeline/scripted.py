@@ -12,6 +12,7 @@ from gaiarouter.dialects.chat import ChatDialect
 from gaiarouter.errors import CallerGone
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import Proxy
+from gaiarouter.pipeline.conversion import Converter
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers.base import Endpoint, UpstreamRequest
 from gaiarouter.routing.attempts import Plan
@@ -149,8 +150,11 @@ def proxy(clock: Clock, target: ScriptedTarget, exchange: Exchange) -> Proxy:
         providers = {name: Provider(name, "openai") for name in names}
         return Plan(match, providers=providers, health=health, rng=Random(1), now=exchange.received_s)
 
-    endpoints = {name: Endpoint(name, "http", f"http://{name}/v1", "none", {}, asks_usage=True) for name in names}
-    return Proxy(endpoints=endpoints, upstreams={"http": target, "echo": target}, plan=plan, clock=clock)
+    endpoints = {
+        name: {"chat": Endpoint(name, "http", f"http://{name}/v1", "none", {}, asks_usage=True)} for name in names
+    }
+    convert = Converter(endpoints, callers={}, targets={}).convert
+    return Proxy(convert=convert, upstreams={"http": target, "echo": target}, plan=plan, clock=clock)
 
 
 def exchange(

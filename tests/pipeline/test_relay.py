@@ -7,6 +7,7 @@ import json
 import pytest
 
 from gaiarouter.canonical.usage import Usage
+from gaiarouter.dialects.passing import PassThrough
 from gaiarouter.errors import BadAnswer, CallerGone, Interrupted, ProtocolBroken, TimedOut, UpstreamError
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.relay import Relay
@@ -33,7 +34,12 @@ class Scene:
     """A relay with all that is around it."""
 
     def __init__(
-        self, *steps: Step, body: bytes = STREAM_BODY, headers: dict[str, str] = SSE, gone_after: int | None = None
+        self,
+        *steps: Step,
+        body: bytes = STREAM_BODY,
+        headers: dict[str, str] = SSE,
+        gone_after: int | None = None,
+        ask_usage: bool = False,
     ) -> None:
         self.clock = Clock()
         self.reply = KeptReply(gone_after=gone_after)
@@ -41,8 +47,10 @@ class Scene:
         self.exchange.attempt_started_s = self.clock.now
         self.response = ScriptedResponse(self.clock, 200, headers, steps)
         self.spoke: list[float] = []
+        assert self.exchange.request is not None
         self.relay = Relay(
             self.exchange,
+            PassThrough(self.exchange.dialect, self.exchange.request, model="m", ask_usage=ask_usage),
             self.response,
             self.clock,
             first_content_by=self.clock.now + 10,
@@ -50,8 +58,8 @@ class Scene:
             spoke=self.spoke.append,
         )
 
-    async def stream(self, *, drop_usage: bool = False) -> None:
-        await self.relay.stream(drop_usage=drop_usage)
+    async def stream(self) -> None:
+        await self.relay.stream()
 
     async def fail(self) -> UpstreamError:
         with pytest.raises(UpstreamError) as caught:
@@ -151,8 +159,8 @@ async def test_what_was_good_in_the_same_read_as_the_fault_still_goes_out() -> N
 
 
 async def test_usage_that_the_target_reported_is_believed_whole_or_broken() -> None:
-    whole = Scene(ROLE, SAID, FINISH, USAGE_EVENT, DONE)
-    await whole.stream(drop_usage=True)
+    whole = Scene(ROLE, SAID, FINISH, USAGE_EVENT, DONE, ask_usage=True)
+    await whole.stream()
     assert whole.exchange.usage == REPORTED
     assert USAGE_EVENT not in b"".join(whole.reply.sent)
     broken = Scene(ROLE, SAID, USAGE_EVENT, ProtocolBroken("x"))

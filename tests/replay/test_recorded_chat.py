@@ -50,11 +50,9 @@ def kind_of(interaction: Interaction) -> str:
 
 
 KINDS = (
-    "anthropic",
     "azure",
     "cerebras",
     "deepseek",
-    "google",
     "groq",
     "huggingface",
     "mistral",

@@ -93,6 +93,7 @@ class DataPlane:
         self._in_flight.inc()
         try:
             await self._answer(service.stages, exchange, reply)
+            await reply.written()
         finally:
             reply.close()
             self._in_flight.dec()

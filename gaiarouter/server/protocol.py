@@ -24,6 +24,7 @@ _log = structlog.get_logger("gaiarouter.server")
 KEEPALIVE_S: Final = 75.0
 HEAD_S: Final = 15.0
 """A request's head that has begun must be whole by then."""
+_SHUTDOWN_S: Final = 1.0
 _SEND_BUFFER: Final = 128 * 1024
 """Bytes the kernel may hold for a caller that does not read; left alone it grows to megabytes a stream."""
 
@@ -125,6 +126,8 @@ class Listener(web.AppRunner):
             keepalive_timeout=keepalive_s,
             auto_decompress=False,
             lingering_time=5.0,
+            # after a drain: what then still runs does not heed that it was cancelled
+            shutdown_timeout=_SHUTDOWN_S,
         )
         self._dialect = dialect
         self._head_s = head_s

@@ -67,8 +67,18 @@ class HttpReply:
             except ConnectionError:
                 pass  # nobody is there to be told
 
+    async def written(self) -> None:
+        """Writes what is left of the answer: it is part of the request, and a drain waits for it."""
+        assert self.response is not None
+        self.close()
+        try:
+            await self.response.prepare(self._request)
+            await self.response.write_eof()
+        except ConnectionError:
+            pass  # nobody is there to read it
+
     def close(self) -> None:
-        """No more keep-alives. Called once, when the request is over."""
+        """No more keep-alives. The request is over, or its last bytes are about to be written."""
         self._stop_hold()
         if self._stream is not None and self._stream.prepared:
             self._stream.stop_streaming()

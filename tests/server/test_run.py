@@ -11,10 +11,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.gateway.faults import DONE, FINISH, ROLE, chunk_of
+from tests.gateway.faults import DONE, FINISH, ROLE, chunk_of, completion
 from tests.gateway.running import ANSWER
 from tests.server.process import Served, served
-from tests.support.script import SSE_HEAD, Hang, Send, Step, Until, chunk, sse
+from tests.support.script import SSE_HEAD, Hang, Send, Step, Until, chunk, json_answer, sse
 from tests.support.upstream import BOUND_S, ScriptedUpstream
 
 SAID = Send(SSE_HEAD + chunk(ROLE + sse(chunk_of(ANSWER))))
@@ -93,6 +93,23 @@ async def test_n3_a_caller_that_does_not_read_cannot_hold_up_the_end(tmp_path: P
         assert await gateway.exit(within_s=0.2 + 5) == 0
         stream.close()
     assert [row[1] for row in outcomes(tmp_path)] == ["interrupted"]
+
+
+async def test_n3_a_whole_answer_is_read_at_leisure_within_the_drain_and_not_after(tmp_path: Path) -> None:
+    """Larger than what the kernel holds: the answer is complete when it has been read, not when it has been made."""
+    size = 24_000_000
+    async with (
+        ScriptedUpstream(json_answer(completion("x" * size))) as upstream,
+        served(tmp_path, {"main": upstream.url("/v1")}, defaults=PATIENT, server={"drain": "2s"}) as gateway,
+    ):
+        slow, stalled = await gateway.chat("alone"), await gateway.chat("alone")
+        began = gateway.signal()
+        await until_it_drains(gateway)
+        assert len(await slow.read()) > size
+        assert gateway.process.returncode is None
+        assert await gateway.exit(within_s=2 + 2) == 0
+        assert asyncio.get_running_loop().time() - began < 2 + 2
+        stalled.close()
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])

@@ -10,7 +10,15 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from gaiarouter.dialects.base import Conversion
-from gaiarouter.errors import Interrupted, ProtocolBroken, TimedOut, Unreachable, UpstreamError
+from gaiarouter.errors import (
+    Interrupted,
+    InvalidRequest,
+    NotFound,
+    ProtocolBroken,
+    TimedOut,
+    Unreachable,
+    UpstreamError,
+)
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
 from gaiarouter.pipeline.relay import Relay
 from gaiarouter.providers.base import Endpoint, Transport
@@ -55,7 +63,8 @@ class Proxy:
 
     async def _attempt(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> UpstreamError | None:
         """One try, settled with the plan and recorded whatever comes of it. None if the target answered."""
-        outcome, billed_unknown = "cancelled", True
+        outcome: str | None = "cancelled"
+        billed_unknown = True
         try:
             if attempt.wait_s > 0:
                 await asyncio.sleep(attempt.wait_s)
@@ -66,6 +75,11 @@ class Proxy:
             outcome, billed_unknown = error.outcome, error.billed_unknown
             plan.failed(attempt, error, self._clock())
             return error
+        except (InvalidRequest, NotFound):
+            # the target's dialect cannot say what the caller asks for: it was never sent anything
+            outcome = None
+            plan.cancelled(attempt)
+            raise
         except BaseException:
             plan.cancelled(attempt)
             raise
@@ -74,7 +88,8 @@ class Proxy:
             plan.succeeded(attempt, self._clock(), exchange.spoke_s - exchange.attempt_started_s)
             return None
         finally:
-            exchange.attempts.append(_record(exchange, attempt, outcome, self._clock(), billed_unknown))
+            if outcome is not None:
+                exchange.attempts.append(_record(exchange, attempt, outcome, self._clock(), billed_unknown))
 
     async def _try(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> None:
         try:

@@ -117,6 +117,12 @@ class LimitExceeded(CallerError):
     status, code = 429, "rate_limit_exceeded"
     type: ErrorType = "rate_limit_error"
 
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        """retry_after_s: None where no patience helps, and clients are told not to try again."""
+        super().__init__(message, retry_after_s=retry_after_s)
+        if retry_after_s is None:
+            self.should_retry = False
+
 
 class CallerGone(CallerError):
     status, code = 499, "client_closed_request"

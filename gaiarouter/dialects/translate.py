@@ -66,11 +66,23 @@ class AnswerWriter(Protocol):
 
 
 class Translation:
-    """One request on its way to one target, and the way back of its answer."""
+    """Implements dialects.base.Conversion through the canonical form."""
 
     def __init__(self, request: PreparedRequest, writer: AnswerWriter) -> None:
         self.request = request
         self._writer = writer
+
+    @property
+    def body(self) -> bytes:
+        return self.request.body
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self.request.headers
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        return tuple(loss.path for loss in self.request.losses)
 
     def watch(self) -> TranslatedStream:
         """For a target that streams."""

@@ -79,3 +79,10 @@ def test_t62_of_too_many_markers_those_on_tools_and_system_stay_and_the_latest()
 
 def test_a_marker_on_an_empty_text_goes_with_it() -> None:
     assert messages_of({"role": "user", "content": [marked(""), text("B")]}) == [said("user", text("B"))]
+
+
+def test_the_marker_that_the_api_sets_by_itself_counts_too() -> None:
+    users = [{"role": "user", "content": [marked(str(n))]} for n in range(4)]
+    body = sent(messages=users, cache_control=MARK)
+    assert body["cache_control"] == MARK
+    assert [block["text"] for block in body["messages"][0]["content"] if "cache_control" in block] == ["1", "2", "3"]

@@ -60,6 +60,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any] | None, str | None, bool]] 
     (HAIKU_4_5, {"reasoning": {"max_tokens": 10}}, enabled(1024), None, True),
     (HAIKU_4_5, {"reasoning": {"enabled": True}}, enabled(8192), None, False),
     (HAIKU_4_5, effort("high") | {"max_tokens": 10_000}, enabled(8000), None, True),
+    (HAIKU_4_5, {"reasoning": {"max_tokens": 10_000}, "max_tokens": 10_000}, enabled(8000), None, True),
     (HAIKU_4_5, effort("high") | {"max_tokens": 1100}, enabled(1024), None, True),
     (HAIKU_4_5, effort("high") | {"max_tokens": 1024}, None, None, True),
     (OPUS_4_5, effort("low"), enabled(2048), "low", False),

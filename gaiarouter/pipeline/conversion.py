@@ -65,4 +65,5 @@ class Converter:
         writer = caller.writer(
             request, fallback_id=f"chatcmpl-{exchange.id}", created=exchange.received_us // 1_000_000
         )
-        return Translation(dialect.prepare(request, model=target.model, strict=False), writer)
+        strict = exchange.match is not None and exchange.match.route.unsupported == "error"
+        return Translation(dialect.prepare(request, model=target.model, strict=strict), writer)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-from gaiarouter.errors import GatewayError, RequestRefused
+from gaiarouter.errors import GatewayError, LimitExceeded, RequestRefused
 from gaiarouter.limits.base import Window
 from gaiarouter.pipeline.exchange import Exchange
 
@@ -62,6 +62,9 @@ def error_headers(error: GatewayError) -> dict[str, str]:
     headers = {**error.headers, "x-gaia-error-source": error.source}
     if isinstance(error, RequestRefused) and error.allow is not None:
         headers["Allow"] = error.allow
+    if isinstance(error, LimitExceeded):
+        for name, window in error.windows.items():
+            _add_window(headers, name, Window(*window))
     if error.retry_after_s is not None:
         headers["retry-after"] = str(max(1, min(600, math.ceil(error.retry_after_s))))
         headers["retry-after-ms"] = str(max(1, min(600_000, math.ceil(error.retry_after_s * 1000))))

@@ -103,6 +103,10 @@ async def test_a_spent_limit_is_429_and_says_when_to_come_back(start: Starter) -
         assert 1 <= int(reply.headers["retry-after"]) <= 20
         assert 0 < int(reply.headers["retry-after-ms"]) <= 20_000
         assert reply.error["type"] == "rate_limit_error"
+        assert reply.headers["x-ratelimit-limit-requests"] == "3"
+        assert reply.headers["x-ratelimit-remaining-requests"] == "0"
+        assert GO_DURATION.fullmatch(reply.headers["x-ratelimit-reset-requests"])
+        assert reply.headers["x-ratelimit-limit-tokens"] == "1000"
         for word in ("'laptop'", "3 requests per minute", "resets"):
             assert word in reply.error["message"]
         assert len(upstream.requests) == 3

@@ -136,6 +136,7 @@ async def test_u47_an_old_server_that_ends_too_soon(start: Starter) -> None:
         '{"prompt_tokens": 1' + "0" * 400 + "}",
         '{"prompt_tokens": 1e300}',
         '{"prompt_tokens": NaN, "completion_tokens": NaN}',
+        '{"prompt_tokens": NaN, "completion_tokens": 3}',
         "[]",
     ],
 )

@@ -65,6 +65,11 @@ async def scene(folder: Path, script: Script) -> AsyncIterator[tuple[RunningGate
             "routes": [
                 {"match": "claude", "targets": [{"provider": "anthropic", "model": "claude-sonnet-4-5"}]},
                 {
+                    "match": "strict",
+                    "targets": [{"provider": "anthropic", "model": "claude-sonnet-4-5"}],
+                    "unsupported": "error",
+                },
+                {
                     "match": "fb",
                     "targets": [{"provider": "anthropic", "model": "claude-sonnet-4-5"}],
                     "fallbacks": [{"provider": "backup", "model": "m"}],
@@ -101,6 +106,15 @@ async def test_a_field_that_is_left_out_is_named(tmp_path: Path) -> None:
         assert status == 200
         assert set(headers["x-gaia-dropped"].split(", ")) == {"seed", "presence_penalty"}
         assert "seed" not in upstream.requests[0].json()
+
+
+async def test_a_strict_route_refuses_what_would_be_left_out(tmp_path: Path) -> None:
+    async with scene(tmp_path, sse_answer(WHOLE)) as (gateway, upstream):
+        status, _, body = await ask(gateway, "strict", stream=True, seed=7)
+        error = json.loads(body)["error"]
+        assert (status, error["code"], error["param"]) == (400, "unsupported_parameter", "seed")
+        assert upstream.requests == []
+        assert (await ask(gateway, "strict", stream=True))[0] == 200
 
 
 async def test_the_key_and_the_version_go_where_the_format_has_them(tmp_path: Path) -> None:

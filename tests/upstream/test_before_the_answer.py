@@ -75,7 +75,7 @@ async def test_u2_a_resolver_that_says_nothing_is_unreachable_at_the_connect_lim
         error = await failure(client, "http://slow-name.invalid/", connect_s=0.1)
         assert isinstance(error, Unreachable)
         assert (error.status, error.outcome) == (502, "connect_error")
-        assert 0.1 <= time.monotonic() - began < 1.0
+        assert 0.09 <= time.monotonic() - began < 1.0  # the loop's clock ticks in milliseconds
         async with ScriptedUpstream(OK) as upstream:
             response = await client.send(post(upstream.url("/")), within())
             assert await response.read() == b'{"ok": true}'

@@ -89,7 +89,7 @@ async def test_u4_a_black_hole_ends_at_the_connect_limit(client: HttpUpstream, f
     error = await failure(client, f"http://127.0.0.1:{full_backlog}/", connect_s=0.1)
     assert isinstance(error, TimedOut)
     assert (error.status, error.code, error.outcome) == (504, "upstream_timeout", "timeout_connect")
-    assert 0.1 <= time.monotonic() - began < 1.0
+    assert 0.09 <= time.monotonic() - began < 1.0
 
 
 async def test_a_deadline_before_the_connect_limit_is_the_total_one(client: HttpUpstream, full_backlog: int) -> None:
@@ -146,7 +146,7 @@ async def test_a_provider_without_a_whole_head_ends_at_the_first_byte_limit(clie
         assert (error.status, error.code, error.outcome) == (504, "upstream_timeout", "timeout_first_byte")
         assert error.billed_unknown
         assert not error.retryable
-        assert 0.15 <= time.monotonic() - began < 1.0
+        assert 0.14 <= time.monotonic() - began < 1.0
         await upstream.client_gone(0)
         assert len(upstream.connections) == 1
 

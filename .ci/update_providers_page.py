@@ -10,7 +10,13 @@ from gaiarouter.providers.base import Profile
 PAGE = Path(__file__).parents[1] / "docs" / "providers.md"
 BEGIN, END = "<!-- table: begin (written by .ci/update_providers_page.py) -->", "<!-- table: end -->"
 
-_AUTH = {"bearer": "`Authorization: Bearer`", "api-key": "`api-key`", "none": "none"}
+_AUTH = {
+    "bearer": "`Authorization: Bearer`",
+    "api-key": "`api-key`",
+    "x-api-key": "`x-api-key`",
+    "x-goog-api-key": "`x-goog-api-key`",
+    "none": "none",
+}
 
 
 def table() -> str:

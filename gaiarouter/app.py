@@ -17,9 +17,13 @@ from gaiarouter.config.loader import load_settings
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.chat import ChatDialect
+from gaiarouter.dialects.chat.caller import ChatCaller
+from gaiarouter.dialects.messages.capabilities import CapabilityTable
+from gaiarouter.dialects.messages.target import MessagesTarget
 from gaiarouter.ledger.writer import Ledger
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import STAGES, Auth, Metering, Proxy, RateLimit, Stage, Transform
+from gaiarouter.pipeline.conversion import Converter
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers import known_kinds
 from gaiarouter.providers.base import Endpoint, Transport
@@ -78,9 +82,11 @@ class Gateway:
         self.data_plane = DataPlane(lambda: self._service, self.metrics)
         self._migrate = migrate
         self._limiter = MemoryLimiter(time.monotonic, share=workers)
-        self._health = Health()
+        self.health = Health()
         self._random = Random()  # noqa: S311  # spreads load, guards nothing
         self._catalogue = Catalogue.load()
+        self._callers = {self.dialect.name: ChatCaller()}
+        self._targets = {"messages": MessagesTarget(CapabilityTable())}
         self._service: Service
         self.app = self._make_app()
 
@@ -103,9 +109,9 @@ class Gateway:
         await self.store.open(migrate=self._migrate)
         keys = KeyRing(self.store, stale_s=settings.auth.stale_s)
         ledger = Ledger(self.store)
-        targets = endpoints(settings, dialect=self.dialect.name)
+        targets = endpoints(settings)
         http = HttpUpstream(on_stale_retry=self.metrics.stale_connections.inc)
-        http.permit(target.url for target in targets.values() if target.transport == "http")
+        http.permit(e.url for spoken in targets.values() for e in spoken.values() if e.transport == "http")
         upstreams: dict[Transport, Upstream] = {"http": http, "echo": EchoUpstream()}
         keys.start()
         ledger.start()
@@ -124,7 +130,7 @@ class Gateway:
         self,
         keys: KeyRing,
         ledger: Ledger,
-        targets: Mapping[str, Endpoint],
+        targets: Mapping[str, Mapping[str, Endpoint]],
         upstreams: Mapping[Transport, Upstream],
     ) -> Service:
         """What this configuration serves with. A reload would build another beside it."""
@@ -138,7 +144,7 @@ class Gateway:
             RateLimit: RateLimit(self._limiter, default=settings.limits),
             Transform: Transform(table, grants.allows),
             Proxy: Proxy(
-                endpoints=targets,
+                convert=Converter(targets, self._callers, self._targets).convert,
                 upstreams=upstreams,
                 plan=self._plan,
                 clock=time.monotonic,
@@ -158,13 +164,13 @@ class Gateway:
         return Plan(
             exchange.match,
             providers=self.settings.providers,
-            health=self._health,
+            health=self.health,
             rng=self._random,
             now=exchange.received_s,
         )
 
     def _scraped(self, ledger: Ledger) -> Iterable[Metric]:
-        yield breaker_family(self._health.snapshot(time.monotonic()))
+        yield breaker_family(self.health.snapshot(time.monotonic()))
         yield gauge_family("gaiarouter_ledger_pending", "Usage records not in the store yet.", ledger.pending)
         yield gauge_family("gaiarouter_ledger_dropped", "Usage records lost for want of room.", ledger.dropped)
 

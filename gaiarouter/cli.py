@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from gaiarouter.arguments import build_parser
+from gaiarouter.config.arguments import build_parser
 
 if TYPE_CHECKING:
     from gaiarouter.config.loader import Loaded
@@ -45,11 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    loaded = _load(arguments)
+    settings = _settings(loaded)
+
     from gaiarouter.app import serve
     from gaiarouter.server.workers import worker_of
 
-    loaded = _load(arguments)
-    settings = _settings(loaded)
     if worker_of(os.environ) is None:  # else the first process has said it
         for problem in loaded.warnings:
             _say(str(problem))
@@ -76,7 +77,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     settings = _settings(_load(arguments))
     explanation = explain(Table(settings), arguments.model)
     print(as_json(explanation) if arguments.json else render_text(explanation))
-    return 0
+    return 0 if explanation.place else 1
 
 
 def _keys_create(arguments: argparse.Namespace) -> int:

@@ -31,6 +31,7 @@ A message says what was found and what was expected; never a secret, an address 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 ErrorType = Literal[
@@ -116,6 +117,15 @@ class RequestRefused(CallerError):
 class LimitExceeded(CallerError):
     status, code = 429, "rate_limit_exceeded"
     type: ErrorType = "rate_limit_error"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        """retry_after_s: None where no patience helps, and clients are told not to try again."""
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.windows: Mapping[str, tuple[int, int, float]] = {}
+        """By `requests` and `tokens`: the limit, what remains of it, seconds until it is whole. For the headers of an
+        answer to a caller who was not let in."""
+        if retry_after_s is None:
+            self.should_retry = False
 
 
 class CallerGone(CallerError):

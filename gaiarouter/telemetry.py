@@ -7,8 +7,9 @@ is `other`. Nothing here ever holds a prompt, an answer or a credential.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Final, Generic, Protocol, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -44,10 +45,39 @@ OUTCOMES: Final = (
 OTHER: Final = "other"
 NONE: Final = "none"
 
+_PREFIX: Final = "gaiarouter_"
+
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 _OVERHEAD: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
 
 METRICS_CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+M = TypeVar("M", Counter, Histogram)
+
+
+class Family(Generic[M]):
+    """A metric with labels, whose series are looked up once: what the library does at each call costs microseconds."""
+
+    def __init__(self, metric: M) -> None:
+        self._metric: M = metric
+        self._series: dict[tuple[str, ...], M] = {}
+
+    def labels(self, *values: str) -> M:
+        series = self._series.get(values)
+        if series is None:
+            series = self._series[values] = self._metric.labels(*values) if values else self._metric
+        return series
+
+
+def _counter(registry: CollectorRegistry, name: str, meaning: str, *labels: str) -> Family[Counter]:
+    return Family(Counter(_PREFIX + name, meaning, labels, registry=registry))
+
+
+def _histogram(
+    registry: CollectorRegistry, name: str, meaning: str, *labels: str, buckets: Sequence[float] | None = None
+) -> Family[Histogram]:
+    return Family(Histogram(_PREFIX + name, meaning, labels, registry=registry, buckets=buckets or _SECONDS))
 
 
 class TargetHealth(Protocol):
@@ -68,68 +98,42 @@ class Metrics:
 
     def __init__(self) -> None:
         # a series that says when a counter was made would double what is stored, and no query uses it
-        disable_created_metrics()
-        self.registry = CollectorRegistry()
-        r = self.registry
-        self.requests = Counter(
-            "gaiarouter_requests_total",
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotations there
+        self.registry = registry = CollectorRegistry()
+        counter, histogram = partial(_counter, registry), partial(_histogram, registry)
+        self.requests = counter(
+            "requests_total",
             "Requests by route, model served, class of status (2xx) and error code (ok).",
-            ("route", "model", "code_class", "code"),
-            registry=r,
-        )
+            "route", "model", "code_class", "code",
+        )  # fmt: skip
         self.in_flight = Gauge(
-            "gaiarouter_requests_in_flight", "Requests being served now.", registry=r, multiprocess_mode="livesum"
+            f"{_PREFIX}requests_in_flight",
+            "Requests being served now.",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
-        self.duration = Histogram(
-            "gaiarouter_request_duration_seconds",
-            "From the request's head to the end of its answer.",
-            ("route", "stream"),
-            buckets=_SECONDS,
-            registry=r,
+        self.duration = histogram(
+            "request_duration_seconds", "From a request's head to the end of its answer.", "route", "stream"
         )
-        self.first_content = Histogram(
-            "gaiarouter_first_content_seconds",
-            "From sending an attempt to its first content (a stream) or whole answer.",
-            ("provider",),
-            buckets=_SECONDS,
-            registry=r,
+        self.first_content = histogram(
+            "first_content_seconds", "From sending to the first content, or a whole answer.", "provider"
         )
-        self.overhead = Histogram(
-            "gaiarouter_overhead_seconds",
-            "The gateway's own time until the first byte of an answer.",
-            buckets=_OVERHEAD,
-            registry=r,
+        self.overhead = histogram(
+            "overhead_seconds", "The gateway's own time until the first byte of an answer.", buckets=_OVERHEAD
+        ).labels()
+        self.attempts = counter("upstream_attempts_total", "Tries at targets.", "provider", "outcome")
+        self.fallbacks = counter("fallbacks_total", "Moves from one target to another.", "from", "to", "reason")
+        self.streams_interrupted = counter(
+            "streams_interrupted_total", "Streams that failed after their first content.", "provider", "cause"
         )
-        self.attempts = Counter(
-            "gaiarouter_upstream_attempts_total", "Tries at targets.", ("provider", "outcome"), registry=r
+        self.disconnects = counter("client_disconnects_total", "Callers that hung up, by phase.", "phase")
+        self.tokens = counter("tokens_total", "Tokens by class.", "provider", "model", "class")
+        self.usage_estimated = counter(
+            "usage_estimated_total", "Answers whose usage the provider did not send.", "provider"
         )
-        self.fallbacks = Counter(
-            "gaiarouter_fallbacks_total",
-            "Moves from one provider's target to another's.",
-            ("from", "to", "reason"),
-            registry=r,
-        )
-        self.streams_interrupted = Counter(
-            "gaiarouter_streams_interrupted_total",
-            "Streams that failed after their first content.",
-            ("provider", "cause"),
-            registry=r,
-        )
-        self.disconnects = Counter(
-            "gaiarouter_client_disconnects_total", "Callers that hung up, by phase.", ("phase",), registry=r
-        )
-        self.tokens = Counter("gaiarouter_tokens_total", "Tokens by class.", ("provider", "model", "class"), registry=r)
-        self.usage_estimated = Counter(
-            "gaiarouter_usage_estimated_total",
-            "Answers whose usage the provider did not send.",
-            ("provider",),
-            registry=r,
-        )
-        self.stale_connections = Counter(
-            "gaiarouter_stale_connection_retries_total",
-            "Pooled upstream connections found dead and replaced unseen.",
-            registry=r,
-        )
+        self.stale_connections = counter(
+            "stale_connection_retries_total", "Pooled upstream connections found dead and replaced unseen."
+        ).labels()
 
     def add_collector(self, collect: Callable[[], Iterable[Metric]]) -> None:
         """Values read when scraped. Not shown by several workers, whose scrape reads only the shared files."""

@@ -122,12 +122,17 @@ class Document(Struct, frozen=True, kw_only=True):
 
 
 class Reasoning(Struct, frozen=True, kw_only=True):
-    """One piece of thinking. visible: the text itself, ("",) where it is withheld but was there; summary: what was
-    told of it. position: its place among the turn's parts, where it did not stand first."""
+    """One piece of thinking.
+
+    visible: the text itself, ("",) where it is withheld but was there. summary: what was told of it. format: whose
+    thinking it is, as of Sealed. position: its place among the turn's thinking, text and calls, where it did not stand
+    first (all text counts as one).
+    """
 
     visible: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
     sealed: tuple[Sealed, ...] = ()
+    format: str = ""
     id: str | None = None
     position: int | None = None
     path: str = ""

@@ -50,7 +50,8 @@ class Grammar(Struct, frozen=True):
 class Tool(Struct, frozen=True, kw_only=True):
     """schema: JSON, untouched; None where none was given. grammar: of a `custom` tool's free text, where it has one.
 
-    A `hosted` tool is `dialect`'s own: `raw` is its definition, `capability` what it does (`web_search` …).
+    A `hosted` tool is `dialect`'s own: `raw` is its definition, `capability` what it does (`web_search` …), and
+    user_location whence to search, an object of city, region, country and timezone.
     """
 
     kind: Literal["function", "custom", "hosted"] = "function"
@@ -61,6 +62,7 @@ class Tool(Struct, frozen=True, kw_only=True):
     strict: bool | None = None
     defer: bool | None = None
     capability: str | None = None
+    user_location: Raw | None = None
     dialect: str | None = None
     raw: Raw | None = None
     cache: Cache | None = None

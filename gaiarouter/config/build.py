@@ -105,6 +105,7 @@ def _routes(data: Mapping[str, Any], findings: Findings, hold_s: float) -> Itera
             fallbacks=tuple(_fallback(item) for item in given.get("fallbacks", ())),
             balance=given.get("balance", "weighted"),
             transform=_transform(given.get("transform", {})),
+            unsupported=given.get("unsupported", "drop"),
             timeouts=_timeouts({**defaults.get("timeouts", {}), **given.get("timeouts", {})}),
             retry=_retry({**defaults.get("retry", {}), **given.get("retry", {})}),
             breaker=_breaker({**defaults.get("breaker", {}), **given.get("breaker", {})}),

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gaiarouter.config.globs import BadGlobError, Glob, covers, parse
+from gaiarouter.config.globs import covers
 from gaiarouter.config.problems import Findings, Path, clip
 from gaiarouter.config.structure import nearest
+from gaiarouter.routing.glob import Glob, GlobError
 
 MAX_GLOBS = 1000
 MAX_CHAIN = 100
@@ -29,7 +30,7 @@ class _Entry:
     is_whole: bool = True
 
     def matches(self, model: str) -> bool:
-        return any(glob.matches(model) for _, glob in self.globs)
+        return any(glob.match(model) is not None for _, glob in self.globs)
 
 
 def check_routes(routes: Sequence[Any], providers: Mapping[str, Any], findings: Findings) -> None:
@@ -80,9 +81,11 @@ def _globs(match: Any, path: Path, findings: Findings) -> Iterator[tuple[Path, G
         if text is None:
             continue
         try:
-            yield place, parse(text)
-        except BadGlobError as error:
-            findings.error(place, f"the glob {clip(text)!r} {error}")
+            yield place, Glob(text)
+        except GlobError as error:
+            findings.error(place, str(error))
+        if "[^" in text:
+            findings.error(place, f"the glob {clip(text)!r} has `[^`; all characters but some are `[!…]`")
 
 
 def _check_reference(path: Path, item: Mapping[str, Any], findings: Findings) -> None:
@@ -109,8 +112,9 @@ def _check_target(
 
 def _check_capture(path: Path, number: int, entry: _Entry, findings: Findings) -> None:
     for _, glob in entry.globs:
-        if glob.stars < number:
-            has = {0: "no `*`", 1: "only one `*`"}.get(glob.stars, f"only {glob.stars} `*`")
+        stars = len(glob.segments) - 1
+        if stars < number:
+            has = {0: "no `*`", 1: "only one `*`"}.get(stars, f"only {stars} `*`")
             findings.error(path, f"{{{number}}} has nothing to stand for: the glob {clip(glob.text)!r} has {has}")
 
 

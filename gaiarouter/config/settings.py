@@ -130,6 +130,7 @@ class Route:
     fallbacks: tuple[Group, ...] = ()
     balance: Balance = "weighted"
     transform: Transform = field(default_factory=Transform)
+    unsupported: Literal["drop", "error"] = "drop"
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: Retry = field(default_factory=Retry)
     breaker: Breaker = field(default_factory=Breaker)

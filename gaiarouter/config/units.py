@@ -65,15 +65,19 @@ def spelling(unit: str, number: float) -> str:
     """How a bare number is most likely meant, for an error that shows it: (`duration`, 5) is `5s`."""
     match unit:
         case "duration":
-            return f"{number:g}s"
+            return f"{_digits(number)}s"
         case "size" if number and number % 1_000_000 == 0:
-            return f"{number / 1_000_000:g}MB"
+            return f"{_digits(number / 1_000_000)}MB"
         case "size":
-            return f"{number:.0f}B"
+            return f"{_digits(round(number))}B"
         case "share":
-            return f"{number * 100 if number < 1 else number:g}%"
+            return f"{_digits(number * 100 if number < 1 else number)}%"
         case _:
-            return f"{number:.0f}/min"
+            return f"{_digits(round(number))}/min"
+
+
+def _digits(number: float) -> str:
+    return f"{number:.6f}".rstrip("0").rstrip(".")
 
 
 def _split(text: str) -> tuple[float, str]:

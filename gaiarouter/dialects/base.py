@@ -122,3 +122,44 @@ class Dialect(Protocol):
     def error_event(self, error: GatewayError, request_id: str) -> bytes:
         """The error as the last event of a stream that has begun."""
         ...
+
+
+class Conversion(Protocol):
+    """One request on its way to one target, and the way back of its answer: passed through, or translated.
+
+    dropped: paths of the caller's fields that the target could not take.
+    """
+
+    @property
+    def body(self) -> bytes:
+        """The request as the target reads it."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Those that belong to this very body, names in lower case."""
+        ...
+
+    @property
+    def dropped(self) -> tuple[str, ...]: ...
+
+    def watch(self) -> StreamWatcher:
+        """For a target that streams: what comes out is of the caller's dialect."""
+        ...
+
+    def read_answer(self, body: bytes) -> Answer:
+        """For a target that answers as a whole. Raises BadAnswer, or the error object that the body holds."""
+        ...
+
+    def answer_of(self, stream: bytes) -> Answer:
+        """For a target that streamed although it was not asked to."""
+        ...
+
+    def stream_of(self, body: bytes) -> tuple[bytes, Answer]:
+        """For a target that answered as a whole although it was asked to stream: the stream for the caller, and the
+        answer that it tells."""
+        ...
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        """What an error answer means (status >= 400). Never raises."""
+        ...

@@ -18,17 +18,19 @@ from gaiarouter.dialects.chat.request import read_request
 from gaiarouter.dialects.chat.usage import write_usage
 from gaiarouter.dialects.echo_schema import example_of
 from gaiarouter.dialects.sse import write_event
+from gaiarouter.errors import InvalidRequest
 
 _GREETING = "Hello! I am the demo model of this gateway: I run offline and repeat what I am told."
-_MAX_CHOICES = 128
-_MAX_REPEATED_CHARS = 4000
+# it answers on the spot, so that what one caller asks for must not hold up the others
+_MAX_CHOICES = 16
+_MAX_REPEATED_CHARS = 1000
 # a word with the blank space after it, as models send their tokens
 _WORD = re.compile(r"\s*\S+\s?|\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class EchoAnswer:
-    """body: the whole answer. chunks: the events of a stream that says the same, `[DONE]` the last."""
+    """body: the whole answer. chunks: if a stream was asked for, the events that say the same, `[DONE]` the last."""
 
     body: bytes
     chunks: list[bytes]
@@ -48,7 +50,7 @@ def answer(body: bytes, *, answer_id: str, created: int) -> EchoAnswer:
     head = read_request(body)
     request: dict[str, Any] = msgspec.json.decode(body)
     reply = _reply(request, head.max_output_tokens, answer_id)
-    count = max(1, min(request.get("n") or 1, _MAX_CHOICES))
+    count = _count(request.get("n"))
     said = estimate_tokens(reply.text or msgspec.json.encode(reply.call).decode())
     usage = write_usage(Usage(in_uncached=head.estimated_input_tokens(), out_visible=said * count))
     frame = {"id": answer_id, "created": created, "model": head.model, "system_fingerprint": "fp_demo"}
@@ -63,6 +65,12 @@ def answer(body: bytes, *, answer_id: str, created: int) -> EchoAnswer:
             frame | {"object": "chat.completion.chunk"}, reply, count, usage if head.include_usage else None
         ),
     )
+
+
+def _count(n: int | None) -> int:
+    if n is not None and not 1 <= n <= _MAX_CHOICES:
+        raise InvalidRequest(f"`n` must be from 1 to {_MAX_CHOICES} for the demo model", param="n")
+    return n or 1
 
 
 def _reply(request: dict[str, Any], max_tokens: int | None, answer_id: str) -> _Reply:

@@ -66,10 +66,8 @@ class _Writer:
             case "string":
                 text = _FORMATS.get(str(schema.get("format")), "demo".ljust(_count(schema.get("minLength")) or 0, "."))
                 return text[: _count(schema.get("maxLength"))]
-            case "integer":
-                return _integer(schema)
-            case "number":
-                return _number(schema)
+            case "integer" | "number" as kind:
+                return _number(schema, whole=kind == "integer")
             case "boolean":
                 return True
             case _:
@@ -106,32 +104,39 @@ def _type(schema: Mapping[str, Any]) -> str | None:
     return "object" if "properties" in schema else "array" if "items" in schema else None
 
 
-def _integer(schema: Mapping[str, Any]) -> int:
-    """The integer nearest to 0 within the bounds."""
-    low, above = _bound(schema.get("minimum")), _bound(schema.get("exclusiveMinimum"))
-    high, below = _bound(schema.get("maximum")), _bound(schema.get("exclusiveMaximum"))
-    least = max(0, math.ceil(low), math.floor(above) + 1 if schema.get("exclusiveMinimum") is not None else 0)
-    most = min(0, math.floor(high), math.ceil(below) - 1 if schema.get("exclusiveMaximum") is not None else 0)
-    return least or most
+def _number(schema: Mapping[str, Any], *, whole: bool) -> float | None:
+    """The first of some likely numbers within the bounds; None where no likely one is."""
+    lows = [_bound(schema.get(name)) for name in ("minimum", "exclusiveMinimum")]
+    highs = [_bound(schema.get(name)) for name in ("maximum", "exclusiveMaximum")]
+    above_all = [bound for bound in lows if bound is not None]
+    below_all = [bound for bound in highs if bound is not None]
+    candidates = [0.0]
+    for bound in (*above_all, *below_all):
+        candidates += [bound, math.floor(bound) + 1, math.ceil(bound) - 1, math.ceil(bound), math.floor(bound)]
+    if above_all and below_all:
+        candidates.append((max(above_all) + min(below_all)) / 2)
+    for candidate in candidates:
+        if _fits(candidate, lows, highs) and (not whole or candidate == int(candidate)):
+            return int(candidate) if candidate == int(candidate) else candidate
+    return None
 
 
-def _number(schema: Mapping[str, Any]) -> float:
-    """A number within the bounds, 0 where it is."""
-    least = max(0.0, _bound(schema.get("minimum")))
-    most = min(0.0, _bound(schema.get("maximum")))
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    low = _bound(above) if above is not None else None
-    high = _bound(below) if below is not None else None
-    if low is not None and low >= least:
-        return (low + high) / 2 if high is not None and high > low else low + 1
-    if high is not None and high <= most:
-        return high - 1
-    return least or most
+def _fits(number: float, lows: list[float | None], highs: list[float | None]) -> bool:
+    minimum, above = lows
+    maximum, below = highs
+    return (
+        (minimum is None or number >= minimum)
+        and (above is None or number > above)
+        and (maximum is None or number <= maximum)
+        and (below is None or number < below)
+    )
 
 
-def _bound(value: object) -> float:
-    """A bound that is no number, or none a float can hold, bounds nothing."""
-    return float(value) if isinstance(value, int | float) and abs(value) < 1e15 else 0.0
+def _bound(value: object) -> float | None:
+    """A bound that is no number, or none a float holds exactly, bounds nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 2**53:
+        return None
+    return float(value)
 
 
 def _count(value: object) -> int | None:

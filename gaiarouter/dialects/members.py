@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -22,13 +21,8 @@ class DuplicateMember(ValueError):
     """A name is given twice. Readers differ in which one they take, so that nobody may."""
 
 
-class Span(NamedTuple):
-    """Offsets in the object's bytes. `gap` is where the value before it ends, `name` where its own name begins."""
-
-    gap: int
-    name: int
-    value: int
-    end: int
+# where the value before a member ends, where its name begins, where its value begins and ends
+Span = tuple[int, int, int, int]
 
 
 class JsonObject:
@@ -46,49 +40,75 @@ class JsonObject:
         """These bytes with members replaced or added at the end (`values`, each JSON) and others taken out."""
         if drop and not self.spans.keys().isdisjoint(drop):
             return JsonObject(self._without(drop)).patched(values)
-        body = self.body
+        body, spans = self.body, self.spans
+        changes: list[tuple[int, int, bytes]] = []
+        comma = b"," if spans else b""
+        for name, value in values.items():
+            if (span := spans.get(name)) is None:
+                end = self._end_of_last()
+                changes.append((end, end, comma + msgspec.json.encode(name) + b":" + value))
+                comma = b","
+            elif body[span[2] : span[3]] != value:
+                changes.append((span[2], span[3], value))
+        return self._spliced(changes) if changes else body
+
+    def _spliced(self, changes: list[tuple[int, int, bytes]]) -> bytes:
+        """(from, to, bytes to put there), which do not overlap; several at one place in their order."""
+        changes.sort(key=_start)
+        view, position = memoryview(self.body), 0
         pieces: list[bytes | memoryview] = []
-        view, position = memoryview(body), 0
-        changed = [(self.spans[name], value) for name, value in values.items() if name in self.spans]
-        for span, value in sorted(changed):
-            if body[span.value : span.end] != value:
-                pieces += (view[position : span.value], value)
-                position = span.end
-        added = [msgspec.json.encode(name) + b":" + value for name, value in values.items() if name not in self.spans]
-        if added:
-            end = self._end_of_last()
-            pieces += (view[position:end], b"," if self.spans else b"", b",".join(added))
+        for start, end, value in changes:
+            pieces += (view[position:start], value)
             position = end
-        return b"".join((*pieces, view[position:])) if pieces else body
+        pieces.append(view[position:])
+        return b"".join(pieces)
 
     def _end_of_last(self) -> int:
-        for span in reversed(self.spans.values()):
-            return span.end
+        for _, _, _, end in reversed(self.spans.values()):
+            return end
         return self.body.index(b"{") + 1
 
     def _without(self, drop: Collection[str]) -> bytes:
         """Each kept member keeps the blank space and the comma before it; the first one left, those of the first."""
         body, spans = self.body, self.spans
         kept = [span for name, span in spans.items() if name not in drop]
-        first = next(iter(spans.values()))
-        pieces = [body[: first.name]]
-        for position, span in enumerate(kept):
-            pieces.append(body[span.name if position == 0 else span.gap : span.end])
+        _, first_name, _, _ = next(iter(spans.values()))
+        pieces = [body[:first_name]]
+        for position, (gap, own_name, _, end) in enumerate(kept):
+            pieces.append(body[own_name if position == 0 else gap : end])
         pieces.append(body[self._end_of_last() :])
         return b"".join(pieces)
 
 
+def _start(change: tuple[int, int, bytes]) -> int:
+    return change[0]
+
+
 def _locate(body: bytes, members: Mapping[str, Raw]) -> dict[str, Span]:
-    """Walk from value to value. msgspec keeps a name's first place with its last value, so that a name given twice
-    shows as bytes that do not continue as they must."""
+    """Most clients write no blank space. Then the members alone account for every byte, which also proves that no
+    name is given twice: a second one would make the body longer than all that is known of it."""
+    spans: dict[str, Span] = {}
+    position = 1
+    for name, value in members.items():
+        start = position + len(name) + 3
+        end = start + len(value)
+        spans[name] = (position - 1, position, start, end)
+        position = end + 1
+    return spans if position == len(body) else _walk(body, members)
+
+
+def _walk(body: bytes, members: Mapping[str, Raw]) -> dict[str, Span]:
+    """From value to value, whatever lies between. msgspec keeps a name's first place with its last value, so that a
+    name given twice shows as bytes that do not continue as they must."""
     spans: dict[str, Span] = {}
     position = 0
     for name, value in members.items():
         gap = _GAP.match(body, position)
         if gap is None or not body.startswith(value, gap.end()):
             raise DuplicateMember
-        start, end = gap.end(), gap.end() + memoryview(value).nbytes
-        spans[name] = Span(position, gap.start(1), start, end)
+        start = gap.end()
+        end = start + len(value)
+        spans[name] = (position, gap.start(1), start, end)
         position = end
     if not _TAIL.fullmatch(body, position):
         raise DuplicateMember

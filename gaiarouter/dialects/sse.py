@@ -23,20 +23,18 @@ _CR = 0x0D
 class EventFramer:
     """Cuts a stream into whole events. One instance per stream.
 
-    An event is handed out as the very bytes it came in, its blank line included; all events and the rest from
-    `close` joined are the stream (less a byte order mark, and the LF of a CRLF that was split between two reads
-    after a line that ended in a bare CR). `overflowed`: the event under way is longer than `limit`; the
-    stream is of no more use.
+    An event is handed out as the very bytes it came in, its blank line included: all events and the rest from
+    `close`, joined, are the stream less a byte order mark. `overflowed`: the event under way is longer than
+    `limit`, and the stream of no more use.
     """
 
-    __slots__ = ("_carriage_returns", "_limit", "_pending", "_skip_lf", "_started", "overflowed")
+    __slots__ = ("_carriage_returns", "_limit", "_pending", "_started", "overflowed")
 
     def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
         self._limit = limit
         self._pending = bytearray()
         self._started = False
         self._carriage_returns = False
-        self._skip_lf = False
         self.overflowed = False
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -74,9 +72,6 @@ class EventFramer:
         return [event + b"\n\n" for event in data[:end].split(b"\n\n")]
 
     def _cut_any(self, data: bytes) -> list[bytes]:
-        if self._skip_lf and data:
-            self._skip_lf = False
-            data = data.removeprefix(b"\n")
         pending = self._pending
         start = max(0, len(pending) - _LONGEST_BLANK_LINE + 1)
         pending += data
@@ -84,10 +79,8 @@ class EventFramer:
         done = 0
         for blank in _BLANK_LINE.finditer(pending, start):
             end = blank.end()
-            if end == len(pending) and pending[-1] == _CR:
-                if blank.group().startswith(b"\r\n"):
-                    break  # a stream of CRLF: the LF is on its way
-                self._skip_lf = True
+            if end == len(pending) and pending[-1] == _CR and blank.group().startswith(b"\r\n"):
+                break  # a stream of CRLF: the LF is on its way
             events.append(bytes(pending[done:end]))
             done = end
         del pending[:done]

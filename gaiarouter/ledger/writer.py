@@ -14,18 +14,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
+import structlog
+
 from gaiarouter.store.base import StorageUnavailable, Store, UsageRecord
+
+_log = structlog.get_logger("gaiarouter.ledger")
 
 _CLOSING_RETRY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """linger_s: between two batches, so that under load one commit carries many records. The waits after a failure
-    double from retry_s to max_retry_s."""
+    """linger_s: at most so long between two batches, so that under load one commit carries many records; less after
+    few of them, at linger_per_record_s each. The waits after a failure double from retry_s to max_retry_s."""
 
     batch: int = 500
-    linger_s: float = 0.1
+    linger_s: float = 1.0
+    linger_per_record_s: float = 0.02
     retry_s: float = 0.1
     max_retry_s: float = 5.0
 
@@ -88,12 +93,13 @@ class Ledger:
             await self._filled.wait()
             self._filled.clear()
             while self._queue:
-                await self._write_batch()
-                await self._pause(self._pace.linger_s)
+                written = await self._write_batch()
+                if len(self._queue) < self._pace.batch:
+                    await self._pause(min(self._pace.linger_s, written * self._pace.linger_per_record_s))
             if self._closing.is_set():
                 return
 
-    async def _write_batch(self) -> None:
+    async def _write_batch(self) -> int:
         batch = list(islice(self._queue, self._pace.batch))
         retry_s = self._pace.retry_s
         while not await self._stored(batch):
@@ -103,11 +109,15 @@ class Ledger:
             retry_s = min(2 * retry_s, self._pace.max_retry_s)
         for _ in batch:
             self._queue.popleft()
+        return len(batch)
 
     async def _stored(self, batch: list[UsageRecord]) -> bool:
         try:
             await self._store.add_usage(batch)
         except StorageUnavailable:
+            return False
+        except Exception:  # noqa: BLE001  # a bug must not end the writer in silence: it is logged, and tried again
+            _log.exception("ledger.bug", pending=self.pending)
             return False
         return True
 

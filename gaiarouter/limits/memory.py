@@ -33,13 +33,13 @@ class MemoryLimiter:
             caller = self._add_caller(key_id, now)
         concurrent = limits.concurrent
         if concurrent is not None and caller.running >= self._own_share(concurrent):
-            raise _too_many_running(key_name, concurrent)
+            raise caller.refusal(_too_many_running(key_name, concurrent), limits, now)
         meter = caller.requests
         meter.drain(now)
         meter.set_limit(limits.requests)
         wait_s = meter.wait_s(1)
         if wait_s:
-            raise _used_up(key_name, "requests", meter, wait_s)
+            raise caller.refusal(_used_up(key_name, "requests", meter, wait_s), limits, now)
         meter.take(1)
         caller.running += 1
         return MemoryLease(caller, key_name, limits, self._clock)
@@ -119,6 +119,20 @@ class _Caller:
         self.requests = Meter(share, now)
         self.tokens = Meter(share, now)
         self.running = 0
+
+    def refusal(self, error: LimitExceeded, limits: Limits, now: float) -> LimitExceeded:
+        """The error, with the state of both windows."""
+        windows = {}
+        for name, meter, limit in (
+            ("requests", self.requests, limits.requests),
+            ("tokens", self.tokens, limits.tokens),
+        ):
+            meter.drain(now)
+            meter.set_limit(limit)
+            if (window := meter.window()) is not None:
+                windows[name] = (window.limit, window.remaining, window.reset_s)
+        error.windows = windows
+        return error
 
     def is_idle(self, now: float) -> bool:
         self.requests.drain(now)

@@ -21,6 +21,8 @@ class Reply(Protocol):
     answer any more.
     """
 
+    started: bool
+    """Status and headers are on their way: an error can only be an event now."""
     committed: bool
 
     def hold(self, seconds: float) -> None:
@@ -75,13 +77,15 @@ class Exchange:
     # proxy
     attempts: list[AttemptRecord] = field(default_factory=list)
     served: ResolvedTarget | None = None
+    dropped: tuple[str, ...] = ()
+    """The caller's fields that the target could not take."""
     usage: Usage | None = None
     finish_reason: str | None = None
     attempt_started_s: float = 0.0
     spoke_s: float = 0.0
     """When a target's first content, or whole answer, was in hand; 0.0 until then."""
     upstream_s: float = 0.0
-    """Time spent waiting for targets until then."""
+    """Time spent waiting for targets until then, pauses between tries included."""
     complete: bool = False
     """The whole answer has been handed to the reply: a hang-up after that loses nothing."""
 

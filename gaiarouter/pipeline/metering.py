@@ -104,8 +104,8 @@ class _Ending:
             self.status, self.code, self.outcome = error.status, error.code or OTHER, "error"
         else:
             self.status, self.code, self.outcome = 500, "internal_error", "error"
-        if exchange.reply.committed and self.outcome == "error":
-            self.status, self.outcome = 200, "interrupted"
+        if self.outcome == "error" and exchange.reply.started:
+            self.status, self.outcome = 200, "interrupted" if exchange.reply.committed else "error"
 
 
 def _record(exchange: Exchange, ending: _Ending, duration_s: float) -> UsageRecord:

@@ -9,27 +9,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from gaiarouter.errors import TimedOut, UpstreamError
+from gaiarouter.dialects.base import Conversion
+from gaiarouter.errors import (
+    Interrupted,
+    InvalidRequest,
+    NotFound,
+    ProtocolBroken,
+    TimedOut,
+    Unreachable,
+    UpstreamError,
+)
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
 from gaiarouter.pipeline.relay import Relay
 from gaiarouter.providers.base import Endpoint, Transport
 from gaiarouter.providers.request import request_for
 from gaiarouter.routing.attempts import Attempt, Plan
+from gaiarouter.routing.base import ResolvedTarget
 from gaiarouter.upstream.base import AttemptTimeouts, Upstream
 
 
 class Proxy:
-    """endpoints: by provider, for the dialect served. plan: makes the attempts of one request."""
+    """convert: how a target is spoken to. plan: makes the attempts of one request."""
 
     def __init__(
         self,
         *,
-        endpoints: Mapping[str, Endpoint],
+        convert: Callable[[Exchange, ResolvedTarget], tuple[Endpoint, Conversion]],
         upstreams: Mapping[Transport, Upstream],
         plan: Callable[[Exchange], Plan],
         clock: Callable[[], float],
     ) -> None:
-        self._endpoints = endpoints
+        self._convert = convert
         self._upstreams = upstreams
         self._plan = plan
         self._clock = clock
@@ -45,7 +55,7 @@ class Proxy:
             if error is None:
                 return
             if exchange.reply.committed:
-                raise error
+                raise _in_stream(error)
         raise plan.verdict(self._clock())
 
     def finish(self, exchange: Exchange) -> None:
@@ -53,16 +63,23 @@ class Proxy:
 
     async def _attempt(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> UpstreamError | None:
         """One try, settled with the plan and recorded whatever comes of it. None if the target answered."""
-        outcome, billed_unknown = "cancelled", True
+        outcome: str | None = "cancelled"
+        billed_unknown = True
         try:
             if attempt.wait_s > 0:
                 await asyncio.sleep(attempt.wait_s)
+                exchange.upstream_s += attempt.wait_s
             exchange.attempt_started_s = self._clock()
             await self._try(exchange, plan, attempt)
         except UpstreamError as error:
             outcome, billed_unknown = error.outcome, error.billed_unknown
             plan.failed(attempt, error, self._clock())
             return error
+        except (InvalidRequest, NotFound):
+            # the target's dialect cannot say what the caller asks for: it was never sent anything
+            outcome = None
+            plan.cancelled(attempt)
+            raise
         except BaseException:
             plan.cancelled(attempt)
             raise
@@ -71,7 +88,8 @@ class Proxy:
             plan.succeeded(attempt, self._clock(), exchange.spoke_s - exchange.attempt_started_s)
             return None
         finally:
-            exchange.attempts.append(_record(exchange, attempt, outcome, self._clock(), billed_unknown))
+            if outcome is not None:
+                exchange.attempts.append(_record(exchange, attempt, outcome, self._clock(), billed_unknown))
 
     async def _try(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> None:
         try:
@@ -86,16 +104,17 @@ class Proxy:
         assert exchange.request is not None
         assert exchange.match is not None
         request, limits, started = exchange.request, exchange.match.route.timeouts, exchange.attempt_started_s
-        endpoint = self._endpoints[attempt.target.provider]
-        ask_usage = request.stream and endpoint.asks_usage and not request.include_usage
-        exchange.served = attempt.target
+        endpoint, conversion = self._convert(exchange, attempt.target)
+        exchange.served, exchange.dropped = attempt.target, conversion.dropped
         speak_by = min(attempt.deadline, started + limits.first_byte_s)
         response = await self._upstreams[endpoint.transport].send(
             request_for(
                 endpoint,
                 key=attempt.key,
                 model=attempt.target.model,
-                body=request.body_for(model=attempt.target.model, ask_usage=ask_usage),
+                body=conversion.body,
+                headers=conversion.headers,
+                stream=request.stream,
                 request_id=exchange.request_id,
             ),
             AttemptTimeouts(
@@ -107,18 +126,28 @@ class Proxy:
         )
         try:
             if response.status >= 400:
-                raise exchange.dialect.read_error(response.status, response.headers, await response.read_error())
+                raise conversion.read_error(response.status, response.headers, await response.read_error())
             relay = Relay(
                 exchange,
+                conversion,
                 response,
                 self._clock,
                 first_content_by=speak_by,
                 deadline=plan.deadline,
                 spoke=lambda now: plan.spoke(attempt, now, now - started),
             )
-            await (relay.stream(drop_usage=ask_usage) if request.stream else relay.answer())
+            await (relay.stream() if request.stream else relay.answer())
         finally:
             response.close()
+
+
+def _in_stream(error: UpstreamError) -> UpstreamError:
+    """The error as a caller who has begun to read is told of it: what counts is that the answer broke off."""
+    if isinstance(error, ProtocolBroken | Unreachable):
+        return Interrupted("The provider's stream broke off before its end.", outcome=error.outcome)
+    if isinstance(error, TimedOut) and error.phase != "total":
+        error.code = "stream_timeout"
+    return error
 
 
 def _record(exchange: Exchange, attempt: Attempt, outcome: str, now: float, billed_unknown: bool) -> AttemptRecord:

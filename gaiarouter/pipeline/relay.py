@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gaiarouter.canonical.usage import Usage
-from gaiarouter.dialects.base import Answer, StreamWatcher
+from gaiarouter.dialects.base import Answer, Conversion, StreamWatcher
 from gaiarouter.errors import BadAnswer, TimedOut
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.upstream.base import UpstreamResponse
@@ -29,6 +29,7 @@ class Relay:
     def __init__(
         self,
         exchange: Exchange,
+        conversion: Conversion,
         response: UpstreamResponse,
         clock: Callable[[], float],
         *,
@@ -37,6 +38,7 @@ class Relay:
         spoke: Callable[[float], None],
     ) -> None:
         self._exchange = exchange
+        self._conversion = conversion
         self._response = response
         self._clock = clock
         self._first_content_by = first_content_by
@@ -46,17 +48,16 @@ class Relay:
 
     async def answer(self) -> None:
         """The answer to a request that is not streamed."""
-        dialect = self._exchange.dialect
         body = await self._response.read()
-        answer = dialect.answer_of(body) if self._streams() else dialect.read_answer(body)
+        answer = self._conversion.answer_of(body) if self._streams() else self._conversion.read_answer(body)
         await self._exchange.reply.answer(self._whole(answer))
         self._exchange.complete = True
 
-    async def stream(self, *, drop_usage: bool) -> None:
+    async def stream(self) -> None:
         if not self._streams():
             await self._told_as_stream()
             return
-        watcher = self._exchange.dialect.watch(drop_usage=drop_usage)
+        watcher = self._conversion.watch()
         try:
             await self._watch(watcher)
         finally:
@@ -89,18 +90,20 @@ class Relay:
 
     async def _told_as_stream(self) -> None:
         """The target answered JSON although it was asked to stream."""
-        exchange = self._exchange
-        assert exchange.request is not None
-        answer = exchange.dialect.read_answer(await self._response.read())
+        stream, answer = self._conversion.stream_of(await self._response.read())
         self._whole(answer)
-        await exchange.reply.send(exchange.dialect.stream_of(answer, include_usage=exchange.request.include_usage))
-        exchange.complete = True
+        await self._exchange.reply.send(stream)
+        self._exchange.complete = True
 
     def _streams(self) -> bool:
+        """Whether the target streams, which need not be what it was asked for."""
         kind = self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "text/html":
             raise BadAnswer("The provider answered with a web page.")
-        return kind == "text/event-stream"
+        if kind in ("text/event-stream", "application/json"):
+            return kind == "text/event-stream"
+        # small servers name their streams text/plain, or not at all
+        return self._exchange.request is not None and self._exchange.request.stream
 
     def _whole(self, answer: Answer) -> bytes:
         self._account(answer.usage, answer.text_tokens, answer.finish_reason)
@@ -109,7 +112,11 @@ class Relay:
 
     def _check_patience(self) -> None:
         if len(self._held) > _MAX_HELD:
-            raise BadAnswer("The provider's stream went on without content.", code="upstream_response_too_large")
+            raise BadAnswer(
+                "The provider's stream went on without content.",
+                code="upstream_response_too_large",
+                outcome="too_large",
+            )
         if self._clock() > self._first_content_by:
             raise TimedOut("The provider sent no content in time.", phase="first_byte")
 

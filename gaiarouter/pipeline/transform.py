@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from gaiarouter.errors import Forbidden, NotFound
 from gaiarouter.pipeline.exchange import Exchange
-from gaiarouter.routing.base import Match, ResolvedGroup, ResolvedTarget
+from gaiarouter.routing.base import Match, ResolvedTarget
 from gaiarouter.store.base import ApiKey
 
 
@@ -68,16 +68,18 @@ class Transform:
 
 
 def _granted(match: Match, allowed: Callable[[str], bool]) -> Match:
-    """A name that is granted grants its route's own targets; a fallback must be granted by itself."""
+    """A name that is granted grants its route's own targets; a fallback must be granted by itself: as a model, as
+    `provider/model`, or as the other route that it stands in."""
+
+    def granted(target: ResolvedTarget) -> bool:
+        by_route = target.route != match.route.name and allowed(target.route)
+        return by_route or allowed(target.model) or allowed(target.id)
+
     fallbacks = tuple(
-        ResolvedGroup(tuple(t for t in group.targets if _target_granted(t, allowed)), group.on)
+        replace(group, targets=tuple(target for target in group.targets if granted(target)))
         for group in match.groups[1:]
     )
     return replace(match, groups=match.groups[:1] + tuple(group for group in fallbacks if group.targets))
-
-
-def _target_granted(target: ResolvedTarget, allowed: Callable[[str], bool]) -> bool:
-    return allowed(target.model) or allowed(target.id) or allowed(target.route)
 
 
 def _quoted(model: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-AuthScheme = Literal["bearer", "api-key", "none"]
+AuthScheme = Literal["bearer", "api-key", "x-api-key", "x-goog-api-key", "none"]
 Transport = Literal["http", "echo"]
 
 
@@ -38,7 +38,8 @@ class Profile:
 class Endpoint:
     """Where and how one operation of one configured provider is called: all but the model, key and body.
 
-    url: may hold `{model}` where the provider takes the model in the path (percent-encoded when filled in).
+    url: may hold `{model}` where the provider takes the model in the path (percent-encoded when filled in). stream_url:
+    another for streams, where the path says so.
     headers: names in lower case, everything but the credential and the request's id.
     """
 
@@ -48,6 +49,7 @@ class Endpoint:
     auth: AuthScheme
     headers: Mapping[str, str]
     asks_usage: bool
+    stream_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

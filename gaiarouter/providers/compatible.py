@@ -24,8 +24,8 @@ ROWS: tuple[Profile, ...] = (
         speaks=_ALL,
     ),
     Profile("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", speaks=("chat", "responses", "completions")),
-    # through their own OpenAI-compatible endpoints
-    Profile("anthropic", "Anthropic", "https://api.anthropic.com/v1", root="/v1"),
+    Profile("anthropic", "Anthropic", "https://api.anthropic.com", root="/v1", auth="x-api-key", speaks=("messages",)),
+    # through its own OpenAI-compatible endpoint
     Profile(
         "google",
         "Google Gemini",

@@ -16,18 +16,20 @@ OPERATIONS: Mapping[str, str] = {
     "responses": "/responses",
     "completions": "/completions",
     "embeddings": "/embeddings",
+    "messages": "/messages",
+    "gemini": "/models/{model}:generateContent",
 }
 """The path of each operation under a provider's root."""
+
+STREAMS: Mapping[str, str] = {"gemini": "/models/{model}:streamGenerateContent?alt=sse"}
+"""Where a stream has a path of its own."""
 
 _VERSION = re.compile(r"v\d+(alpha|beta)?\d*")
 
 
-def endpoints(settings: Settings, *, dialect: str) -> Mapping[str, Endpoint]:
-    """By provider's name: where those that serve `dialect` are called for it."""
-    compiled = {
-        name: compile_provider(provider, PROFILES[provider.kind]) for name, provider in settings.providers.items()
-    }
-    return {name: operations[dialect] for name, operations in compiled.items() if dialect in operations}
+def endpoints(settings: Settings) -> Mapping[str, Mapping[str, Endpoint]]:
+    """By provider's name, then by the dialect it is spoken to in: where it is called."""
+    return {name: compile_provider(provider, PROFILES[provider.kind]) for name, provider in settings.providers.items()}
 
 
 def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpoint]:
@@ -43,6 +45,7 @@ def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpo
             auth=profile.auth,
             headers=_headers(provider, profile),
             asks_usage=profile.asks_usage,
+            stream_url=f"{address}{STREAMS[name]}" if name in STREAMS else None,
         )
         for name, path in OPERATIONS.items()
         if name in speaks

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import quote
 
 from gaiarouter.config.settings import ProviderKey
 from gaiarouter.errors import NotFound
 from gaiarouter.providers.base import Endpoint, UpstreamRequest
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 _NOT_IN_A_PATH = frozenset("/?#@\\")
 
 
 def request_for(
-    endpoint: Endpoint, *, key: ProviderKey | None, model: str, body: bytes, request_id: str
+    endpoint: Endpoint,
+    *,
+    key: ProviderKey | None,
+    model: str,
+    body: bytes,
+    request_id: str,
+    stream: bool = False,
+    headers: Mapping[str, str] = _NONE,
 ) -> UpstreamRequest:
-    """key: None sends no credential. model: its name at the provider; `body` names it too. Raises NotFound for a name
-    that cannot stand in the path of a provider that takes it there."""
-    headers = {**endpoint.headers, "x-request-id": request_id}
+    """key: None sends no credential. model: its name at the provider; `body` names it too. headers: those of the body's
+    dialect. Raises NotFound for a name that cannot stand in the path of a provider that takes it there."""
+    headers = {**endpoint.headers, **headers, "x-request-id": request_id}
     if key is not None:
         match endpoint.auth:
             case "bearer":
                 headers["authorization"] = f"Bearer {key.secret.reveal()}"
-            case "api-key":
-                headers["api-key"] = key.secret.reveal()
+            case "api-key" | "x-api-key" | "x-goog-api-key":
+                headers[endpoint.auth] = key.secret.reveal()
             case "none":
                 pass
-    return UpstreamRequest(_url(endpoint.url, model), headers, body)
+    url = endpoint.stream_url if stream and endpoint.stream_url is not None else endpoint.url
+    return UpstreamRequest(_url(url, model), headers, body)
 
 
 def _url(template: str, model: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gaiarouter.config.settings import Balance, FallbackCondition, Route
 
@@ -18,10 +18,11 @@ class ResolvedTarget:
     model: str
     route: str
     weight: int = 1
+    id: str = field(init=False, repr=False, compare=False)
+    """`provider/model`, made once: every attempt asks for it several times."""
 
-    @property
-    def id(self) -> str:
-        return f"{self.provider}/{self.model}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", f"{self.provider}/{self.model}")
 
 
 @dataclass(frozen=True, slots=True)

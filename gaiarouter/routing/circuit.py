@@ -127,6 +127,5 @@ class Circuit:
     def _close(self) -> None:
         self.open_until = None
         self.probe = 0
-        self._good_probes = 0
         self._run.clear()
         self._seen = self._failed = 0

@@ -9,6 +9,7 @@ import json
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Final
 
@@ -222,7 +223,7 @@ def _foot(it: Explanation) -> Iterator[str]:
 def _where(place: Place, file: str | None) -> str:
     if not place.line:
         return ""
-    return f"   {file}:{place.line}" if file else f" (line {place.line})"
+    return f"   {PurePath(file).name}:{place.line}" if file else f" (line {place.line})"
 
 
 def _names(places: tuple[Place, ...]) -> str:

@@ -135,7 +135,9 @@ class Table:
 
     def _without_off(self, groups: tuple[ResolvedGroup, ...]) -> tuple[ResolvedGroup, ...]:
         own, *fallbacks = (
-            replace(group, targets=tuple(target for target in group.targets if target.provider in self._on))
+            group
+            if self._on.issuperset(target.provider for target in group.targets)
+            else replace(group, targets=tuple(target for target in group.targets if target.provider in self._on))
             for group in groups
         )
         return (own, *(group for group in fallbacks if group.targets))

@@ -15,7 +15,7 @@ _BYTES_PER_S: Final = 16 * 1024
 """A body has `_BASE_S`, and the time it would take at this rate."""
 
 
-async def read_body(request: web.Request, limit: int) -> bytes:
+async def read_body(request: web.Request, limit: int, *, base_s: float = _BASE_S) -> bytes:
     """The whole JSON body, at most `limit` bytes. Raises RequestRefused: 408, 413, 415, 417."""
     _check_head(request, limit)
     content = request.content
@@ -28,7 +28,7 @@ async def read_body(request: web.Request, limit: int) -> bytes:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
     try:
-        async with asyncio.timeout(_BASE_S + (request.content_length or limit) / _BYTES_PER_S):
+        async with asyncio.timeout(base_s + (request.content_length or limit) / _BYTES_PER_S):
             return await _read_all(request, limit)
     except TimeoutError:
         raise RequestRefused("The body did not arrive in time.", status=408, code="request_timeout") from None

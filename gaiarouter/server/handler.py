@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 import structlog
 from aiohttp import web
@@ -22,12 +20,11 @@ from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.runner import Stage, run
 from gaiarouter.server.body import read_body
 from gaiarouter.server.credentials import credentials
+from gaiarouter.server.headers import request_id
 from gaiarouter.server.reply import HttpReply
 from gaiarouter.telemetry import Metrics
 
 _log = structlog.get_logger("gaiarouter.server")
-
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -57,7 +54,10 @@ class DataPlane:
         self._idle.set()
 
     def handler(self, dialect: Dialect) -> Handler:
-        return partial(self._serve, dialect)
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._serve(dialect, request)
+
+        return handle
 
     @property
     def running(self) -> int:
@@ -79,7 +79,7 @@ class DataPlane:
         reply = HttpReply(request, time.monotonic)
         exchange = Exchange(
             id=new_id(),
-            request_id=request_id(request),
+            request_id=request_id(request.headers),
             dialect=dialect,
             credentials=credentials(request.headers),
             receive=partial(read_body, request, service.settings.server.body_limit),
@@ -93,6 +93,7 @@ class DataPlane:
         self._in_flight.inc()
         try:
             await self._answer(service.stages, exchange, reply)
+            await reply.written()
         finally:
             reply.close()
             self._in_flight.dec()
@@ -110,13 +111,6 @@ class DataPlane:
         except Exception:  # noqa: BLE001  # the outermost handler: a bug of ours must still be answered
             _log.exception("request.bug", request_id=exchange.request_id)
             await reply.fail(InternalError("The gateway made a mistake; its log has the details."))
-
-
-def request_id(request: web.Request) -> str:
-    sent = request.headers.get("x-request-id")
-    if sent is not None and _REQUEST_ID.fullmatch(sent):
-        return sent
-    return "req_" + secrets.token_hex(12)
 
 
 def new_id() -> str:

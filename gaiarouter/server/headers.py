@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
+import secrets
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-from gaiarouter.errors import GatewayError, RequestRefused
+from gaiarouter.errors import GatewayError, LimitExceeded, RequestRefused
 from gaiarouter.limits.base import Window
 from gaiarouter.pipeline.exchange import Exchange
 
+_MOST_DROPPED: Final = 1024
+"""Characters of the list of dropped fields; proxies refuse heads that are too large."""
 _PRINTABLE: Final = "".join(chr(c) for c in range(0x20, 0x7F) if chr(c) != "%")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 BASE: Final = {
     "Server": "gaiarouter",
@@ -19,9 +25,22 @@ BASE: Final = {
 }
 
 
+def request_id(headers: Mapping[str, str]) -> str:
+    """The caller's own, if it can stand in a header and a log, else a new one."""
+    sent = headers.get("x-request-id")
+    if sent is not None and _REQUEST_ID.fullmatch(sent):
+        return sent
+    return "req_" + secrets.token_hex(12)
+
+
+def plain_headers(request_id: str) -> dict[str, str]:
+    """What every answer carries, whoever gives it."""
+    return {**BASE, "x-request-id": request_id}
+
+
 def exchange_headers(exchange: Exchange, now: float) -> dict[str, str]:
     """What every data-plane answer tells of how it was made."""
-    headers = {**BASE, "x-request-id": exchange.request_id}
+    headers = plain_headers(exchange.request_id)
     if exchange.match is not None:
         headers["x-gaia-route"] = _safe(exchange.match.route.name)
     if exchange.served is not None:
@@ -29,6 +48,8 @@ def exchange_headers(exchange: Exchange, now: float) -> dict[str, str]:
         headers["x-gaia-model"] = _safe(exchange.served.model)
         # the attempt that speaks is recorded at its end
         headers["x-gaia-attempts"] = str(len(exchange.attempts) + (1 if exchange.spoke_s else 0))
+    if exchange.dropped:
+        headers["x-gaia-dropped"] = _safe(", ".join(exchange.dropped))[:_MOST_DROPPED]
     if exchange.spoke_s:
         headers["x-gaia-overhead-ms"] = f"{max(0.0, now - exchange.received_s - exchange.upstream_s) * 1000:.2f}"
     if exchange.lease is not None:
@@ -41,6 +62,9 @@ def error_headers(error: GatewayError) -> dict[str, str]:
     headers = {**error.headers, "x-gaia-error-source": error.source}
     if isinstance(error, RequestRefused) and error.allow is not None:
         headers["Allow"] = error.allow
+    if isinstance(error, LimitExceeded):
+        for name, window in error.windows.items():
+            _add_window(headers, name, Window(*window))
     if error.retry_after_s is not None:
         headers["retry-after"] = str(max(1, min(600, math.ceil(error.retry_after_s))))
         headers["retry-after-ms"] = str(max(1, min(600_000, math.ceil(error.retry_after_s * 1000))))

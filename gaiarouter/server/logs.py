@@ -2,51 +2,59 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from typing import Any, Final, TextIO
+from typing import Any, BinaryIO, Final, cast
 
 import orjson
 import structlog
 
+from gaiarouter.dialects.redaction import redact
+
 MAX_FIELD: Final = 256
+MAX_TRACEBACK: Final = 16_384
+"""Characters; the end is kept, where the error stands."""
 
 
-def configure(stream: TextIO | None = None, *, level: int = logging.INFO) -> None:
+def configure(stream: BinaryIO | None = None, *, level: int = logging.INFO) -> None:
     """stream: standard output by default. A stream that breaks loses lines, never a request."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+    processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _bound,
+        structlog.processors.JSONRenderer(serializer=_dumps),
     ]
-    sink = _Sink(stream or sys.stdout)
+    sink = _Sink(stream or sys.stdout.buffer)
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(serializer=_dumps)],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: sink,
+        # the logger writes and flushes, no more
+        logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, sink)),
         cache_logger_on_first_use=True,
     )
-    handler = _Handler(sink, shared)
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.basicConfig(handlers=[_Handler(sink, processors)], level=level, force=True)
 
 
 class _Sink:
-    """Writes whole lines. Standard output may be a closed pipe: serving goes on."""
+    """Standard output may be a closed pipe or a full disk: serving goes on. `dropped`: lines that were lost."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self.dropped = 0
 
-    def msg(self, line: str) -> None:
+    def write(self, line: bytes) -> None:
         try:
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            self._stream.write(line)
         except (OSError, ValueError):
             self.dropped += 1
 
-    debug = info = warning = error = critical = exception = failure = msg
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.dropped += 1
 
 
 class _Handler(logging.Handler):
@@ -63,16 +71,23 @@ class _Handler(logging.Handler):
             event["exc_info"] = record.exc_info
         for processor in self._processors:
             event = processor(None, record.levelname.lower(), event)
-        self._sink.msg(_dumps(event))
+        self._sink.write(event + b"\n")
+        self._sink.flush()
 
 
 def _bound(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """A field that callers or providers fill cannot flood the log; a traceback is ours and stays whole."""
+    """What callers or providers fill cannot flood the log, and a traceback that quotes a key does not tell it."""
     for name, value in event.items():
-        if isinstance(value, str) and len(value) > MAX_FIELD and name != "exception":
+        if name == "exception":
+            event[name] = "\n".join(redact(line) for line in value[-MAX_TRACEBACK:].splitlines())
+        elif isinstance(value, str) and len(value) > MAX_FIELD:
             event[name] = value[: MAX_FIELD - 1] + "…"
     return event
 
 
-def _dumps(value: Any, **_: Any) -> str:
-    return orjson.dumps(value, default=str).decode()
+def _dumps(value: Any, **_: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=str)
+    except TypeError:
+        # half a surrogate pair, a number of more than 64 bits: what is logged must never be what fails
+        return json.dumps(value, default=str).encode()

@@ -12,9 +12,9 @@ from aiohttp import web
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import GatewayError, NotFound
 from gaiarouter.server.credentials import credentials
-from gaiarouter.server.handler import Service, request_id
-from gaiarouter.server.headers import BASE
-from gaiarouter.server.reply import send_error
+from gaiarouter.server.handler import Service
+from gaiarouter.server.headers import plain_headers, request_id
+from gaiarouter.server.reply import error_response
 from gaiarouter.telemetry import METRICS_CONTENT_TYPE, Metrics
 
 
@@ -39,32 +39,35 @@ class Ops:
 
     async def health(self, request: web.Request) -> web.Response:
         return _json(
+            request,
             {
                 "status": self._why_not_ready() or "ok",
                 "version": self._version,
                 "config": self._service().settings.fingerprint,
                 "uptime_s": round(time.monotonic() - self._started_s, 1),
-            }
+            },
         )
 
     async def live(self, request: web.Request) -> web.Response:
-        return _json({"status": "ok"})
+        return _json(request, {"status": "ok"})
 
     async def ready(self, request: web.Request) -> web.Response:
         reason = self._why_not_ready()
-        return _json({"status": reason or "ok"}, status=503 if reason else 200)
+        return _json(request, {"status": reason or "ok"}, status=503 if reason else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:
         # a scrape of thousands of series takes tens of milliseconds: not on the loop
         text = await asyncio.to_thread(self._metrics.render)
-        return web.Response(body=text, headers=BASE | {"Content-Type": METRICS_CONTENT_TYPE})
+        return web.Response(
+            body=text, headers=plain_headers(request_id(request.headers)) | {"Content-Type": METRICS_CONTENT_TYPE}
+        )
 
     async def models(self, request: web.Request) -> web.Response:
         try:
             names = await self._usable(request)
         except GatewayError as error:
-            return send_error(error, self._dialect, request_id(request))
-        return _json({"object": "list", "data": [_model(name, owner) for name, owner in names.items()]})
+            return error_response(error, self._dialect, request.headers)
+        return _json(request, {"object": "list", "data": [_model(name, owner) for name, owner in names.items()]})
 
     async def model(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
@@ -73,8 +76,8 @@ class Ops:
             if owner is None:
                 raise NotFound("There is no such model here.", code="model_not_found", param="model")
         except GatewayError as error:
-            return send_error(error, self._dialect, request_id(request))
-        return _json(_model(name, owner))
+            return error_response(error, self._dialect, request.headers)
+        return _json(request, _model(name, owner))
 
     async def _usable(self, request: web.Request) -> dict[str, str]:
         service = self._service()
@@ -87,5 +90,10 @@ def _model(name: str, owner: str) -> dict[str, object]:
     return {"id": name, "object": "model", "created": 0, "owned_by": owner}
 
 
-def _json(value: object, *, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(value), headers=BASE, content_type="application/json")
+def _json(request: web.Request, value: object, *, status: int = 200) -> web.Response:
+    return web.Response(
+        status=status,
+        body=orjson.dumps(value),
+        headers=plain_headers(request_id(request.headers)),
+        content_type="application/json",
+    )

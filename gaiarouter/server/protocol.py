@@ -17,23 +17,25 @@ from aiohttp.web_protocol import RequestHandler
 
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import GatewayError, InternalError, InvalidRequest, RequestRefused
-from gaiarouter.server.reply import send_error
+from gaiarouter.server.reply import error_response
 
 _log = structlog.get_logger("gaiarouter.server")
 
 KEEPALIVE_S: Final = 75.0
 HEAD_S: Final = 15.0
 """A request's head that has begun must be whole by then."""
+_SHUTDOWN_S: Final = 1.0
 _SEND_BUFFER: Final = 128 * 1024
 """Bytes the kernel may hold for a caller that does not read; left alone it grows to megabytes a stream."""
 
 
 class Connection(RequestHandler):
-    __slots__ = ("_dialect", "_head_timer")
+    __slots__ = ("_dialect", "_head_s", "_head_timer")
 
-    def __init__(self, *args: Any, dialect: Dialect, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, dialect: Dialect, head_s: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._dialect = dialect
+        self._head_s = head_s
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -44,10 +46,10 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self._messages or self._request_in_progress:
+        if not self._awaits_head():
             self._stop_head_timer()
-        elif self._head_timer is None and not self._force_close:
-            self._head_timer = self._loop.call_later(HEAD_S, self._head_too_slow)
+        elif self._head_timer is None:
+            self._head_timer = self._loop.call_later(self._head_s, self._head_too_slow)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_head_timer()
@@ -65,25 +67,34 @@ class Connection(RequestHandler):
             raise ConnectionError("an answer has begun, another cannot be sent")
         if status >= 500:
             _log.error("request.unhandled", kind=type(exc).__name__, exc_info=exc)
-        response = send_error(_refusal(status, exc), self._dialect)
+        response = error_response(_refusal(status, exc), self._dialect, request.headers)
         response.force_close()
         return response
 
+    def _awaits_head(self) -> bool:
+        """Idle but for the bytes that have just come; not while a body is read, be it to be thrown away."""
+        return self._waiter is not None and not self._waiter.done() and not self._force_close
+
     def _head_too_slow(self) -> None:
         self._head_timer = None
-        if self.transport is not None and not self._messages and not self._request_in_progress:
+        if self.transport is not None and self._awaits_head():
             error = RequestRefused("The request's head did not arrive in time.", status=408, code="request_timeout")
-            body = self._dialect.error_body(error, "")
-            self.transport.write(
-                b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-            )
+            self.transport.write(_bytes_of(error_response(error, self._dialect, {})))
             self.force_close()
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+def _bytes_of(response: web.Response) -> bytes:
+    """An answer to what is no request yet, and therefore has nothing that could write it."""
+    assert isinstance(response.body, bytes)
+    head = f"HTTP/1.1 {response.status} {response.reason}\r\n"
+    lines = [f"{name}: {value}\r\n" for name, value in response.headers.items()]
+    end = f"Content-Length: {len(response.body)}\r\nConnection: close\r\n\r\n"
+    return "".join([head, *lines, end]).encode("latin-1") + response.body
 
 
 def _refusal(status: int, exc: BaseException | None) -> GatewayError:
@@ -99,29 +110,37 @@ def _refusal(status: int, exc: BaseException | None) -> GatewayError:
 
 
 class Listener(web.AppRunner):
-    """aiohttp's runner, serving each connection with `Connection`."""
+    """aiohttp's runner, serving each connection with `Connection`.
 
-    def __init__(self, app: web.Application, dialect: Dialect) -> None:
+    head_s: see HEAD_S. keepalive_s: how long a connection may be idle.
+    """
+
+    def __init__(
+        self, app: web.Application, dialect: Dialect, *, head_s: float = HEAD_S, keepalive_s: float = KEEPALIVE_S
+    ) -> None:
         super().__init__(
             app,
             handle_signals=False,
             access_log=None,
             handler_cancellation=True,
-            keepalive_timeout=KEEPALIVE_S,
+            keepalive_timeout=keepalive_s,
             auto_decompress=False,
             lingering_time=5.0,
+            # after a drain: what then still runs does not heed that it was cancelled
+            shutdown_timeout=_SHUTDOWN_S,
         )
         self._dialect = dialect
+        self._head_s = head_s
 
     async def _make_server(self) -> web.Server:
         stock = await super()._make_server()
-        return _Server(self._dialect, stock)
+        return _Server(self._dialect, stock, head_s=self._head_s)
 
 
 class _Server(web.Server):
     """A server like `stock`, with our connections."""
 
-    def __init__(self, dialect: Dialect, stock: web.Server) -> None:
+    def __init__(self, dialect: Dialect, stock: web.Server, *, head_s: float) -> None:
         super().__init__(
             stock.request_handler,
             request_factory=stock.request_factory,
@@ -130,6 +149,7 @@ class _Server(web.Server):
             **stock._kwargs,
         )
         self._dialect = dialect
+        self._head_s = head_s
 
     def __call__(self) -> RequestHandler:
-        return Connection(self, loop=self._loop, dialect=self._dialect, **self._kwargs)
+        return Connection(self, loop=self._loop, dialect=self._dialect, head_s=self._head_s, **self._kwargs)

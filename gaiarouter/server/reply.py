@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -12,7 +12,7 @@ from aiohttp_sse import EventSourceResponse
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import CallerGone, GatewayError, Rejected
 from gaiarouter.pipeline.exchange import Exchange
-from gaiarouter.server.headers import BASE, error_headers, exchange_headers
+from gaiarouter.server.headers import error_headers, exchange_headers, plain_headers, request_id
 
 _PING_S: Final = 15.0
 _STALLED_S: Final = 60.0
@@ -29,6 +29,7 @@ class HttpReply:
         self._stream: _EventStream | None = None
         self._opening: asyncio.Task[None] | None = None
         self._hold: asyncio.TimerHandle | None = None
+        self.started = False
         self.committed = False
         self.response: web.StreamResponse | None = None
 
@@ -66,8 +67,18 @@ class HttpReply:
             except ConnectionError:
                 pass  # nobody is there to be told
 
+    async def written(self) -> None:
+        """Writes what is left of the answer: it is part of the request, and a drain waits for it."""
+        assert self.response is not None
+        self.close()
+        try:
+            await self.response.prepare(self._request)
+            await self.response.write_eof()
+        except ConnectionError:
+            pass  # nobody is there to read it
+
     def close(self) -> None:
-        """No more keep-alives. Called once, when the request is over."""
+        """No more keep-alives. The request is over, or its last bytes are about to be written."""
         self._stop_hold()
         if self._stream is not None and self._stream.prepared:
             self._stream.stop_streaming()
@@ -80,6 +91,7 @@ class HttpReply:
             await self._start_stream()
 
     async def _start_stream(self) -> None:
+        self.started = True
         self.response = self._stream = _EventStream(self._headers(), self._attached().dialect.keepalive)
         await self._stream.prepare(self._request)
 
@@ -127,8 +139,10 @@ class _EventStream(EventSourceResponse):
                 return
 
 
-def send_error(error: GatewayError, dialect: Dialect, request_id: str = "") -> web.Response:
-    return _error_response(error, dialect, request_id, dict(BASE))
+def error_response(error: GatewayError, dialect: Dialect, asked: Mapping[str, str]) -> web.Response:
+    """An answer outside the pipeline. asked: the request's headers."""
+    made = request_id(asked)
+    return _error_response(error, dialect, made, plain_headers(made))
 
 
 def _error_response(error: GatewayError, dialect: Dialect, request_id: str, headers: dict[str, str]) -> web.Response:

@@ -11,7 +11,7 @@ from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import NotFound, RequestRefused
 from gaiarouter.server.handler import DataPlane
 from gaiarouter.server.ops import Ops
-from gaiarouter.server.reply import send_error
+from gaiarouter.server.reply import error_response
 
 DATA_PLANE: Final = {"/v1/chat/completions": "chat"}
 """POST paths that models answer, and the dialect spoken there."""
@@ -22,12 +22,12 @@ def add_routes(app: web.Application, data_plane: DataPlane, ops: Ops, dialects: 
     for path, dialect in DATA_PLANE.items():
         router.add_post(path, data_plane.handler(dialects[dialect]), expect_handler=_expect)
     router.add_get("/v1/models", ops.models)
-    router.add_get("/v1/models/{id:.+}", ops.model)
+    router.add_get("/v1/models/{id:(?s:.+)}", ops.model)
     router.add_get("/health", ops.health)
     router.add_get("/health/live", ops.live)
     router.add_get("/health/ready", ops.ready)
     router.add_get("/metrics", ops.metrics)
-    router.add_route("*", "/{path:.*}", _Unmatched(dialects["chat"]), expect_handler=_expect)
+    router.add_route("*", "/{path:(?s:.*)}", _Unmatched(dialects["chat"]).answer, expect_handler=_expect)
 
 
 async def _expect(request: web.Request) -> None:
@@ -38,7 +38,7 @@ class _Unmatched:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
         allowed = _METHODS.get("/" + path) or ("GET, HEAD" if path.startswith("v1/models/") else None)
         if allowed:
@@ -48,8 +48,8 @@ class _Unmatched:
                 code="method_not_allowed",
                 allow=allowed,
             )
-            return send_error(error, self._dialect)
-        return send_error(NotFound(_not_found(path)), self._dialect)
+            return error_response(error, self._dialect, request.headers)
+        return error_response(NotFound(_not_found(path)), self._dialect, request.headers)
 
 
 _METHODS: Final = {

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from gaiarouter.config.secret import Secret
 from gaiarouter.store.base import Store
+from gaiarouter.store.postgres import PostgresDatabase
 from gaiarouter.store.sql import Database, SqlStore
 from gaiarouter.store.sqlite import SqliteDatabase
 
-_SQLITE = "sqlite:///"
-
 
 def open_store(url: Secret) -> Store:
-    """The store at `sqlite:///relative.db` or `sqlite:////absolute.db`, not yet opened.
+    """The store at `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host/database`, not yet
+    opened.
 
     Raises ValueError for any other address, without repeating it: it may hold a password.
     """
@@ -20,7 +22,17 @@ def open_store(url: Secret) -> Store:
 
 def open_database(url: Secret) -> Database:
     """The engine by the address's scheme; as open_store."""
-    path = url.reveal().removeprefix(_SQLITE)
-    if path == url.reveal() or path in ("", ":memory:"):
-        raise ValueError("The store's address must read `sqlite:///FILE` or `sqlite:////ABSOLUTE/FILE`.")
-    return SqliteDatabase(path)
+    scheme, _, rest = url.reveal().partition("://")
+    path = rest.removeprefix("/")
+    if scheme == "sqlite" and path not in ("", rest, ":memory:"):
+        return SqliteDatabase(path)
+    if scheme in ("postgresql", "postgres") and _has_valid_port(url):
+        return PostgresDatabase(url)
+    raise ValueError("The store's address must read `sqlite:///FILE` or `postgresql://user:password@host/database`.")
+
+
+def _has_valid_port(url: Secret) -> bool:
+    try:
+        return urlsplit(url.reveal()).port != 0
+    except ValueError:
+        return False

@@ -14,9 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from gaiarouter.errors import Unauthenticated, Unavailable
 from gaiarouter.store.base import ApiKey, StorageUnavailable, Store
 from gaiarouter.store.keys import MAX_KEY_LENGTH, ParsedKey, parse, verify
+
+_log = structlog.get_logger("gaiarouter.keys")
 
 FRESH_S = 60.0
 UNKNOWN_S = 10.0
@@ -137,7 +141,10 @@ class KeyRing:
 
     async def _watch_store(self) -> None:
         while True:
-            await self.tend()
+            try:
+                await self.tend()
+            except Exception:  # noqa: BLE001  # a bug must not end the watch in silence: revoked keys would go on working
+                _log.exception("keyring.bug")
             await asyncio.sleep(WATCH_S)
 
     def _is_fresh(self, known: _Known) -> bool:

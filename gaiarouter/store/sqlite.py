@@ -27,7 +27,7 @@ T = TypeVar("T")
 _OLDEST_SQLITE = (3, 35)  # RETURNING
 _READ_TIMEOUT_S = 1.0
 _WRITE_TIMEOUT_S = 10.0
-_OPEN_TIMEOUT_S = 30.0
+_OPEN_TIMEOUT_S = 600.0  # a migration of large tables takes its time
 _BUSY_TIMEOUT_S = 5.0
 
 

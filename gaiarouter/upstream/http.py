@@ -171,7 +171,4 @@ def _accept(message: RawResponseMessage) -> Inflater | None:
     if message.code == 101 or 300 <= message.code < 400:
         # never followed: prompt and key stay with the provider they were meant for
         raise ProtocolBroken("The provider answered with a redirect or a change of protocol.")
-    lengths = message.headers.getall("content-length", [])
-    if len(set(lengths)) > 1 or (lengths and "transfer-encoding" in message.headers):
-        raise ProtocolBroken("The provider's answer had two different lengths.")
     return inflater_for(message.headers.get("content-encoding"))

@@ -69,7 +69,6 @@ class Lease:
         self.watch.stop()
         if self._pouring is not None:
             self._pouring.cancel()
-        self.wire.abort()
         self._connection.close()
 
 

@@ -47,7 +47,16 @@ class Wire(ResponseHandler):
             if self.transport is not None:
                 self.transport.abort()
             return
+        payload = self._payload
         super().data_received(data)
+        if payload is not None and (error := self.exception()) is not None and not payload.is_eof():
+            # the parser lets go of a body in whose framing it finds a fault: who waits for more of it must be told
+            payload.set_exception(error)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        # asked for after every read; unless reading was paused, the stock way is to run the parser on nothing
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def take(self) -> None:
         self.idle = self.heard = False

@@ -41,7 +41,7 @@ async def test_records_reach_the_store_in_batches(ledger: Ledger, line: Line, st
 
 
 async def test_a_single_record_does_not_wait_for_company(line: Line, store: Store) -> None:
-    ledger = Ledger(SqlStore(line), pace=Pace(linger_s=3600.0))
+    ledger = Ledger(SqlStore(line), pace=Pace(linger_s=3600.0, linger_per_record_s=3600.0))
     ledger.start()
     ledger.record(RECORD)
     await until(lambda: ledger.pending == 0)
@@ -77,7 +77,7 @@ async def test_what_does_not_fit_is_counted_and_told(line: Line, store: Store) -
 
 
 async def test_closing_writes_what_is_pending_without_lingering(line: Line, store: Store) -> None:
-    ledger = Ledger(SqlStore(line), pace=Pace(batch=10, linger_s=3600.0))
+    ledger = Ledger(SqlStore(line), pace=Pace(batch=10, linger_s=3600.0, linger_per_record_s=3600.0))
     ledger.start()
     for record in _records(100):
         ledger.record(record)

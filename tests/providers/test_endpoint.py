@@ -21,20 +21,22 @@ KEY = ProviderKey(Secret("k-123"), 0)
 
 
 def chat(kind: str, **given: Any) -> Endpoint:
-    return compile_provider(Provider(name="p", kind=kind, **given), PROFILES[kind])["chat"]
+    """Where Chat, or the provider's own format, is sent to."""
+    spoken = compile_provider(Provider(name="p", kind=kind, **given), PROFILES[kind])
+    return spoken.get("chat") or next(iter(spoken.values()))
 
 
 # kind, configured base_url: the address of chat completions, the header of the key
-BEARER, API_KEY = ("authorization", "Bearer k-123"), ("api-key", "k-123")
+BEARER, API_KEY, X_API_KEY = ("authorization", "Bearer k-123"), ("api-key", "k-123"), ("x-api-key", "k-123")
 CASES: dict[tuple[str, str | None], tuple[str, tuple[str, str]]] = {
     ("openai", None): ("https://api.openai.com/v1/chat/completions", BEARER),
     ("openai", "http://gpu:8000/v1/"): ("http://gpu:8000/v1/chat/completions", BEARER),
     ("openai", "https://gw.example/llm/v4"): ("https://gw.example/llm/v4/chat/completions", BEARER),
     ("openrouter", None): ("https://openrouter.ai/api/v1/chat/completions", BEARER),
-    ("anthropic", None): ("https://api.anthropic.com/v1/chat/completions", BEARER),
-    ("anthropic", "https://api.anthropic.com"): ("https://api.anthropic.com/v1/chat/completions", BEARER),
-    ("anthropic", "https://api.anthropic.com/v1"): ("https://api.anthropic.com/v1/chat/completions", BEARER),
-    ("anthropic", "https://gw.example/anthropic/"): ("https://gw.example/anthropic/v1/chat/completions", BEARER),
+    ("anthropic", None): ("https://api.anthropic.com/v1/messages", X_API_KEY),
+    ("anthropic", "https://api.anthropic.com"): ("https://api.anthropic.com/v1/messages", X_API_KEY),
+    ("anthropic", "https://api.anthropic.com/v1"): ("https://api.anthropic.com/v1/messages", X_API_KEY),
+    ("anthropic", "https://gw.example/anthropic/"): ("https://gw.example/anthropic/v1/messages", X_API_KEY),
     ("google", None): ("https://generativelanguage.googleapis.com/v1beta/openai/chat/completions", BEARER),
     ("google", "https://generativelanguage.googleapis.com"): (
         "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
@@ -162,7 +164,7 @@ def test_speaks_narrows_what_a_server_takes() -> None:
     assert set(compile_provider(provider, PROFILES["vllm"])) == {"chat"}
 
 
-def test_endpoints_are_those_of_the_providers_that_speak_the_dialect() -> None:
+def test_endpoints_are_by_provider_and_by_the_dialects_that_it_speaks() -> None:
     settings = Settings(
         providers={
             "openai": Provider(name="openai", kind="openai"),
@@ -170,11 +172,13 @@ def test_endpoints_are_those_of_the_providers_that_speak_the_dialect() -> None:
             "vectors": Provider(name="vectors", kind="vllm", base_url="http://box/v1", speaks=("embeddings",)),
         }
     )
-    found = endpoints(settings, dialect="chat")
-    assert {name: (endpoint.provider, endpoint.transport) for name, endpoint in found.items()} == {
-        "openai": ("openai", "http"),
-        "demo": ("demo", "echo"),
+    found = endpoints(settings)
+    assert {name: set(spoken) for name, spoken in found.items()} == {
+        "openai": {"chat", "responses", "completions", "embeddings"},
+        "demo": {"chat"},
+        "vectors": {"embeddings"},
     }
+    assert (found["demo"]["chat"].provider, found["demo"]["chat"].transport) == ("demo", "echo")
 
 
 def test_only_servers_without_an_address_of_their_own_need_a_base_url() -> None:

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from random import Random
+from collections.abc import Callable
 
 import pytest
 
-from gaiarouter.config.settings import Retry, Route, Timeouts
+from gaiarouter.config.settings import Retry, Timeouts
 from gaiarouter.errors import (
     BadAnswer,
     Failed,
-    GatewayError,
     Interrupted,
     KeyRefused,
     Overloaded,
@@ -21,53 +19,12 @@ from gaiarouter.errors import (
     Unreachable,
     UpstreamError,
 )
-from gaiarouter.routing.attempts import Attempt, Plan
-from gaiarouter.routing.breaker import Health
-from gaiarouter.routing.table import Table
-from tests.routing.build import group, reference, route, settings
-
-
-class World:
-    """A table with its health, a clock that stands still unless moved, and a seeded source."""
-
-    def __init__(self, *routes: Route, keys: int = 1, off: Sequence[str] = ()) -> None:
-        self.settings = settings(*routes, keys=keys, off=off)
-        self.table, self.health, self.rng, self.now = Table(self.settings), Health(), Random(7), 1000.0
-
-    def plan(self, model: str = "m") -> Plan:
-        match = self.table.match(model)
-        assert match is not None
-        return Plan(match, self.settings.providers, self.health, self.rng, self.now)
-
-    def play(self, *errors: UpstreamError | None, model: str = "m") -> tuple[list[str], GatewayError | None]:
-        """One request whose attempts end so, the last way again and again. Returns who was tried and the verdict."""
-        plan = self.plan(model)
-        tried: list[str] = []
-        while (attempt := plan.next(self.now)) is not None:
-            error = errors[min(len(tried), len(errors) - 1)]
-            tried.append(attempt.target.provider)
-            self.now += attempt.wait_s
-            if error is None:
-                plan.succeeded(attempt, self.now, 0.1)
-                return tried, None
-            plan.failed(attempt, error, self.now)
-        return tried, plan.verdict(self.now)
-
-
-def _must(attempt: Attempt | None) -> Attempt:
-    assert attempt is not None
-    return attempt
+from tests.routing.build import group, reference, route
+from tests.routing.world import World, must, uncounted
 
 
 def _too_long() -> Rejected:
     return Rejected("too long", status=400, condition="context_length")
-
-
-def _uncounted() -> UpstreamError:
-    """A fault that does not count against its target, so that the breaker stays out of the test."""
-    error = Failed("x")
-    error.counts_against_target = False
-    return error
 
 
 def _filtered() -> Rejected:
@@ -132,11 +89,11 @@ def test_a_retry_waits_a_random_part_of_a_doubling_pause() -> None:
     world = World(route("m", "a", retry=Retry(attempts=3, per_target=3, budget=2.0)))
     for _ in range(1000):
         plan = world.plan()
-        plan.failed(_must(plan.next(world.now)), _uncounted(), world.now)
+        plan.failed(must(plan.next(world.now)), uncounted(), world.now)
         for seen in waits:
-            attempt = _must(plan.next(world.now))
+            attempt = must(plan.next(world.now))
             seen.append(attempt.wait_s)
-            plan.failed(attempt, _uncounted(), world.now)
+            plan.failed(attempt, uncounted(), world.now)
     for seen, most in zip(waits, (0.25, 0.5), strict=True):
         assert 0 <= min(seen) < 0.02 * most
         assert 0.98 * most < max(seen) <= most
@@ -145,8 +102,8 @@ def test_a_retry_waits_a_random_part_of_a_doubling_pause() -> None:
 def test_a_retry_waits_as_long_as_the_provider_asks() -> None:
     world = World(route("m", "a"))
     plan = world.plan()
-    plan.failed(_must(plan.next(world.now)), Throttled("x", retry_after_s=1.5), world.now)
-    assert _must(plan.next(world.now)).wait_s == 1.5
+    plan.failed(must(plan.next(world.now)), Throttled("x", retry_after_s=1.5), world.now)
+    assert must(plan.next(world.now)).wait_s == 1.5
 
 
 def test_nothing_is_waited_for_beyond_the_total_time() -> None:
@@ -182,6 +139,15 @@ CONDITIONS = (
         "a",
         fallbacks=[group("c", on=("content_policy",)), group("d", on=("content_policy", "context_length"))],
     ),
+    route(
+        "apart",
+        "a",
+        fallbacks=[
+            group("c", on=("content_policy",)),
+            group("d", on=("content_policy",)),
+            group("e", on=("context_length",)),
+        ],
+    ),
     route("through", "a", fallbacks=[reference("target", on=("context_length",)), group("z")]),
     route("target", "t", fallbacks=[group("u")]),
 )
@@ -199,6 +165,7 @@ CONDITIONS = (
         ("both", [_filtered(), _too_long(), None], "acd"),
         ("both", [_filtered(), _filtered(), None], "acd"),
         ("both", [_too_long(), None], "ad"),
+        ("apart", [_filtered(), _too_long(), None], "ace"),
         ("both", [_too_long(), _too_long()], "ad"),
         ("both", [Failed("x"), Failed("x")], "aa"),
         ("through", [_too_long(), Failed("x"), None], "atu"),
@@ -220,13 +187,13 @@ def test_a_condition_does_not_lead_to_the_other_targets_of_its_group() -> None:
 def test_a_refused_key_is_followed_by_another_of_the_same_target() -> None:
     world = World(route("m", "a", fallbacks=[group("b")]), keys=2)
     plan = world.plan()
-    first = _must(plan.next(world.now))
+    first = must(plan.next(world.now))
     plan.failed(first, KeyRefused("x"), world.now)
-    second = _must(plan.next(world.now))
+    second = must(plan.next(world.now))
     assert (second.target.provider, second.number, second.wait_s) == ("a", 2, 0.0)
     assert second.key != first.key
     plan.failed(second, KeyRefused("x"), world.now)
-    assert _must(plan.next(world.now)).target.provider == "b"
+    assert must(plan.next(world.now)).target.provider == "b"
 
 
 def test_the_next_key_counts_as_a_try_of_its_target() -> None:
@@ -234,22 +201,27 @@ def test_the_next_key_counts_as_a_try_of_its_target() -> None:
     assert world.play(KeyRefused("x"), KeyRefused("x"), None)[0] == ["a", "a", "b"]
 
 
+def test_the_next_key_is_a_retry_that_the_budget_must_allow() -> None:
+    world = World(route("m", "a", fallbacks=[group("b")], retry=Retry(budget=0.0)), keys=2)
+    assert world.play(KeyRefused("x"), None)[0] == ["a", "b"]
+
+
 def test_a_throttled_key_leaves_the_other_key_to_a_target_that_is_alone() -> None:
     world = World(route("m", "a"), keys=2)
     plan = world.plan()
-    first = _must(plan.next(world.now))
+    first = must(plan.next(world.now))
     plan.failed(first, Throttled("x", retry_after_s=300.0), world.now)
-    second = _must(plan.next(world.now))
+    second = must(plan.next(world.now))
     assert (second.wait_s, second.key != first.key) == (0.0, True)
 
 
 def test_an_attempt_leaves_time_for_the_targets_behind_it() -> None:
     world = World(route("m", "a", fallbacks=[group("b")], timeouts=Timeouts(total_s=100.0)))
     plan = world.plan()
-    first = _must(plan.next(1000.0))
+    first = must(plan.next(1000.0))
     assert (first.deadline, first.is_last) == (1060.0, False)
     plan.failed(first, TimedOut("x", phase="first_byte"), 1050.0)
-    second = _must(plan.next(1050.0))
+    second = must(plan.next(1050.0))
     assert (second.deadline, second.is_last) == (1100.0, True)
 
 
@@ -259,14 +231,14 @@ def test_a_target_that_cannot_be_tried_takes_no_time_from_the_others() -> None:
         route("gated", "a", fallbacks=[group("b", on=("context_length",))]),
     )
     for model in ("one", "gated"):
-        assert _must(world.plan(model).next(world.now)).deadline == world.now + 900
+        assert must(world.plan(model).next(world.now)).deadline == world.now + 900
 
 
 def test_an_attempt_that_used_up_its_share_falls_back() -> None:
     world = World(route("m", "a", fallbacks=[group("b")], timeouts=Timeouts(total_s=100.0)))
     plan = world.plan()
-    plan.failed(_must(plan.next(1000.0)), TimedOut("x", phase="total"), 1060.0)
-    last = _must(plan.next(1060.0))
+    plan.failed(must(plan.next(1000.0)), TimedOut("x", phase="total"), 1060.0)
+    last = must(plan.next(1060.0))
     assert last.target.provider == "b"
     over = TimedOut("x", phase="total")
     plan.failed(last, over, 1100.0)
@@ -286,7 +258,7 @@ def test_nothing_is_begun_after_the_total_time() -> None:
 def test_after_the_first_content_or_the_callers_leave_nothing_is_tried(end: str) -> None:
     world = World(route("m", "a", fallbacks=[group("b")]))
     plan = world.plan()
-    attempt = _must(plan.next(world.now))
+    attempt = must(plan.next(world.now))
     if end == "cancelled":
         plan.cancelled(attempt)
     else:
@@ -311,7 +283,7 @@ def test_the_caller_is_told_the_shortest_wait_that_is_still_to_come() -> None:
         (Throttled("x", retry_after_s=30.0), 1005.0),
         (Throttled("x", retry_after_s=300.0), 1010.0),
     ]:
-        plan.failed(_must(plan.next(at)), error, at)
+        plan.failed(must(plan.next(at)), error, at)
     assert plan.next(1010.0) is None
     assert plan.verdict(1010.0).retry_after_s == 25.0
 
@@ -321,86 +293,3 @@ def test_a_throttled_caller_is_always_told_when_to_come_back(hint: float | None,
     _, verdict = World(route("m", "a")).play(Throttled("x", retry_after_s=hint))
     assert verdict is not None
     assert (verdict.status, verdict.retry_after_s) == (429, told)
-
-
-def test_a_resting_target_is_passed_over_until_its_time() -> None:
-    world = World(route("m", "a", fallbacks=[group("b")]))
-    world.play(Throttled("x", retry_after_s=30.0), None)
-    world.now = 1029.0
-    assert world.play(None)[0] == ["b"]
-    world.now = 1030.0
-    assert world.play(None)[0] == ["a"]
-
-
-def test_a_throttled_target_that_is_alone_is_still_asked() -> None:
-    world = World(route("m", "a"))
-    world.play(Throttled("x", retry_after_s=30.0))
-    assert world.play(None) == (["a"], None)
-
-
-def _outage(world: World, requests: int) -> int:
-    return sum(len(world.play(Failed("x"))[0]) for _ in range(requests))
-
-
-def test_an_open_breaker_answers_at_once_and_asks_rarely() -> None:
-    world = World(route("m", "a"))
-    assert _outage(world, 200) <= 10
-    _, verdict = world.play(Failed("x"))
-    assert isinstance(verdict, Unavailable)
-    assert verdict.code == "no_healthy_upstream"
-    assert 0 < (verdict.retry_after_s or 0) <= 15
-    world.now += 1.0
-    assert _outage(world, 50) == 1
-    world.now += 1.0
-    assert world.play(None) == (["a"], None)
-
-
-def test_an_open_target_is_passed_over_for_a_healthy_one() -> None:
-    world = World(route("m", "a", fallbacks=[group("b")]))
-    for _ in range(5):
-        assert world.play(Failed("x"), None)[0] == ["a", "b"]
-    for _ in range(20):
-        assert world.play(None)[0] == ["b"]
-    world.now += 15
-    assert [world.play(None)[0] for _ in range(4)] == [["a"]] * 4
-
-
-def test_of_several_open_targets_the_first_to_recover_is_asked() -> None:
-    world = World(route("m", "a", fallbacks=[group("b")]), route("only-a", "a/m"), route("only-b", "b/m"))
-    for model in ("only-b", "only-a"):
-        for _ in range(10):
-            world.play(Failed("x"), model=model)
-        world.now += 5
-    assert world.play(None)[0] == ["b"]
-
-
-def test_retries_are_a_share_of_requests_after_the_store_is_used_up() -> None:
-    world = World(route("m", "a", retry=Retry(budget=0.2)))
-    calls = []
-    for _ in range(300):
-        plan, count = world.plan(), 0
-        while (attempt := plan.next(world.now)) is not None:
-            count += 1
-            plan.failed(attempt, _uncounted(), world.now)
-        calls.append(count)
-    assert sum(calls[20:]) <= 1.2 * len(calls[20:]) + 1
-    assert sum(calls[20:]) > 1.1 * len(calls[20:])
-
-
-def test_without_a_budget_nothing_is_retried_but_all_falls_back() -> None:
-    world = World(route("m", "a", fallbacks=[group("b")], retry=Retry(budget=0.0)))
-    assert world.play(Failed("x"))[0] == ["a", "b"]
-
-
-def test_a_fallback_is_no_retry() -> None:
-    world = World(route("m", "a/one", fallbacks=[group("a/two")], retry=Retry(budget=0.0)))
-    assert world.play(Failed("x"), None) == (["a", "a"], None)
-
-
-def test_the_matched_routes_numbers_hold_behind_a_reference() -> None:
-    world = World(
-        route("m", "a", fallbacks=[reference("other")], retry=Retry(attempts=2), timeouts=Timeouts(total_s=10.0)),
-        route("other", "b", fallbacks=[group("c")], retry=Retry(attempts=9)),
-    )
-    assert world.play(Failed("x"))[0] == ["a", "b"]
-    assert world.plan().deadline == world.now + 10

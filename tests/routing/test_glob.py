@@ -6,7 +6,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gaiarouter.config.globs import BadGlobError, parse
 from gaiarouter.routing.glob import NAME_LIMIT, Glob, GlobError
 
 Captures = tuple[str, ...] | None
@@ -108,15 +107,6 @@ def _reference(parts: list[str], name: str) -> Captures:
 @example(["*", "a", "?", "*", "b"], "aaacab")
 def test_matches_and_captures_are_those_of_trying_everything(parts: list[str], name: str) -> None:
     assert Glob("".join(parts)).match(name) == _reference(parts, name)
-
-
-@given(st.text("ab-[]!*?^", max_size=8), st.text("ab-[]!", max_size=8))
-def test_the_check_of_the_file_and_the_table_read_globs_alike(text: str, name: str) -> None:
-    try:
-        checked = parse(text)
-    except BadGlobError:
-        return
-    assert checked.matches(name) == (Glob(text).match(name) is not None)
 
 
 LONG = 64 * 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from gaiarouter.config.secret import Secret
 from gaiarouter.store import open_database
 from gaiarouter.store.base import ApiKey, Store
 from gaiarouter.store.sql import Database, SqlStore
+from tests.store.postgres_server import PostgresServer
 
 
 @dataclass
@@ -36,9 +37,24 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> Secret:
-    return Secret(f"sqlite:///{tmp_path}/gaia.db")
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Secret:
+    """The address of an empty database of each engine."""
+    if request.param == "sqlite":
+        return Secret(f"sqlite:///{tmp_path}/gaia.db")
+    server: PostgresServer = request.getfixturevalue("postgres")
+    server.clear()
+    return Secret(server.url)
 
 
 @pytest.fixture

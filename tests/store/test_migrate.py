@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 
 from gaiarouter.config.secret import Secret
-from gaiarouter.store import open_store, statements
+from gaiarouter.store import open_database, open_store, statements
 from gaiarouter.store.base import ApiKey, MigrationError, UsageRecord
 from gaiarouter.store.commands import migrate
 from gaiarouter.store.migrate import Migration, load_migrations, pending_migrations, require_none
@@ -104,11 +102,11 @@ async def test_a_store_may_refuse_to_migrate(url: Secret) -> None:
     "tampering",
     ["UPDATE schema_migrations SET sha256 = 'x'", "INSERT INTO schema_migrations VALUES (9999, 'x', 0)"],
 )
-async def test_a_database_of_another_program_is_not_touched(url: Secret, tmp_path: Path, tampering: str) -> None:
-    await migrate(open_store(url))
-    with sqlite3.connect(tmp_path / "gaia.db") as connection:
-        connection.execute(tampering)
-    connection.close()
+async def test_a_database_of_another_program_is_not_touched(url: Secret, tampering: str) -> None:
+    database = open_database(url)
+    await database.open(migrate=True)
+    await database.write(tampering)
+    await database.close()
     for may_migrate in (True, False):
         store = open_store(url)
         with pytest.raises(MigrationError):

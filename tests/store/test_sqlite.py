@@ -17,10 +17,25 @@ from gaiarouter.store.keys import parse
 from tests.store.test_store import RECORD
 
 
-@pytest.mark.parametrize("url", ["mysql://u:hunter2@h/db", "sqlite://x.db", "sqlite:///", "sqlite:///:memory:", "x.db"])
-def test_another_address_is_refused_without_repeating_it(url: str) -> None:
+@pytest.fixture
+def url(tmp_path: Path) -> Secret:
+    return Secret(f"sqlite:///{tmp_path}/gaia.db")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mysql://u:hunter2@h/db",
+        "sqlite://x.db",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "x.db",
+        "postgresql://u:hunter2@h:port/db",
+    ],
+)
+def test_another_address_is_refused_without_repeating_it(address: str) -> None:
     with pytest.raises(ValueError, match="sqlite:///FILE") as caught:
-        open_store(Secret(url))
+        open_store(Secret(address))
     assert "hunter2" not in str(caught.value)
 
 

@@ -21,7 +21,7 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from tests.support.script import Close, Deaf, Drip, HalfClose, Hang, Read, Reset, Script, Send, Step, Until, json_answer
 
@@ -65,11 +65,18 @@ class ScriptedUpstream:
     """Listens on 127.0.0.1 while its context is open. `requests` and `connections` say what the client did."""
 
     def __init__(
-        self, *scripts: Script | Scripts, on_connect: Script = (), tls: ssl.SSLContext | None = None, port: int = 0
+        self,
+        *scripts: Script | Scripts,
+        on_connect: Script = (),
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
+        send_buffer: int | None = None,
     ) -> None:
+        """send_buffer: bytes that the kernel may hold of what was sent, for tests of how much a client takes in."""
         self._scripts = scripts or (json_answer({}),)
         self._on_connect = on_connect
         self._tls = tls
+        self.send_buffer = send_buffer
         self.port = port
         self.requests: list[Received] = []
         self.connections: list[Connection] = []
@@ -79,7 +86,9 @@ class ScriptedUpstream:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Wire(self), "127.0.0.1", self.port, ssl=self._tls)
+        self._server = await loop.create_server(
+            lambda: _Wire(self), "127.0.0.1", self.port, ssl=self._tls, backlog=1024
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -144,8 +153,10 @@ class _Wire(asyncio.Protocol):
         self.writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+        if self.upstream.send_buffer is not None:
+            sock = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.upstream.send_buffer)
         self.connection = self.upstream.opened(self)
         self.player = asyncio.get_running_loop().create_task(self._play())
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
+import uvloop
 
 from gaiarouter.upstream.base import AttemptTimeouts, UpstreamRequest
 from gaiarouter.upstream.http import HttpUpstream
 from tests.support import tls
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every test here runs on both loops: the gateway takes uvloop where there is one, and they differ at the edges."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -64,6 +65,23 @@ async def test_u2_a_name_that_does_not_exist_is_unreachable(client: HttpUpstream
     error = await failure(client, "http://no-such-host.invalid/")
     assert isinstance(error, Unreachable)
     assert error.outcome == "connect_error"
+
+
+async def test_u2_a_resolver_that_says_nothing_is_unreachable_at_the_connect_limit(client: HttpUpstream) -> None:
+    let_go = threading.Event()
+    stuck = [client._pool.resolver._threads.submit(let_go.wait) for _ in range(4)]  # as look-ups without an answer are
+    try:
+        began = time.monotonic()
+        error = await failure(client, "http://slow-name.invalid/", connect_s=0.1)
+        assert isinstance(error, Unreachable)
+        assert (error.status, error.outcome) == (502, "connect_error")
+        assert 0.1 <= time.monotonic() - began < 1.0
+        async with ScriptedUpstream(OK) as upstream:
+            response = await client.send(post(upstream.url("/")), within())
+            assert await response.read() == b'{"ok": true}'
+    finally:
+        let_go.set()
+        assert all(future.result(5) for future in stuck)
 
 
 async def test_u4_a_black_hole_ends_at_the_connect_limit(client: HttpUpstream, full_backlog: int) -> None:

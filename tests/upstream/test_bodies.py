@@ -105,6 +105,23 @@ async def test_a_broken_body_breaks_the_protocol(client: HttpUpstream, name: str
         await upstream.client_gone(0)
 
 
+async def test_a_fault_in_the_framing_reaches_a_reader_that_waits(client: HttpUpstream) -> None:
+    """At once, not at a time-out: the parser has let go of the body by then."""
+    go = asyncio.Event()
+    script = [Send(head(200, CHUNKED) + chunk(TEXT)), Until(go), Send(b"zz\r\n")]
+    async with ScriptedUpstream(script) as upstream, asyncio.timeout(2):
+        response = await client.send(post(upstream.url("/")), within())
+        chunks = aiter(response.chunks())
+        assert await anext(chunks) == TEXT
+        waiting = asyncio.ensure_future(anext(chunks))
+        await asyncio.sleep(0)
+        go.set()
+        with pytest.raises(ProtocolBroken) as caught:
+            await waiting
+        assert caught.value.outcome == "protocol_error"
+        await upstream.client_gone()
+
+
 async def test_a_reset_in_the_body_is_a_reset(client: HttpUpstream) -> None:
     cut = asyncio.Event()
     async with ScriptedUpstream([Send(SSE_HEAD + chunk(b"data: 1\n\n")), Until(cut), Reset()]) as upstream:
@@ -156,9 +173,10 @@ async def test_the_idle_limit_stands_still_while_the_reader_is_busy(client: Http
         [Send(SSE_HEAD + chunk(b"1")), Until(more), Send(chunk(b"2") + LAST_CHUNK)]
     ) as upstream:
         response = await client.send(post(upstream.url("/")), within(idle_s=0.05))
+        await asyncio.sleep(0.2)  # the reader's own slowness is what this test is about
         chunks = aiter(response.chunks())
         assert await anext(chunks) == b"1"
-        await asyncio.sleep(0.2)  # the reader's own slowness is what this test is about
+        await asyncio.sleep(0.2)
         more.set()
         assert [part async for part in chunks] == [b"2"]
 
@@ -232,15 +250,30 @@ async def test_an_answer_of_exactly_the_limit_is_read() -> None:
 
 
 async def test_an_unread_stream_is_not_taken_in(client: HttpUpstream) -> None:
-    async with ScriptedUpstream([Send(SSE_HEAD), Send(chunk(bytes(16 * 1024)), times=None)]) as upstream:
+    endless: Script = [Send(SSE_HEAD), Send(chunk(bytes(16 * 1024)), times=None)]
+    async with ScriptedUpstream(endless, send_buffer=16 * 1024) as upstream:
         response = await client.send(post(upstream.url("/")), within())
         sent = -1
         while sent != upstream.connections[0].sent:
             sent = upstream.connections[0].sent
             await asyncio.sleep(0.05)  # until nothing has moved for that long
-        assert sent < 6 * MIB
+        assert sent < 640 * 1024
         response.close()
         await upstream.client_gone(0)
+
+
+async def test_a_body_larger_than_every_buffer_arrives_whole_at_a_slow_reader(client: HttpUpstream) -> None:
+    parts = [bytes([number]) * 100_000 for number in range(100)]
+    script: Script = [Send(SSE_HEAD), *(Send(chunk(part)) for part in parts), Send(LAST_CHUNK)]
+    async with ScriptedUpstream(script) as upstream:
+        response = await client.send(post(upstream.url("/")), within())
+        got = []
+        async for part in response.chunks():
+            got.append(part)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        assert b"".join(got) == b"".join(parts)
+        assert max(map(len, got)) <= 512 * 1024
 
 
 ERRORS: dict[str, tuple[Script, bytes]] = {

@@ -148,6 +148,22 @@ async def test_u13_half_a_head_behind_an_answer_does_not_spoil_the_next(client: 
         assert await ask(client, upstream.url("/1")) == b"/1"
 
 
+@pytest.mark.parametrize("unasked", [b"HTTP/1.1 20", b"x", b"\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"])
+async def test_u13_a_connection_that_speaks_while_it_is_idle_is_dropped_at_once(
+    client: HttpUpstream, unasked: bytes
+) -> None:
+    go = asyncio.Event()
+
+    def script(request: Received) -> Script:
+        return [*echo_path(request), Until(go), Send(unasked)] if request.path == "/0" else echo_path(request)
+
+    async with ScriptedUpstream(script) as upstream:
+        assert await ask(client, upstream.url("/0")) == b"/0"
+        go.set()
+        await upstream.client_gone(0)
+        assert await ask(client, upstream.url("/1")) == b"/1"
+
+
 async def test_bytes_still_in_the_kernel_are_seen_before_a_connection_is_used(client: HttpUpstream) -> None:
     go = asyncio.Event()
     async with ScriptedUpstream(lambda request: [*echo_path(request), Until(go), *UNASKED]) as upstream:

@@ -19,6 +19,7 @@ from gaiarouter.errors import BadAnswer, Failed, Interrupted, UpstreamError
 
 DONE_EVENT = b"data: [DONE]\n\n"
 _DATA = b"data: "
+_NULL_BYTES = 4
 
 
 class ChatStreamWatcher:
@@ -62,7 +63,9 @@ class ChatStreamWatcher:
             if self.finished or self.error:
                 return b"".join(out)
         if self._framer.overflowed:
-            self.error = BadAnswer("The provider sent an event of over 16 MiB", code="upstream_response_too_large")
+            self.error = BadAnswer(
+                "The provider sent an event of over 16 MiB", code="upstream_response_too_large", outcome="too_large"
+            )
         return b"".join(out)
 
     def close(self) -> bytes:
@@ -86,7 +89,7 @@ class ChatStreamWatcher:
     def _pass(self, raw: bytes) -> bytes:
         """What goes on of one event."""
         if raw.startswith(_DATA) and raw.endswith(b"\n\n"):
-            body = _read_json(raw[len(_DATA) :])
+            body = _read_json(raw[6:])
             if body is not None:
                 return raw if self._take(body, raw) else b""
         return self._pass_odd(raw)
@@ -118,33 +121,39 @@ class ChatStreamWatcher:
 
     def _take(self, body: Body, data: bytes) -> bool:
         """Note what a chunk says. False if it must not go on."""
-        choices = body.choices
-        if body.usage is not ABSENT or body.x_groq is not None:
-            usage = read_usage(body.usage) or (read_usage(body.x_groq.usage) if body.x_groq else None)
-            if usage is not None:
-                self.usage = usage  # cumulative where it comes more than once
+        if len(body.usage) > _NULL_BYTES or body.x_groq is not None:
+            self._take_usage(body)
         if body.error is not ABSENT and is_truthy(body.error):
             self.error = read_error_in_answer(data.removeprefix(_DATA))
             return False
+        choices = body.choices
         if not choices:
-            return not (self._drop_usage and _has_usage(body))
+            return not (self._drop_usage and len(body.usage) > _NULL_BYTES)
         for choice in choices:
-            self._take_choice(choice)
+            said = choice.delta
+            if said is not None:
+                self._weight += said.weight()
+                if not self.content_started:
+                    self.content_started = said.has_content()
+            index = choice.index
+            if index is None or index not in self._open_choices:
+                index = index or 0
+                self._open_choices.add(index)
+            if choice.finish_reason or choice.error is not ABSENT:
+                self._take_ending(index, choice)
         return self.error is None
 
-    def _take_choice(self, choice: Choice) -> None:
-        index = choice.index or 0
-        self._open_choices.add(index)
-        said = choice.delta
-        if said is not None:
-            self._weight += said.weight()
-            if not self.content_started:
-                self.content_started = said.has_content()
+    def _take_usage(self, body: Body) -> None:
+        usage = read_usage(body.usage) or (read_usage(body.x_groq.usage) if body.x_groq else None)
+        if usage is not None:
+            self.usage = usage  # cumulative where it comes more than once
+
+    def _take_ending(self, index: int, choice: Choice) -> None:
         if choice.finish_reason:
             self._finished_choices.add(index)
             if index == min(self._open_choices):
                 self.finish_reason = choice.finish_reason
-        if choice.error is not ABSENT and is_truthy(choice.error):
+        if is_truthy(choice.error):
             self.error = read_error_in_answer(b'{"error":' + bytes(choice.error) + b"}")
         elif choice.finish_reason == "error":
             self.error = Failed("The provider's model failed while it answered", outcome="bad_response")
@@ -172,7 +181,3 @@ def _read_json(data: bytes) -> Body | None:
         return decode_body(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _has_usage(body: Body) -> bool:
-    return body.usage is not ABSENT and bytes(body.usage) != b"null"

@@ -48,7 +48,8 @@ def decode_request(body: bytes) -> CanonicalRequest:
         include_usage=bool(said.stream and said.stream_options and said.stream_options.include_usage),
         tools=read_tools(said),
         tool_choice=read_tool_choice(said),
-        parallel_tool_calls=said.parallel_tool_calls,
+        # who speaks of `functions` can take but one call
+        parallel_tool_calls=False if said.functions and not said.tools else said.parallel_tool_calls,
         sampling=_sampling(said),
         max_output_tokens=said.max_tokens if said.max_completion_tokens is None else said.max_completion_tokens,
         output=_output(said),
@@ -135,7 +136,7 @@ def _thinking(said: Form) -> Thinking:
     budget = thinking.budget_tokens if thinking.budget_tokens is not None else reasoning.max_tokens
     visible = _visible(said)
     if thinking.type == "disabled" or (thinking.type is None and (reasoning.enabled is False or effort == "none")):
-        return Thinking(mode="off", effort="none" if effort == "none" else None, visible=visible)
+        return Thinking(mode="off", effort=effort, visible=visible)
     if thinking.type == "between_tools":
         return Thinking(mode="between_tools", effort=effort, visible=visible)
     if budget is not None and thinking.type != "adaptive":

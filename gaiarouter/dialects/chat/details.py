@@ -12,6 +12,8 @@ from typing import Any
 from gaiarouter.canonical.parts import Reasoning, Sealed
 from gaiarouter.dialects.chat.form import Detail, Message, ThinkingBlock
 
+REASONING_GAP = "\n\n"
+"""Between pieces of thinking where they are shown as one text."""
 _BLOCK_FORMAT = "anthropic-claude-v1"
 
 
@@ -53,6 +55,7 @@ def _from_details(fragments: list[Detail], path: str) -> Reasoning:
         visible=(text,) if first.type == "reasoning.text" else (),
         summary=(summary,) if summary else (),
         sealed=tuple(sealed),
+        format=format_,
         id=first.id,
         position=next((each.position for each in fragments if each.position is not None), None),
         path=path,
@@ -67,9 +70,10 @@ def _format(detail: Detail) -> str:
 
 def _from_block(block: ThinkingBlock, path: str) -> Reasoning:
     if block.data is not None:
-        return Reasoning(sealed=(Sealed("redacted", _BLOCK_FORMAT, block.data),), path=path)
+        redacted = (Sealed("redacted", _BLOCK_FORMAT, block.data),)
+        return Reasoning(sealed=redacted, format=_BLOCK_FORMAT, path=path)
     sealed = (Sealed("signature", _BLOCK_FORMAT, block.signature),) if block.signature else ()
-    return Reasoning(visible=(block.thinking,), sealed=sealed, path=path)
+    return Reasoning(visible=(block.thinking,), sealed=sealed, format=_BLOCK_FORMAT, path=path)
 
 
 def text_detail(text: str, *, index: int, format_: str, position: int | None) -> dict[str, Any]:
@@ -91,3 +95,30 @@ def sealed_detail(sealed: Sealed, *, index: int, position: int | None, id_: str 
 
 def _placed(detail: dict[str, Any], position: int | None) -> dict[str, Any]:
     return detail if position is None else detail | {"position": position}
+
+
+class Places:
+    """Where thinking stands among the other things that a Chat message tells apart: text (all of it one), and calls.
+
+    A caller that sends the details back lets the target put each piece of thinking where it was.
+    """
+
+    def __init__(self) -> None:
+        self._reasoning = 0
+        self._calls = 0
+        self._has_text = False
+
+    def text(self) -> None:
+        self._has_text = True
+
+    def call(self) -> int:
+        """The position of the new call among the calls."""
+        self._calls += 1
+        return self._calls - 1
+
+    def reasoning(self) -> tuple[int, int | None]:
+        """The index of the new piece, and its place if anything but thinking stands before it."""
+        others = self._calls + self._has_text
+        self._reasoning += 1
+        index = self._reasoning - 1
+        return index, index + others if others else None

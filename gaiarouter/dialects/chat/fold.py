@@ -11,7 +11,20 @@ from gaiarouter.dialects.chat.chunks import DONE_EVENT, ChatStreamWatcher
 from gaiarouter.dialects.chat.response import read_answer
 from gaiarouter.dialects.sse import EventFramer, read_event
 
-_TEXTS = ("content", "refusal", "reasoning", "reasoning_content", "arguments", "data", "transcript", "text", "summary")
+_TEXTS = frozenset(
+    [
+        "content",
+        "refusal",
+        "reasoning",
+        "reasoning_content",
+        "arguments",
+        "input",
+        "data",
+        "transcript",
+        "text",
+        "summary",
+    ],
+)
 
 
 def answer_of(stream: bytes) -> Answer:
@@ -84,16 +97,13 @@ def _parts(content: Any) -> list[Any]:
 def _calls(calls: list[dict[str, Any]], fragments: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A fragment continues the call of its index, unless it brings another id: some servers give all calls index 0."""
     for position, fragment in enumerate(fragments):
-        index, call_id = fragment.get("index", position), fragment.get("id")
-        known = next((call for call in reversed(calls) if call.get("index") == index), None)
-        if known is None or (call_id and known.get("id") and call_id != known["id"] and call_id != "null"):
-            calls.append({**fragment, "index": index, "function": dict(fragment.get("function") or {})})
-            continue
-        function = fragment.get("function") or {}
-        for name, value in function.items():
-            if value is not None:
-                known["function"][name] = _joined(name, known["function"].get(name), value)
-        known.update({name: value for name, value in fragment.items() if name in ("id", "type") and value})
+        said = {name: value for name, value in fragment.items() if value is not None and value != "null"}
+        index, call_id = said.get("index", position), said.get("id")
+        known = next((call for call in reversed(calls) if call["index"] == index), None)
+        if known is None or (call_id and known.get("id") and call_id != known["id"]):
+            calls.append(said | {"index": index})
+        else:
+            known.update(_joined("call", known, said))
     return calls
 
 

@@ -93,6 +93,17 @@ class ThinkingBlock(Struct, frozen=True):
     data: str | None = None
 
 
+class ProviderBlock(Struct, frozen=True):
+    """A block of an earlier answer that only its own dialect knows, sent back as it came."""
+
+    dialect: str
+    block: Raw
+
+
+class BlockKind(Struct, frozen=True):
+    type: str = ""
+
+
 class AudioRef(Struct, frozen=True):
     id: str
 
@@ -110,6 +121,7 @@ class Message(Struct, frozen=True):
     reasoning_content: str | None = None
     reasoning_details: list[Detail] | None = None
     thinking_blocks: list[ThinkingBlock] | None = None
+    provider_blocks: list[ProviderBlock] | None = None
     is_error: bool | None = None
     cache_control: CacheControl | None = None
 
@@ -208,9 +220,13 @@ class CacheOptions(Struct, frozen=True):
     ttl: str | None = None
 
 
+class UserLocation(Struct, frozen=True):
+    approximate: Raw = ABSENT
+
+
 class WebSearch(Struct, frozen=True):
     search_context_size: str | None = None
-    user_location: Raw = ABSENT
+    user_location: UserLocation | None = None
 
 
 class Form(Struct, frozen=True):
@@ -262,4 +278,5 @@ def given(raw: Raw) -> Raw | None:
 decode_form = msgspec.json.Decoder(Form).decode
 decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_part = msgspec.json.Decoder(Part | str).decode
+decode_kind = msgspec.json.Decoder(BlockKind).decode
 decode_tool = msgspec.json.Decoder(Tool).decode

@@ -46,7 +46,7 @@ _QUOTA_CODES = frozenset(
 )
 _QUOTA_TEXTS = (
     "insufficient balance",
-    "api usage limits",
+    "you have reached your specified api usage limits",
     "free-models-per-day",
     "exceeded your current quota",
 )
@@ -228,7 +228,7 @@ def _classify(found: ProviderError) -> UpstreamError:
 
 def _by_meaning(found: ProviderError) -> UpstreamError | None:
     codes, status = found.codes, found.status
-    if codes & _QUOTA_CODES or (status in (0, 402, 403, 429) and _says_quota(found)):
+    if codes & _QUOTA_CODES or (status in (0, 400, 402, 403, 429) and _says_quota(found)):
         return QuotaSpent("The provider's quota for this gateway is used up")
     if status == 401 or codes & _KEY_CODES or (status in (0, 400, 403) and found.says(_KEY_TEXTS)):
         return _key_refused()

@@ -130,9 +130,7 @@ class ChatHead:
         return int(self._input_weight) + 1
 
     def body_for(self, *, model: str, ask_usage: bool) -> bytes:
-        changes: dict[str, bytes] = {}
-        if model != self.model:
-            changes["model"] = msgspec.json.encode(model)
+        changes = {} if model == self.model else {"model": msgspec.json.encode(model)}
         if ask_usage and self.stream and not self.include_usage:
             changes["stream_options"] = self._options_with_usage()
         return self._object.patched(changes) if changes else self._object.body
@@ -178,7 +176,7 @@ def read_request(body: bytes) -> ChatHead:
         raise InvalidRequest("`messages` must hold at least one message", param="messages")
     members = json_object.members
     tools = members.get("tools")
-    tools_bytes = memoryview(tools).nbytes if tools is not None else 0
+    tools_bytes = len(tools) if tools is not None else 0
     limit = request.max_completion_tokens if request.max_completion_tokens is not None else request.max_tokens
     options = request.stream_options
     return ChatHead(
@@ -186,25 +184,34 @@ def read_request(body: bytes) -> ChatHead:
         stream=bool(request.stream),
         include_usage=bool(request.stream and options and options.include_usage),
         max_output_tokens=limit if limit is not None and limit >= 0 else None,
-        prompt_bytes=memoryview(members["messages"]).nbytes + tools_bytes,
-        _input_weight=tools_bytes / 4 + sum(_weight(message) for message in request.messages),
+        prompt_bytes=len(members["messages"]) + tools_bytes,
+        _input_weight=tools_bytes / 4 + _input_weight(request.messages),
         _object=json_object,
     )
 
 
-def _weight(message: _Message) -> float:
-    content = message.content
-    weight = float(_MESSAGE_TOKENS)
-    if isinstance(content, str):
-        weight += token_weight(content)
-    else:
-        for part in content or ():
-            text = part if isinstance(part, str) else part.text
-            weight += _MEDIA_TOKENS if text is None else token_weight(text)
-    for call in message.tool_calls or ():
-        if call.function and isinstance(call.function.arguments, str):
-            weight += len(call.function.arguments) / 4
+def _input_weight(messages: list[_Message]) -> float:
+    weight = 0.0
+    for message in messages:
+        content = message.content
+        weight += _MESSAGE_TOKENS
+        if isinstance(content, str):
+            weight += token_weight(content)
+        elif content:
+            weight += sum(_part_weight(part) for part in content)
+        if message.tool_calls:
+            weight += sum(_call_weight(call) for call in message.tool_calls)
     return weight
+
+
+def _part_weight(part: _Part | str) -> float:
+    text = part if isinstance(part, str) else part.text
+    return _MEDIA_TOKENS if text is None else token_weight(text)
+
+
+def _call_weight(call: _ToolCall) -> float:
+    arguments = call.function.arguments if call.function else None
+    return len(arguments) / 4 if isinstance(arguments, str) else 0.0
 
 
 def _parse(body: bytes) -> tuple[_Body, JsonObject]:

@@ -28,8 +28,9 @@ def read_answer(body: bytes) -> Answer:
     Raises BadAnswer, or the error object that the body holds.
     """
     answer = _decode(body)
+    numbers_are_sound = True
     if answer is None:
-        body = _mended(body)
+        body, numbers_are_sound = _mended(body)
         answer = _decode(body)
     if answer is None:
         raise BadAnswer("The provider's answer is not of Chat's form")
@@ -41,7 +42,7 @@ def read_answer(body: bytes) -> Answer:
         _check(choice)
     return Answer(
         body=body,
-        usage=read_usage(answer.usage),
+        usage=read_usage(answer.usage) if numbers_are_sound else None,
         text_tokens=math.ceil(sum(choice.message.weight() for choice in answer.choices if choice.message)),
         finish_reason=answer.choices[0].finish_reason or None,
     )
@@ -61,15 +62,17 @@ def _decode(body: bytes) -> Body | None:
         raise BadAnswer("The provider's answer is nested too deeply") from error
 
 
-def _mended(body: bytes) -> bytes:
+def _mended(body: bytes) -> tuple[bytes, bool]:
+    """The body as strict JSON, and whether its numbers were numbers: counts beside a NaN are not believed."""
+    odd: list[str] = []
     if len(body) > _MAX_MENDED_BYTES:
         raise BadAnswer("The provider's answer is not strict JSON")
     try:
-        value = json.loads(body.decode("utf-8", "replace"), parse_constant=lambda _: None)
+        value = json.loads(body.decode("utf-8", "replace"), parse_constant=odd.append)
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (ValueError, RecursionError) as error:
         raise BadAnswer("The provider's answer is not JSON") from error
-    return _LONE_SURROGATE.sub("\ufffd", text).encode()
+    return _LONE_SURROGATE.sub("\ufffd", text).encode(), not odd
 
 
 def _check(choice: Choice) -> None:

@@ -69,8 +69,8 @@ def _web_search(options: form.WebSearch) -> Tool:
         kind="hosted",
         name="web_search",
         capability="web_search",
+        user_location=form.given(options.user_location.approximate) if options.user_location else None,
         dialect="chat",
-        raw=Raw(msgspec.json.encode(options)),
         path="web_search_options",
     )
 

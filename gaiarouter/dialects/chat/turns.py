@@ -99,6 +99,10 @@ class TurnReader:
         """Thinking, then text, then calls; save thinking that knows its place."""
         thinking = read_reasoning(message, path)
         said: list[Part] = [part for part in thinking if part.position is None]
+        said += [
+            _provider_block(block, f"{path}.provider_blocks[{n}]")
+            for n, block in enumerate(message.provider_blocks or ())
+        ]
         said += self._content(message, path)
         if message.refusal:
             said.append(Refusal(text=message.refusal, path=f"{path}.refusal"))
@@ -178,6 +182,14 @@ def _placed(said: list[Part], thinking: tuple[Reasoning, ...]) -> tuple[Part, ..
         if part.position is not None:
             said.insert(part.position, part)
     return tuple(said)
+
+
+def _provider_block(block: form.ProviderBlock, path: str) -> Opaque:
+    try:
+        kind = form.decode_kind(block.block).type
+    except msgspec.ValidationError as error:
+        raise wrong_field(str(error), inside=f"{path}.block") from None
+    return Opaque(dialect=block.dialect, type=kind, raw=block.block, path=path)
 
 
 def _call(call: form.Call, path: str) -> ToolCall:

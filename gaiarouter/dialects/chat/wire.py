@@ -24,7 +24,7 @@ class Function(Struct, gc=False):
         return not self.name and bytes(self.arguments) in _EMPTY_VALUES
 
     def weight(self) -> float:
-        return (len(self.name or "") + memoryview(self.arguments).nbytes) / 4
+        return (len(self.name or "") + len(self.arguments)) / 4
 
 
 class ToolCall(Struct, gc=False):
@@ -73,14 +73,15 @@ class Said(Struct, gc=False):
     def weight(self) -> float:
         """Tokens of the text in it, not rounded. Reasoning that comes in two spellings counts once."""
         content = self.content
-        weight = token_weight(content) if isinstance(content, str) else sum(part.weight() for part in content or ())
+        weight = 0.0
+        if content:
+            weight = token_weight(content) if isinstance(content, str) else sum(part.weight() for part in content)
         if thought := self.reasoning_content or self.reasoning:
             weight += token_weight(thought)
         if self.refusal:
             weight += token_weight(self.refusal)
-        for call in self.tool_calls or ():
-            if call.function:
-                weight += call.function.weight()
+        if self.tool_calls:
+            weight += sum(call.function.weight() for call in self.tool_calls if call.function)
         if self.function_call and not self.function_call.is_empty:
             weight += self.function_call.weight()
         return weight

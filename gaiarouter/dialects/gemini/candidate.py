@@ -112,7 +112,7 @@ class CandidateReader:
             return None
         before = told[-1] if told else None
         if before is None or not may_continue or signature or before.kind != kind or not before.grows:
-            start: AnswerPart = Reasoning() if kind == "thought" else Text(text="")
+            start: AnswerPart = Reasoning(format=SIGNATURE_FORMAT) if kind == "thought" else Text(text="")
             before = self._begin(told, kind, start, grows=not signature)
         before.text += text
         if text and kind == "thought":

@@ -87,7 +87,9 @@ class PartWriter:
         """A signature that came with thinking, or on a text of its own: behind the text that a caller has joined."""
         sealed = own_seal(part.sealed)
         if sealed is None or part.id is not None:
-            self._losses.drop(part.path, "thinking without this provider's signature", blind=True)
+            own = part.format == SIGNATURE_FORMAT
+            reason = "what was told of thinking is not sent back" if own else "another provider's thinking"
+            self._losses.drop(part.path, reason, blind=True)
             return None
         text = "".join(part.visible)
         thought = {"thought": True} if sealed.kind == "signature" and text else {}

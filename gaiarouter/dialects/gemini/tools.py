@@ -13,6 +13,7 @@ from gaiarouter.canonical.request import Tool, ToolChoice
 from gaiarouter.dialects.gemini.capabilities import Capabilities
 from gaiarouter.dialects.gemini.names import Names
 from gaiarouter.dialects.gemini.openapi import openapi_schema
+from gaiarouter.dialects.gemini.parts import DIALECT
 from gaiarouter.dialects.gemini.plan import Choices
 from gaiarouter.dialects.gemini.schema import NotExpressible, decoded, is_empty, json_schema
 
@@ -123,11 +124,13 @@ class ToolWriter:
         return {"name": name, "description": description, member: schema}
 
     def _hosted(self, tool: Tool) -> dict[str, Any]:
-        if tool.dialect == "chat" and tool.capability == "web_search" and self._web_search:
+        if tool.raw is None and tool.capability == "web_search" and self._web_search:
+            if tool.user_location is not None:
+                self._losses.drop(tool.path, "the provider's search does not ask where the user is", blind=True)
             return {"googleSearch": {}}
         members: dict[str, Raw] = {} if tool.raw is None else msgspec.json.decode(tool.raw, type=dict[str, Raw])
         own = {name: value for name, value in members.items() if name in _HOSTED}
-        if tool.dialect in (None, "gemini") and own and members.keys() - own.keys() <= {"type", "cache_control"}:
+        if tool.dialect in (None, DIALECT) and own and members.keys() - own.keys() <= {"type", "cache_control"}:
             return own
         raise refused(tool.path, "a tool that runs at another provider cannot be used with this model")
 

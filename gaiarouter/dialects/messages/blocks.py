@@ -31,6 +31,7 @@ from gaiarouter.canonical.parts import (
 from gaiarouter.canonical.rawjson import compact
 from gaiarouter.dialects.messages.names import Names
 
+DIALECT = "messages"
 THINKING_FORMAT = "anthropic-claude-v1"
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _FILE_ID = "file_"
@@ -152,7 +153,7 @@ class BlockWriter:
 
     def _own(self, part: Opaque) -> dict[str, Any]:
         members = msgspec.json.decode(part.raw, type=dict[str, Raw])
-        if part.dialect == "messages" or (part.type in _OWN_PARTS and "source" in members):
+        if part.dialect == DIALECT or (part.type in _OWN_PARTS and "source" in members):
             body: dict[str, Any] = {"type": part.type}
             return body | {name: value for name, value in members.items() if name != "type"}
         raise refused(part.path, "the model's provider cannot take a part of this type")

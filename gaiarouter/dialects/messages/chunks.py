@@ -51,8 +51,11 @@ _READ_OF_DELTA = frozenset({"type", "delta", "usage", "stop_reason", "stop_seque
 
 @dataclass(slots=True)
 class _OpenBlock:
-    """A block between its start and its stop. held: pieces of arguments that only make sense together. signature: the
-    last one, which holds. given: arguments have come."""
+    """A block between its start and its stop.
+
+    held: pieces of arguments that only make sense together. begun_with: arguments that came with the start.
+    given: more of them came. signature: the last one, which holds.
+    """
 
     part: AnswerPart
     hidden: bool
@@ -156,11 +159,14 @@ class StreamDecoder:
                 self._hidden = True
                 block.begun_with, part = text, Text(text="")
             case ToolCall(arguments=arguments, kind=kind):
-                self._calls = self._calls or part.native is None
+                self._calls = True
                 block.begun_with, block.held = arguments, [] if kind == "custom" else None
                 part = msgspec.structs.replace(part, arguments="")
             case Reasoning(sealed=(Sealed(kind="signature", data=data),)):
                 block.signature, part = data, msgspec.structs.replace(part, sealed=())
+            case Opaque(raw=raw) if "input" in wire.decode_members(raw):
+                block.held = []
+                return self._ensured_start()  # it begins when its arguments are complete, and ends at once
             case _:
                 pass
         return [*self._ensured_start(), PartStart(index, part)]
@@ -206,6 +212,8 @@ class StreamDecoder:
         if block is None:
             return []
         events: list[Event] = []
+        if isinstance(block.part, Opaque) and block.held is not None:
+            events.append(PartStart(index, _with_input(block.part, "".join(block.held))))
         if block.signature:
             events.append(SealedDelta(index, Sealed("signature", THINKING_FORMAT, block.signature)))
         if isinstance(block.part, ToolCall) and (block.held is not None or not block.given):
@@ -248,6 +256,15 @@ class StreamDecoder:
     def _fail(self, error: UpstreamError) -> list[Event]:
         self.finished = True
         return [Failure(error)]
+
+
+def _with_input(part: Opaque, arguments: str) -> Opaque:
+    try:
+        msgspec.json.decode(arguments)
+    except msgspec.DecodeError:
+        return part  # nothing came, or a limit cut it short
+    members = wire.decode_members(part.raw) | {"input": Raw(arguments.encode())}
+    return msgspec.structs.replace(part, raw=Raw(msgspec.json.encode(members)))
 
 
 def _not_a_stream() -> BadAnswer:

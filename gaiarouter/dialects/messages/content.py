@@ -9,7 +9,7 @@ from gaiarouter.canonical.events import Finish, Reason
 from gaiarouter.canonical.parts import AnswerPart, CallKind, Citation, Opaque, Reasoning, Sealed, Text, ToolCall
 from gaiarouter.canonical.rawjson import compact
 from gaiarouter.dialects.messages import wire
-from gaiarouter.dialects.messages.blocks import THINKING_FORMAT
+from gaiarouter.dialects.messages.blocks import DIALECT, THINKING_FORMAT
 from gaiarouter.dialects.messages.plan import AnswerPlan
 
 _REASONS: dict[str | None, Reason] = {
@@ -22,7 +22,6 @@ _REASONS: dict[str | None, Reason] = {
     "model_context_window_exceeded": "context_length",
 }
 _YIELDS_TO_CALLS = frozenset({"stop", "stop_sequence", "other"})
-_PROVIDER_CALLS: dict[str, CallKind] = {"server_tool_use": "server", "mcp_tool_use": "hosted"}
 
 
 def read_part(raw: Raw, plan: AnswerPlan) -> AnswerPart:
@@ -34,15 +33,16 @@ def read_part(raw: Raw, plan: AnswerPlan) -> AnswerPart:
             return Text(text=block.text or "", citations=tuple(map(read_citation, block.citations or ())))
         case "thinking":
             sealed = (Sealed("signature", THINKING_FORMAT, block.signature),) if block.signature else ()
-            return Reasoning(visible=(block.thinking or "",), sealed=sealed)
+            return Reasoning(visible=(block.thinking or "",), sealed=sealed, format=THINKING_FORMAT)
         case "redacted_thinking":
-            return Reasoning(sealed=(Sealed("redacted", THINKING_FORMAT, block.data or ""),))
+            sealed = (Sealed("redacted", THINKING_FORMAT, block.data or ""),)
+            return Reasoning(sealed=sealed, format=THINKING_FORMAT)
         case "tool_use" if block.name == plan.hidden:
             return Text(text=_arguments(block.input))
-        case "tool_use" | "server_tool_use" | "mcp_tool_use":
+        case "tool_use":
             return _tool_call(block, plan)
         case _:
-            return Opaque(dialect="messages", type=block.type, raw=raw)
+            return Opaque(dialect=DIALECT, type=block.type, raw=raw)
 
 
 def _tool_call(block: wire.Block, plan: AnswerPlan) -> ToolCall:
@@ -51,9 +51,7 @@ def _tool_call(block: wire.Block, plan: AnswerPlan) -> ToolCall:
         call_id=block.id or "",
         name=plan.tools.get(name, name),
         arguments=_arguments(block.input),
-        kind=_PROVIDER_CALLS.get(block.type, "custom" if name in plan.custom else "function"),
-        namespace=block.server_name,
-        native=block.type if block.type in _PROVIDER_CALLS else None,
+        kind="custom" if name in plan.custom else "function",
         invoked_by=block.caller if wire.is_given(block.caller) else None,
     )
 
@@ -86,7 +84,7 @@ def read_citation(raw: Raw) -> Citation:
     citation = wire.decode_citation(raw)
     return Citation(
         kind="url" if citation.type == "web_search_result_location" else "document",
-        dialect="messages",
+        dialect=DIALECT,
         raw=raw,
         url=citation.url,
         title=citation.title or citation.document_title,

@@ -245,14 +245,12 @@ class _Encoder:
 
     def _metadata(self) -> dict[str, str] | None:
         user, metadata = self._request.end_user, self._request.metadata
-        path = self._path("metadata")
         if metadata is not None:
             members: Any = msgspec.json.decode(metadata)
-            named = members.get("user_id") if isinstance(members, dict) else None
-            if user is None and isinstance(named, str):
-                user = named
-            if members and (user is not named or len(members) > 1):
-                self._losses.drop(path, "only `user_id` has a counterpart", blind=True)
+            if user is None and isinstance(members, dict) and isinstance(members.get("user_id"), str):
+                user = members.pop("user_id")
+            if members:
+                self._losses.drop(self._path("metadata"), "only `user_id` has a counterpart", blind=True)
         if not user:
             return None
         return {"user_id": hashlib.sha256(user.encode()).hexdigest() if _PERSONAL.fullmatch(user) else user}

@@ -39,7 +39,7 @@ def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
         message.stop_reason,
         stop_sequence=message.stop_sequence,
         details=message.stop_details,
-        calls=any(isinstance(part, ToolCall) and part.native is None for part in parts),
+        calls=any(isinstance(part, ToolCall) for part in parts),
         hidden=plan.hidden is not None,
     )
     asides = [Aside(name, raw) for name, raw in members.items() if name not in _READ and wire.is_given(raw)]

@@ -12,7 +12,7 @@ from msgspec import Raw
 from gaiarouter.canonical.losses import Losses, refused
 from gaiarouter.canonical.parts import ToolCall
 from gaiarouter.canonical.request import CanonicalRequest, Tool, ToolChoice
-from gaiarouter.dialects.messages.blocks import Block, cache_control
+from gaiarouter.dialects.messages.blocks import DIALECT, Block, cache_control
 from gaiarouter.dialects.messages.names import Names
 from gaiarouter.dialects.messages.schema import NotEnforceable, enforceable
 
@@ -84,11 +84,11 @@ class ToolWriter:
         return body | {"input_schema": schema}
 
     def _hosted(self, tool: Tool) -> dict[str, Any]:
-        if tool.dialect == "chat" and tool.capability == "web_search" and self._web_search:
+        if tool.raw is None and tool.capability == "web_search" and self._web_search:
             return _web_search(tool)
         members: dict[str, Raw] = {} if tool.raw is None else msgspec.json.decode(tool.raw, type=dict[str, Raw])
         kind = msgspec.json.decode(members["type"], type=str) if "type" in members else ""
-        if tool.dialect in (None, "messages") and ("input_schema" in members or _DATED.search(kind)):
+        if tool.dialect in (None, DIALECT) and ("input_schema" in members or _DATED.search(kind)):
             self._names.wire(tool.name)
             return {name: value for name, value in members.items() if name != "cache_control"}
         raise refused(tool.path, "a tool that runs at another provider cannot be used with this model")
@@ -110,10 +110,9 @@ def _input_schema(tool: Tool) -> Raw | dict[str, Any]:
 
 
 def _web_search(tool: Tool) -> dict[str, Any]:
-    wish: dict[str, Any] = msgspec.json.decode(tool.raw) if tool.raw is not None else {}
     body: dict[str, Any] = {"type": "web_search_20250305", "name": "web_search"}
-    location = wish.get("user_location") or {}
-    if isinstance(place := location.get("approximate"), dict):
+    if tool.user_location is not None:
+        place = msgspec.json.decode(tool.user_location, type=dict[str, Raw])
         body["user_location"] = {"type": "approximate", **place}
     return body
 

@@ -11,9 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gaiarouter.canonical.losses import Losses, refused
-from gaiarouter.canonical.parts import Cache, Reasoning
+from gaiarouter.canonical.parts import Cache, Opaque, Reasoning
 from gaiarouter.canonical.request import Turn
-from gaiarouter.dialects.messages.blocks import THINKING_FORMAT, Block, BlockWriter, cache_control, thinking_blocks
+from gaiarouter.dialects.messages.blocks import (
+    DIALECT,
+    THINKING_FORMAT,
+    Block,
+    BlockWriter,
+    cache_control,
+    thinking_blocks,
+)
 
 PLACEHOLDER_USER = "."
 _UNMARKABLE = frozenset({"thinking", "redacted_thinking"})
@@ -77,6 +84,9 @@ class MessageWriter:
             if isinstance(part, Reasoning) and not thinks:
                 self._losses.drop(part.path, "thinking that its maker did not sign cannot be sent back", blind=True)
                 continue
+            if isinstance(part, Opaque) and turn.role == "assistant" and part.dialect != DIALECT:
+                self._losses.drop(part.path, "another provider's own", blind=True)
+                continue
             written = self._blocks.write(part)
             if isinstance(part, Reasoning) and not written:
                 self._losses.drop(part.path, "another provider's thinking", blind=True)
@@ -105,7 +115,7 @@ class MessageWriter:
 
 def _is_foreign(part: Reasoning) -> bool:
     """Made by another provider, so that its absence is no hole in a chain of this one's."""
-    return bool(part.sealed) and all(sealed.format not in ("", THINKING_FORMAT) for sealed in part.sealed)
+    return part.format not in ("", THINKING_FORMAT)
 
 
 def _mark_last(blocks: list[Block], cache: Cache) -> None:

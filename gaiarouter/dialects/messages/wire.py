@@ -26,7 +26,6 @@ class Block(Struct, gc=False):
     signature: str | None = None
     data: str | None = None
     citations: list[Raw] | None = None
-    server_name: str | None = None
     caller: Raw = ABSENT
 
 

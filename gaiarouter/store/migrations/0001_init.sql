@@ -46,7 +46,3 @@ CREATE TABLE usage_records (
 );
 
 CREATE INDEX usage_records_by_time ON usage_records (time_us, id);
-
-CREATE INDEX usage_records_by_request ON usage_records (request_id);
-
-CREATE INDEX usage_records_by_key ON usage_records (key, time_us);

@@ -1,0 +1,55 @@
+"""Writes the tables of docs/dialects.md from the accounts in gaiarouter/dialects/*/fields.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from gaiarouter.dialects.chat import fields as chat
+from gaiarouter.dialects.gemini import fields as gemini
+from gaiarouter.dialects.messages import fields as messages
+
+PAGE = Path(__file__).parents[1] / "docs" / "dialects.md"
+BEGIN, END = "<!-- table: begin (written by .ci/update_dialects_page.py) -->", "<!-- table: end -->"
+
+
+class Rule(Protocol):
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def why(self) -> str: ...
+
+
+TARGETS: Mapping[str, tuple[Mapping[str, Rule], frozenset[str]]] = {
+    "Anthropic": (messages.SLOTS, messages.FORWARDED_EXTRAS),
+    "Gemini": (gemini.SLOTS, frozenset(gemini.FORWARDED_EXTRAS)),
+}
+"""Each target's rules by slot, and the extras that it takes by their own names."""
+
+
+def table() -> str:
+    rows = [f"| field of Chat | {' | '.join(TARGETS)} |", f"| --- {'| --- ' * len(TARGETS)}|"]
+    for name, field in (chat.TOP_LEVEL | chat.NESTED).items():
+        cells = [_cell(name, field, *target) for target in TARGETS.values()]
+        rows.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def with_table(page: str) -> str:
+    """`page` with the table as it is now."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+
+
+def _cell(name: str, field: chat.Field, slots: Mapping[str, Rule], extras: frozenset[str]) -> str:
+    if field.slot is None:
+        return "map" if name in extras else {"refuse": "reject"}.get(field.loss, "drop")
+    rule = slots[field.slot]
+    return f"{rule.kind}: {rule.why}" if rule.why else rule.kind
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

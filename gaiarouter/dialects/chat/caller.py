@@ -1,0 +1,37 @@
+"""Callers that speak Chat, whatever their target speaks."""
+
+from __future__ import annotations
+
+from gaiarouter.canonical.events import CanonicalAnswer
+from gaiarouter.canonical.request import CanonicalRequest
+from gaiarouter.dialects.chat.decode import decode_request
+from gaiarouter.dialects.chat.encode import encode_answer
+from gaiarouter.dialects.chat.encode_chunks import StreamEncoder
+from gaiarouter.dialects.chat.view import AnswerView, view_of
+
+
+class ChatCaller:
+    """Stateless; one instance serves all requests."""
+
+    def decode_request(self, body: bytes) -> CanonicalRequest:
+        """Raises InvalidRequest with the path of the first wrong field."""
+        return decode_request(body)
+
+    def writer(
+        self, request: CanonicalRequest, *, fallback_id: str, created: int, model: str | None = None
+    ) -> ChatWriter:
+        """fallback_id: for an answer without one. created: seconds since 1970. model: shown instead of the target's."""
+        return ChatWriter(view_of(request, fallback_id=fallback_id, created=created, model=model))
+
+
+class ChatWriter:
+    """Implements dialects.translate.AnswerWriter."""
+
+    def __init__(self, view: AnswerView) -> None:
+        self._view = view
+
+    def encode_answer(self, answer: CanonicalAnswer) -> bytes:
+        return encode_answer(answer, self._view)
+
+    def stream_encoder(self) -> StreamEncoder:
+        return StreamEncoder(self._view)

@@ -1,0 +1,168 @@
+"""From one dialect to another, through the canonical form: a caller of the one is served from a target of the other.
+
+Nothing here knows which two they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from gaiarouter.canonical.events import CanonicalAnswer, End, Event, Failure, Finish, UsageSnapshot, is_content, said
+from gaiarouter.canonical.fold import fold, unfold
+from gaiarouter.canonical.losses import Loss
+from gaiarouter.canonical.usage import Usage, token_weight
+from gaiarouter.dialects.base import Answer
+from gaiarouter.errors import Rejected, UpstreamError
+
+
+class StreamDecoder(Protocol):
+    """Their bytes in, events out. One instance per answer; never raises: what is wrong is the last event, a Failure."""
+
+    def feed(self, data: bytes) -> list[Event]: ...
+
+    def close(self) -> list[Event]:
+        """The bytes are at their end."""
+        ...
+
+
+class StreamEncoder(Protocol):
+    """Events in, our bytes out: whole events of the caller's dialect. A Failure writes nothing."""
+
+    def encode(self, events: Iterable[Event]) -> bytes: ...
+
+
+class PreparedRequest(Protocol):
+    """A request written for one target, and how to read that target's answer to it.
+
+    headers: those that belong to this very body. losses: what could not be carried over exactly.
+    """
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def losses(self) -> tuple[Loss, ...]: ...
+
+    def decode_answer(self, body: bytes) -> Iterable[Event]:
+        """A 200. Raises BadAnswer, or the error that it holds."""
+        ...
+
+    def stream_decoder(self) -> StreamDecoder: ...
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        """Never raises."""
+        ...
+
+
+class AnswerWriter(Protocol):
+    """Writes answers for one caller's request."""
+
+    def encode_answer(self, answer: CanonicalAnswer) -> bytes: ...
+
+    def stream_encoder(self) -> StreamEncoder: ...
+
+
+class Translation:
+    """Implements dialects.base.Conversion through the canonical form."""
+
+    def __init__(self, request: PreparedRequest, writer: AnswerWriter) -> None:
+        self.request = request
+        self._writer = writer
+
+    @property
+    def body(self) -> bytes:
+        return self.request.body
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self.request.headers
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        return tuple(loss.path for loss in self.request.losses)
+
+    def watch(self) -> TranslatedStream:
+        """For a target that streams."""
+        return TranslatedStream(self.request.stream_decoder(), self._writer.stream_encoder())
+
+    def read_answer(self, body: bytes) -> Answer:
+        """For a target that answers as a whole. Raises BadAnswer, or the error that it holds."""
+        return self._answer(fold(self.request.decode_answer(body)))
+
+    def answer_of(self, stream: bytes) -> Answer:
+        """For a target that streamed although it was not asked to. Raises what is wrong with the stream."""
+        decoder = self.request.stream_decoder()
+        return self._answer(fold([*decoder.feed(stream), *decoder.close()]))
+
+    def stream_of(self, body: bytes) -> tuple[bytes, Answer]:
+        """For a target that answered as a whole although it was asked to stream: the stream for the caller, and the
+        answer that it tells."""
+        answer = fold(self.request.decode_answer(body))
+        return self._writer.stream_encoder().encode(unfold(answer)), self._answer(answer)
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        error = self.request.read_error(status, headers, body)
+        if isinstance(error, Rejected):
+            error.body = None  # of another dialect than the caller's
+        return error
+
+    def _answer(self, answer: CanonicalAnswer) -> Answer:
+        weight = sum(token_weight(said(event)) for event in unfold(answer))
+        finish = answer.choices[0].finish if answer.choices else None
+        return Answer(
+            body=self._writer.encode_answer(answer),
+            usage=answer.usage,
+            text_tokens=math.ceil(weight),
+            finish_reason=finish.reason if finish else None,
+        )
+
+
+class TranslatedStream:
+    """Implements dialects.base.StreamWatcher: what `feed` and `close` return is of the caller's dialect."""
+
+    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
+        self._decoder = decoder
+        self._encoder = encoder
+        self._weight = 0.0
+        self.content_started = False
+        self.finished = False
+        self.error: UpstreamError | None = None
+        self.usage: Usage | None = None
+        self.finish_reason: str | None = None
+
+    @property
+    def text_tokens(self) -> int:
+        return math.ceil(self._weight)
+
+    def feed(self, data: bytes) -> bytes:
+        return self._pass(self._decoder.feed, data)
+
+    def close(self) -> bytes:
+        return self._pass(lambda _: self._decoder.close(), b"")
+
+    def _pass(self, read: Callable[[bytes], list[Event]], data: bytes) -> bytes:
+        if self.finished or self.error:
+            return b""
+        events = read(data)
+        for event in events:
+            self._note(event)
+        return self._encoder.encode(events)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case UsageSnapshot(usage=usage):
+                self.usage = usage
+            case Finish(reason=reason, choice=0):
+                self.finish_reason = reason
+            case Failure(error=error):
+                self.error = error
+                if isinstance(error, Rejected):
+                    error.body = None
+            case End():
+                self.finished = True
+            case _:
+                self._weight += token_weight(said(event))
+                self.content_started = self.content_started or is_content(event)

@@ -1,0 +1,85 @@
+"""The file that is shipped and the examples to copy: right, without warnings, and as their comments say."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from gaiarouter.config.loader import Loaded, load
+from gaiarouter.providers import known_kinds
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "config").glob("*.yaml"))
+SHIPPED = ROOT / "gaiarouter.yaml"
+
+
+def load_with_variables(file: Path) -> Loaded:
+    names = re.findall(r"\$\{([A-Z_]+)", file.read_text(encoding="utf-8"))
+    environ = {name: "https://host.example.com" if name.endswith("ENDPOINT") else f"key-{name}" for name in names}
+    return load(file, environ=environ, known_kinds=known_kinds())
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 4
+
+
+@pytest.mark.parametrize("file", [SHIPPED, *EXAMPLES], ids=lambda file: file.name)
+def test_an_example_is_right_and_free_of_warnings(file: Path) -> None:
+    loaded = load_with_variables(file)
+    assert loaded.problems == ()
+    assert loaded.settings is not None
+    assert {provider.off for provider in loaded.settings.providers.values()} == {None}
+
+
+@pytest.mark.parametrize("file", [SHIPPED, *EXAMPLES], ids=lambda file: file.name)
+def test_an_example_names_the_schema_where_it_is(file: Path) -> None:
+    found = re.match(r"# yaml-language-server: \$schema=(\S+)\n", file.read_text(encoding="utf-8"))
+    assert found is not None
+    assert (file.parent / found[1]).resolve() == ROOT / "gaiarouter" / "config" / "schema.json"
+
+
+def test_without_keys_the_shipped_file_serves_the_demo_alone() -> None:
+    loaded = load(SHIPPED, environ={}, known_kinds=known_kinds())
+    assert loaded.problems == ()
+    assert loaded.settings is not None
+    off = {name: provider.off for name, provider in loaded.settings.providers.items()}
+    assert off == {
+        "openai": "OPENAI_API_KEY is empty",
+        "anthropic": "ANTHROPIC_API_KEY is empty",
+        "google": "GOOGLE_API_KEY is empty",
+        "openrouter": "OPENROUTER_API_KEY is empty",
+        "demo": None,
+    }
+    assert loaded.settings.auth.required
+    assert loaded.settings.store.reveal() == "sqlite:///gaiarouter.db"
+
+
+def test_the_keys_of_the_example_keep_their_weights() -> None:
+    settings = load_with_variables(ROOT / "config" / "several-keys.yaml").settings
+    assert settings is not None
+    assert [key.weight for key in settings.providers["openai"].keys] == [4, 1, 1]
+
+
+PAGE = ROOT / "docs" / "configuration.md"
+
+
+def test_the_page_of_settings_is_current() -> None:
+    script = runpy.run_path(str(ROOT / ".ci" / "update_configuration_page.py"))
+    page = PAGE.read_text(encoding="utf-8")
+    assert script["with_reference"](page) == page, "run python .ci/update_configuration_page.py"
+
+
+def test_the_page_s_own_example_is_right_and_its_mistake_reads_as_printed(tmp_path: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    found = re.search(r"```yaml\n(.*?)```.*?```text\n(.*?)\n```", page, re.DOTALL)
+    assert found is not None
+    text, printed = found.groups()
+    file = tmp_path / "gaiarouter.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert load(file, known_kinds=known_kinds()).problems == ()
+    file.write_text(text.replace("{provider: openai}", "{provider: opnai}"), encoding="utf-8")
+    (problem,) = load(file, known_kinds=known_kinds()).problems
+    assert str(problem) == str(tmp_path / printed)

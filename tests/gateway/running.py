@@ -1,0 +1,293 @@
+"""The whole gateway on a loopback port, a caller with a key, and what must hold after every test.
+
+    gateway = await start(main=upstream)
+    reply = await gateway.chat("alone")
+
+Models: `alone` is served by `main`; `fb` by `main`, then `backup`; `demo` by the gateway itself. The key may run one
+request at a time, so that a slot that is not given back shows as a 429 of the next request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+import aiohttp
+from aiohttp import web
+
+from gaiarouter.app import Gateway, load
+from gaiarouter.server.protocol import Listener
+from gaiarouter.store.commands import create_key
+from gaiarouter.store.keyring import now_us
+from tests.support.upstream import BOUND_S
+
+PROVIDER_KEY = "sk-main-Q2zW9xE7rT5yU3iO1pA8"
+BACKUP_KEY = "sk-back-L4kJ6hG8fD0sA2qW3eR5"
+PROMPT = "prompt-canary-5d1c"
+ANSWER = "answer-canary-9f2e"
+BACKUP_ANSWER = "backup-canary-77ab"
+
+_MEMORY = Path("/dev/shm")
+
+Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+
+
+def config(folder: Path, bases: Mapping[str, str], **changes: Any) -> dict[str, Any]:
+    """A configuration in the shape of gaiarouter.yaml; `changes` replace whole entries."""
+    keys = {"main": PROVIDER_KEY, "backup": BACKUP_KEY}
+    providers: dict[str, Any] = {
+        name: {"dialect": "openai", "base_url": base, "api_key": keys.get(name, PROVIDER_KEY)}
+        for name, base in bases.items()
+    }
+    routes = [{"match": "demo", "targets": [{"provider": "demo"}]}]
+    if "main" in bases:
+        routes.append({"match": ["alone", "alone-*"], "targets": [{"provider": "main", "model": "m-1"}]})
+    if "backup" in bases:
+        routes.append(
+            {
+                "match": "fb",
+                "targets": [{"provider": "main", "model": "m-1"}],
+                "fallbacks": [{"provider": "backup", "model": "m-2"}],
+            }
+        )
+    return {
+        "store": f"sqlite:///{folder}/gaia.db",
+        "providers": {"demo": {"dialect": "echo"}, **providers},
+        "defaults": {
+            "timeouts": {"connect": "300ms", "first_byte": "400ms", "idle": "400ms", "total": "3s"},
+            "retry": {"backoff": "1ms", "max_backoff": "5ms", "budget": "100%"},
+        },
+        "routes": routes,
+        "limits": {"requests": "unlimited", "tokens": "unlimited", "concurrent": 1},
+        **changes,
+    }
+
+
+def chat_body(model: str, **members: Any) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": PROMPT}], **members}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer as the caller got it. broken: the connection ended before the body did."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    broken: bool = False
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def events(self) -> list[Any]:
+        """The data of each event, decoded; `[DONE]` as bytes."""
+        lines = re.split(rb"\r\n|\r|\n", self.body.removeprefix(b"\xef\xbb\xbf"))
+        data = [line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")]
+        return [item if item == b"[DONE]" else json.loads(item) for item in data]
+
+    @property
+    def text(self) -> str:
+        """What the model said, streamed or not."""
+        if self.headers["content-type"].startswith("text/event-stream"):
+            choices = [choice for event in self.events if event != b"[DONE]" for choice in event.get("choices", ())]
+            return "".join(choice["delta"].get("content") or "" for choice in choices)
+        return "".join(choice["message"]["content"] for choice in self.json()["choices"])
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error that the body is, or that its last event is."""
+        streamed = self.headers["content-type"].startswith("text/event-stream")
+        found: dict[str, Any] = (self.events[-1] if streamed else self.json())["error"]
+        return found
+
+
+def assert_error(reply: Reply, status: int, code: str | None, *, param: str | None = None) -> None:
+    """An error answer in the shape of OpenAI's, and nothing else."""
+    assert (reply.status, reply.error["code"]) == (status, code), reply.body
+    assert not reply.broken
+    assert len(reply.body) <= 4096
+    assert reply.headers["content-type"].startswith("application/json")
+    assert set(reply.error) == {"message", "type", "param", "code"}
+    assert isinstance(reply.error["message"], str)
+    assert reply.error["message"]
+    assert reply.error["type"] in {
+        "invalid_request_error",
+        "authentication_error",
+        "permission_error",
+        "rate_limit_error",
+        "timeout_error",
+        "api_error",
+        "scripted",
+    }
+    if param is not None:
+        assert reply.error["param"] == param
+    if "request_id" in reply.json():
+        assert reply.json()["request_id"] == reply.headers["x-request-id"]
+
+
+def assert_error_event(reply: Reply, code: str) -> None:
+    """A stream that had begun and ends with an error: no finish reason, no [DONE], a whole body."""
+    assert reply.status == 200
+    assert not reply.broken
+    assert reply.error["code"] == code, reply.error
+    assert b"[DONE]" not in reply.events
+    assert not any(c.get("finish_reason") for event in reply.events for c in event.get("choices", ()))
+    assert set(reply.error) == {"message", "type", "param", "code"}
+
+
+@dataclass
+class RunningGateway:
+    """came_out: every byte that any caller was sent. log: what the process has logged since the test began."""
+
+    gateway: Gateway
+    port: int
+    key: str
+    folder: Path
+    session: aiohttp.ClientSession
+    log: io.BytesIO
+    came_out: bytearray = field(default_factory=bytearray)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    async def chat(self, model: str = "alone", *, headers: Mapping[str, str] | None = None, **members: Any) -> Reply:
+        return await self.post(chat_body(model, **members), headers=headers)
+
+    async def post(
+        self, body: Any, *, path: str = "/v1/chat/completions", headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """body: bytes go out as they are, all else as JSON."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"authorization": f"Bearer {self.key}", "content-type": "application/json", **(headers or {})}
+        return await self.request("POST", path, headers=sent, data=data)
+
+    async def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Reply:
+        return await self.request("GET", path, headers={"authorization": f"Bearer {self.key}", **(headers or {})})
+
+    async def request(self, method: str, path: str, *, headers: Headers = (), data: bytes | None = None) -> Reply:
+        sent = None if data is None else io.BytesIO(data)
+        async with self.session.request(method, self.url(path), headers=headers, data=sent) as response:
+            return await self.rest_of(response)
+
+    async def rest_of(self, response: aiohttp.ClientResponse, seen: bytes = b"") -> Reply:
+        """The answer with what is still to come of it."""
+        broken, body = False, seen
+        try:
+            async for part in response.content.iter_any():
+                body += part
+        except aiohttp.ClientPayloadError:
+            broken = True
+        self.saw(repr(response.raw_headers).encode() + body)
+        assert response.headers["x-request-id"]
+        return Reply(response.status, {n.lower(): v for n, v in response.headers.items()}, body, broken)
+
+    @asynccontextmanager
+    async def streaming(self, model: str = "alone", **members: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A streamed answer in the making; leaving the context hangs up."""
+        headers = {"authorization": f"Bearer {self.key}"}
+        body = chat_body(model, stream=True, **members)
+        response = await self.session.post(self.url("/v1/chat/completions"), headers=headers, json=body)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def saw(self, data: bytes) -> None:
+        self.came_out += data
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.gateway.metrics.registry.get_sample_value(f"gaiarouter_{name}", labels) or 0.0
+
+    async def idle(self) -> None:
+        """Returns when no request is being served."""
+        async with asyncio.timeout(BOUND_S):
+            await self.gateway.data_plane.until_idle()
+
+    async def records(self) -> list[sqlite3.Row]:
+        """The usage records in the store, the oldest first."""
+        await self.idle()
+        async with asyncio.timeout(BOUND_S):
+            while self.metric("ledger_pending"):  # noqa: ASYNC110  # it happens in the store's thread
+                await asyncio.sleep(0.002)
+        with sqlite3.connect(self.folder / "gaia.db") as database:
+            database.row_factory = sqlite3.Row
+            rows = database.execute("SELECT * FROM usage_records ORDER BY id").fetchall()
+        database.close()
+        return rows
+
+    async def record(self) -> sqlite3.Row:
+        """The one usage record."""
+        (row,) = await self.records()
+        return row
+
+    async def mint(self, **options: Any) -> str:
+        options.setdefault("name", "other")
+        return (await create_key(self.gateway.store, now_us=now_us(), **options)).text
+
+    async def check(self, secrets: Sequence[str]) -> None:
+        """What holds after every test: no request runs, no slot is taken, nothing secret came out."""
+        await self.idle()
+        assert self.metric("requests_in_flight") == 0
+        if self.gateway.settings.auth.required:
+            assert (await self.chat("demo")).status == 200, "a slot was not given back"
+        public = bytes(self.came_out) + self.gateway.metrics.render()
+        kept = self.log.getvalue() + b"".join(path.read_bytes() for path in self.folder.iterdir() if path.is_file())
+        for secret in (self.key, *secrets):
+            assert secret.encode() not in public, f"{secret} came out"
+            assert secret.encode() not in kept, f"{secret} was logged or stored"
+        for said in (PROMPT, ANSWER, BACKUP_ANSWER):
+            assert said.encode() not in kept, f"{said} was logged or stored"
+
+
+class Starter:
+    """Starts gateways, and stops and checks them at the end of the test."""
+
+    def __init__(self, log: io.BytesIO) -> None:
+        # in memory where there is such a place: the stores' fsyncs are most of the time that a test takes
+        self._folder = TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
+        self._log = log
+        self._running: list[tuple[RunningGateway, web.AppRunner, list[str]]] = []
+
+    async def __call__(self, bases: Mapping[str, str] | None = None, **changes: Any) -> RunningGateway:
+        """bases: the base URL of each provider. changes: entries of the configuration."""
+        bases = bases or {}
+        folder = Path(self._folder.name) / f"gateway{len(self._running)}"
+        folder.mkdir()
+        settings = load(config(folder, bases, **changes))
+        gateway = Gateway(settings)
+        listener = Listener(gateway.app, gateway.dialect)
+        await listener.setup()
+        site = web.TCPSite(listener, "127.0.0.1", 0)
+        await site.start()
+        key = await create_key(gateway.store, name="tests", now_us=now_us())
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), auto_decompress=False, timeout=aiohttp.ClientTimeout(total=20)
+        )
+        running = RunningGateway(gateway, listener.addresses[0][1], key.text, folder, session, self._log)
+        secrets = [PROVIDER_KEY, BACKUP_KEY, *(base.partition("//")[2].partition("/")[0] for base in bases.values())]
+        self._running.append((running, listener, secrets))
+        return running
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is None:
+                for running, _, secrets in self._running:
+                    await running.check(secrets)
+        finally:
+            for running, listener, _ in self._running:
+                await running.session.close()
+                await listener.cleanup()
+            self._folder.cleanup()

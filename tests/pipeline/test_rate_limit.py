@@ -1,0 +1,138 @@
+"""A request takes its place before its body is read, and gives it back exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gaiarouter.canonical.usage import Usage
+from gaiarouter.config.settings import Limits, Rate
+from gaiarouter.errors import InvalidRequest, LimitExceeded
+from gaiarouter.limits.base import Lease, Window
+from gaiarouter.pipeline import RateLimit
+from gaiarouter.store.base import ApiKey
+from tests.pipeline.scripted import BODY, LIMITS, Clock, exchange, limiter
+
+UNLIMITED = Limits(requests=None, tokens=None, concurrent=None)
+
+
+class NotedLease:
+    requests: Window | None = None
+    tokens: Window | None = None
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int | None]] = []
+
+    def reserve_tokens(self, tokens: int) -> None:
+        self.calls.append(("reserve", tokens))
+
+    def settle(self, tokens: int | None) -> None:
+        self.calls.append(("settle", tokens))
+
+
+class NotingLimiter:
+    def __init__(self) -> None:
+        self.lease = NotedLease()
+        self.admitted: list[tuple[str, str, Limits]] = []
+
+    def admit(self, key_id: str, key_name: str, limits: Limits) -> Lease:
+        self.admitted.append((key_id, key_name, limits))
+        return self.lease
+
+
+async def test_the_estimate_is_reserved_and_the_real_number_settled() -> None:
+    notes = NotingLimiter()
+    stage = RateLimit(notes, default=UNLIMITED)
+    made = exchange(Clock(), BODY[:-1] + b',"max_tokens":50}')
+    await stage.request(made)
+    assert made.request is not None
+    made.usage = Usage(in_uncached=7, in_cache_read=2, out_visible=3, out_reasoning=1)
+    stage.finish(made)
+    estimate = made.request.estimated_input_tokens()
+    assert notes.lease.calls == [("reserve", estimate + 50), ("settle", 13)]
+
+
+async def test_without_usage_everything_is_given_back() -> None:
+    notes = NotingLimiter()
+    stage = RateLimit(notes, default=UNLIMITED)
+    made = exchange(Clock())
+    await stage.request(made)
+    stage.finish(made)
+    assert notes.lease.calls[-1] == ("settle", None)
+
+
+async def test_a_request_that_was_never_admitted_settles_nothing() -> None:
+    notes = NotingLimiter()
+    RateLimit(notes, default=UNLIMITED).finish(exchange(Clock()))
+    assert notes.lease.calls == []
+
+
+@pytest.mark.parametrize(
+    ("own", "used"), [(LIMITS, LIMITS), (None, UNLIMITED)], ids=["its own limits", "the default's"]
+)
+async def test_a_keys_own_limits_go_before_the_default(own: Limits | None, used: Limits) -> None:
+    notes = NotingLimiter()
+    made = exchange(Clock())
+    made.key = ApiKey(id="key_1", name="alice", secret_hash=b"", created_us=0, limits=own)
+    await RateLimit(notes, default=UNLIMITED).request(made)
+    assert notes.admitted == [("key_1", "alice", used)]
+
+
+async def test_callers_without_a_key_share_one_limit() -> None:
+    notes = NotingLimiter()
+    await RateLimit(notes, default=LIMITS).request(exchange(Clock()))
+    assert notes.admitted == [("anonymous", "anonymous", LIMITS)]
+
+
+async def test_the_body_of_a_refused_request_is_not_read() -> None:
+    read: list[bool] = []
+    clock = Clock()
+    stage = RateLimit(limiter(clock), default=Limits(requests=Rate(1, 60.0), tokens=None, concurrent=None))
+    first, second = (exchange(clock, receive=lambda: read.append(True)) for _ in range(2))
+    await stage.request(first)
+    with pytest.raises(LimitExceeded):
+        await stage.request(second)
+    assert read == [True]
+    assert second.lease is None
+
+
+@pytest.mark.parametrize("body", [b"{nope", b"[]"])
+async def test_the_slot_of_a_broken_body_is_given_back(body: bytes) -> None:
+    clock = Clock()
+    stage = RateLimit(limiter(clock), default=Limits(requests=None, tokens=None, concurrent=1))
+    for _ in range(3):
+        made = exchange(clock, body)
+        with pytest.raises(InvalidRequest):
+            await stage.request(made)
+        stage.finish(made)
+        stage.finish(made)
+
+
+@pytest.mark.parametrize("fault", [asyncio.CancelledError(), RuntimeError("bug")])
+async def test_the_slot_of_a_caller_that_leaves_in_its_body_is_given_back(fault: BaseException) -> None:
+    clock = Clock()
+    stage = RateLimit(limiter(clock), default=Limits(requests=None, tokens=None, concurrent=1))
+
+    def leave() -> None:
+        raise fault
+
+    for _ in range(2):
+        made = exchange(clock, receive=leave)
+        with pytest.raises(type(fault)):
+            await stage.request(made)
+        stage.finish(made)
+
+
+async def test_a_request_that_is_too_large_keeps_nothing_of_the_window() -> None:
+    clock = Clock()
+    stage = RateLimit(limiter(clock), default=Limits(requests=None, tokens=Rate(100, 60.0), concurrent=1))
+    large = exchange(clock, BODY[:-1] + b',"max_tokens":500}')
+    with pytest.raises(LimitExceeded):
+        await stage.request(large)
+    stage.finish(large)
+    small = exchange(clock)
+    await stage.request(small)
+    assert small.lease is not None
+    assert small.lease.tokens is not None
+    assert small.lease.tokens.remaining > 0

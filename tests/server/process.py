@@ -1,0 +1,111 @@
+"""`gaiarouter serve` as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from gaiarouter.config.secret import Secret
+from gaiarouter.store import open_store
+from gaiarouter.store.commands import create_key
+from gaiarouter.store.keyring import now_us
+from tests.gateway.running import chat_body, config
+
+START_S = 20.0
+
+
+@dataclass
+class Served:
+    process: asyncio.subprocess.Process
+    port: int
+    key: str
+    folder: Path
+    session: aiohttp.ClientSession
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.key}"}
+
+    async def chat(self, model: str = "demo", **members: Any) -> aiohttp.ClientResponse:
+        body = chat_body(model, **members)
+        return await self.session.post(self.url("/v1/chat/completions"), headers=self.headers(), json=body)
+
+    def signal(self, number: int = signal.SIGTERM) -> float:
+        self.process.send_signal(number)
+        return asyncio.get_running_loop().time()
+
+    async def exit(self, *, within_s: float) -> int:
+        async with asyncio.timeout(within_s):
+            return await self.process.wait()
+
+    async def until_ready(self) -> None:
+        async with asyncio.timeout(START_S):
+            while True:
+                try:
+                    async with self.session.get(self.url("/health/ready")) as response:
+                        if response.status == 200:
+                            return
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.02)  # another process is what is waited for
+
+
+@asynccontextmanager
+async def served(folder: Path, bases: Mapping[str, str], **changes: Any) -> AsyncIterator[Served]:
+    """Ready, with a key; killed at the end if it still runs."""
+    port, key = _free_port(), await _key(folder)
+    server = {"port": port, **changes.pop("server", {})}
+    path = folder / "gaiarouter.yaml"
+    limits = {"requests": "unlimited", "tokens": "unlimited", "concurrent": 64}
+    path.write_text(json.dumps(config(folder, bases, **{"server": server, "limits": limits, **changes})))
+    command = (sys.executable, "-m", "gaiarouter", "serve", "-c", str(path))
+    with (folder / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, env=dict(os.environ))
+    # a connection each: what one test does to a connection is not the next request's
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+        running = Served(process, port, key, folder, session)
+        try:
+            await running.until_ready()
+            yield running
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    await running.exit(within_s=10)
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+
+
+def _free_port() -> int:
+    """Below those that the kernel gives out by itself: nobody else can be given it before the process has it."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+
+
+async def _key(folder: Path) -> str:
+    store = open_store(Secret(f"sqlite:///{folder}/gaia.db"))
+    await store.open()
+    try:
+        return (await create_key(store, name="tests", now_us=now_us())).text
+    finally:
+        await store.close()

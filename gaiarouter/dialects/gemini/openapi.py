@@ -80,8 +80,7 @@ class _Writer:
         nullable = self._enum(rest, path) or nullable
         self._inner(rest, path, within)
         told = {name: value for name, value in rest.items() if name not in _KEPT}
-        kind = rest.get("type")
-        if "format" in rest and rest["format"] not in _FORMATS.get(str(kind), ()):
+        if "format" in rest and str(rest["format"]) not in _FORMATS.get(str(rest.get("type")), ()):
             told["format"] = rest.pop("format")
         self.moved = self.moved or bool(told)
         kept = {name: value for name, value in rest.items() if name in _KEPT}
@@ -136,7 +135,8 @@ class _Writer:
             return len(kinds) < len(kind)
         if kind == "null":
             del rest["type"]
-        if "type" not in rest and not {"anyOf", "oneOf", "enum", "const"} & rest.keys():
+        is_told = "const" in rest or any(isinstance(rest.get(name), list) for name in ("anyOf", "oneOf", "enum"))
+        if "type" not in rest and not is_told:
             rest["type"] = next((hint for name, hint in _HINTS if name in rest), "string")
         return kind == "null"
 
@@ -168,16 +168,18 @@ class _Writer:
         return len(values) < len(listed)
 
     def _inner(self, rest: dict[str, Any], path: tuple[str, ...], within: tuple[str, ...]) -> None:
-        if isinstance(properties := rest.get("properties"), dict):
+        properties, required = rest.pop("properties", None), rest.pop("required", None)
+        if isinstance(properties, dict):
             rest["properties"] = {name: self.node(node, (*path, name), within) for name, node in properties.items()}
-            if isinstance(required := rest.get("required"), list):
+            if isinstance(required, list):
                 rest["required"] = [name for name in required if name in properties]
         if isinstance(ordered := rest.pop("prefixItems", None), list):
             rest.setdefault("items", {"anyOf": ordered} if ordered else {})
             self.moved = True
         if rest.get("type") == "array":
-            items = rest.get("items", {"type": "string"})
-            rest["items"] = self.node(items, (*path, "*"), within)
+            rest.setdefault("items", {"type": "string"})
+        if "items" in rest:
+            rest["items"] = self.node(rest["items"], (*path, "*"), within)
 
 
 def choice_text(value: object) -> str:

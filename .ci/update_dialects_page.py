@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gaiarouter.dialects.chat import fields as chat
+from gaiarouter.dialects.gemini import fields as gemini
 from gaiarouter.dialects.messages import fields as messages
 
 PAGE = Path(__file__).parents[1] / "docs" / "dialects.md"
@@ -23,6 +24,7 @@ class Rule(Protocol):
 
 TARGETS: Mapping[str, tuple[Mapping[str, Rule], frozenset[str]]] = {
     "Anthropic": (messages.SLOTS, messages.FORWARDED_EXTRAS),
+    "Gemini": (gemini.SLOTS, frozenset(gemini.FORWARDED_EXTRAS)),
 }
 """Each target's rules by slot, and the extras that it takes by their own names."""
 

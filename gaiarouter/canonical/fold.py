@@ -193,9 +193,11 @@ def unfold(answer: CanonicalAnswer) -> Iterator[Event]:
 def _told(index: int, part: AnswerPart, choice: int) -> Iterator[Event]:
     match part:
         case Text():
-            yield PartStart(index, msgspec.structs.replace(part, text="", citations=(), logprobs=()), choice)
+            yield PartStart(index, Text(text="", cache=part.cache, path=part.path), choice)
             if part.text:
                 yield TextDelta(index, part.text, choice)
+            if part.sealed:
+                yield SealedDelta(index, part.sealed, choice)
             yield from (LogprobsDelta(index, raw, choice) for raw in part.logprobs)
             yield from (CitationDelta(index, citation, choice) for citation in part.citations)
         case Refusal(text=text):

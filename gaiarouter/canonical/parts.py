@@ -88,8 +88,11 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
 
 class Image(Struct, frozen=True, kw_only=True):
+    """sealed: a signature on a picture that a model made."""
+
     source: Source
     detail: str | None = None
+    sealed: Sealed | None = None
     cache: Cache | None = None
     path: str = ""
 

@@ -48,9 +48,9 @@ _QUOTA_TEXTS = (
     "insufficient balance",
     "you have reached your specified api usage limits",
     "free-models-per-day",
-    "limit: 0",
     "exceeded your current quota",
 )
+_NO_QUOTA_TEXTS = ("limit: 0",)
 _KEY_CODES = frozenset(
     {
         "invalid_api_key",
@@ -60,7 +60,7 @@ _KEY_CODES = frozenset(
         "unauthenticated",
     }
 )
-_KEY_TEXTS = ("incorrect api key", "invalid api key", "api key not valid")
+_KEY_TEXTS = ("incorrect api key", "invalid api key", "api key not valid", "user location is not supported")
 _POLICY_CODES = frozenset(
     {
         "content_policy_violation",
@@ -76,6 +76,8 @@ _POLICY_TEXTS = (
     "rejected as a result of our safety system",
     "content management policy",
     "blocked by content filtering policy",
+    "responsible ai",
+    "safety settings",
 )
 _CONTEXT_TEXTS = (
     "prompt is too long",
@@ -226,7 +228,7 @@ def _classify(found: ProviderError) -> UpstreamError:
 
 def _by_meaning(found: ProviderError) -> UpstreamError | None:
     codes, status = found.codes, found.status
-    if codes & _QUOTA_CODES or (status in (0, 400, 402, 403, 429) and found.says(_QUOTA_TEXTS)):
+    if codes & _QUOTA_CODES or (status in (0, 400, 402, 403, 429) and _says_quota(found)):
         return QuotaSpent("The provider's quota for this gateway is used up")
     if status == 401 or codes & _KEY_CODES or (status in (0, 400, 403) and found.says(_KEY_TEXTS)):
         return _key_refused()
@@ -245,6 +247,11 @@ def _by_meaning(found: ProviderError) -> UpstreamError | None:
     if codes & _TIMEOUT_CODES:
         return _timed_out()
     return None
+
+
+def _says_quota(found: ProviderError) -> bool:
+    """Google's servers call the limit of a minute a quota too; only a limit of nothing is none to wait for."""
+    return found.says(_NO_QUOTA_TEXTS) or ("resource_exhausted" not in found.codes and found.says(_QUOTA_TEXTS))
 
 
 def _is_context_length(found: ProviderError) -> bool:

@@ -1,0 +1,1 @@
+"""Google's Gemini (`generateContent`): requests and answers, as targets speak it."""

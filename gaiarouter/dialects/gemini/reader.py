@@ -1,0 +1,105 @@
+"""Responses of the Gemini format, one after another, as canonical events: a whole answer is a stream of one.
+
+What each adds is an increment, but for the usage, which is a total. Nothing in a stream says that it is at its end but
+the end of its bytes, so that only then it is told why the answer ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from msgspec import Raw
+
+from gaiarouter.canonical.events import Aside, End, Event, PartEnd, Start, UsageSnapshot
+from gaiarouter.canonical.usage import Usage
+from gaiarouter.dialects.gemini import finish, wire
+from gaiarouter.dialects.gemini.candidate import CandidateReader
+from gaiarouter.dialects.gemini.errors import read_error_in_answer
+from gaiarouter.dialects.gemini.plan import AnswerPlan
+from gaiarouter.dialects.gemini.usage import UsageTotals
+
+_READ = frozenset({"responseId", "modelVersion", "createTime", "candidates", "usageMetadata", "error"})
+_READ_OF_CANDIDATE = frozenset({"index", "content", "finishReason", "finishMessage", "logprobsResult"})
+
+
+class AnswerReader:
+    """One instance per answer."""
+
+    def __init__(self, plan: AnswerPlan) -> None:
+        self._plan = plan
+        self._candidates: dict[int, CandidateReader] = {}
+        self._totals = UsageTotals()
+        self._usage: Usage | None = None
+        self._blocked: wire.PromptFeedback | None = None
+        self._started = False
+
+    def read(self, data: bytes | Raw) -> list[Event]:
+        """Raises msgspec.DecodeError for what is not of this format, and the error that it holds."""
+        response = wire.decode_response(data)
+        if wire.is_given(response.error):
+            raise read_error_in_answer(bytes(data))
+        events: list[Event] = []
+        if not self._started:
+            self._started = True
+            created = _seconds(response.create_time)
+            events.append(Start(response.response_id or "", response.model_version or "", created))
+        feedback = response.prompt_feedback
+        if feedback and feedback.block_reason is not None:
+            self._blocked = feedback
+        for position, raw in enumerate(response.candidates or ()):
+            events += self._candidate(position, raw)
+        events += _asides(wire.decode_members(data), _READ, "")
+        usage = self._totals.take(response.usage_metadata)
+        if usage is not None and usage != self._usage:
+            self._usage = usage
+            events.append(UsageSnapshot(usage))
+        return events
+
+    def _candidate(self, position: int, raw: Raw) -> list[Event]:
+        told = wire.decode_candidate(raw)
+        index = position if told.index is None else told.index
+        reader = self._candidates.get(index)
+        if reader is None:
+            reader = self._candidates[index] = CandidateReader(self._plan, index, first_call=self._plan.next_call)
+        members = wire.decode_members(raw)
+        return [*reader.read(told), *_asides(members, _READ_OF_CANDIDATE, f"candidates[{index}].")]
+
+    @property
+    def is_complete(self) -> bool:
+        """Every choice, or that there is none, has its reason."""
+        if self._blocked:
+            return True
+        return bool(self._candidates) and all(reader.is_finished for reader in self._candidates.values())
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._candidates and self._blocked is None
+
+    def close(self) -> list[Event]:
+        """The rest of the events. Raises Failed where what the model made is of no use."""
+        events: list[Event] = []
+        for reader in self._candidates.values():
+            events += (PartEnd(part, reader.choice) for part in reader.open_parts())
+        for choice in self._candidates or (0,):
+            found = self._candidates.get(choice)
+            if self._blocked and not (found and found.is_finished):
+                events.append(finish.blocked(self._blocked, choice))
+            elif found:
+                events.append(found.finish())
+        return [*events, End()]
+
+
+def _asides(members: dict[str, Raw], read: frozenset[str], prefix: str) -> Iterator[Aside]:
+    for name, raw in members.items():
+        if name not in read and wire.is_given(raw):
+            yield Aside(prefix + name, raw)
+
+
+def _seconds(created: str | None) -> int | None:
+    if created is None:
+        return None
+    try:
+        return int(datetime.fromisoformat(created).timestamp())
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,173 @@
+"""A canonical request as the body of a Gemini request. Model and streaming stand in its address: see `method`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from gaiarouter.canonical.losses import Loss, Losses, refused
+from gaiarouter.canonical.parts import ToolCall
+from gaiarouter.canonical.request import CanonicalRequest
+from gaiarouter.dialects.gemini.capabilities import Capabilities
+from gaiarouter.dialects.gemini.fields import FORWARDED_EXTRAS, account, forwarded
+from gaiarouter.dialects.gemini.format import FormatPlan, plan_format
+from gaiarouter.dialects.gemini.media import MediaWriter
+from gaiarouter.dialects.gemini.names import Names
+from gaiarouter.dialects.gemini.parts import PartWriter
+from gaiarouter.dialects.gemini.plan import AnswerPlan
+from gaiarouter.dialects.gemini.sampling import SamplingWriter
+from gaiarouter.dialects.gemini.thinking import thinking_config
+from gaiarouter.dialects.gemini.tools import ChoiceWriter, ToolPlan, ToolWriter
+from gaiarouter.dialects.gemini.turns import ContentWriter
+
+_MINTED = re.compile(r"call_gm_(\d{1,9})")
+_CACHED = "cachedContent"
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """Who the request is for.
+
+    developer_api: Google's developer API, with its Files API and its tiers; False for its cloud. fetches_urls: the
+    provider loads any address by itself. web_search: the route lets callers use the provider's search. strict: whatever
+    cannot be carried over exactly is refused.
+    """
+
+    model: str
+    capabilities: Capabilities
+    strict: bool = False
+    developer_api: bool = True
+    fetches_urls: bool = False
+    web_search: bool = False
+
+
+class EncodedRequest(Struct, frozen=True, kw_only=True):
+    """headers: those that go with this very body."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    losses: tuple[Loss, ...]
+    plan: AnswerPlan
+
+
+def method(model: str, *, stream: bool) -> str:
+    """The end of the address. Without `alt=sse` a stream would come as one JSON array."""
+    name = model.removeprefix("models/")
+    return f"models/{name}:streamGenerateContent?alt=sse" if stream else f"models/{name}:generateContent"
+
+
+def encode_request(request: CanonicalRequest, target: Target) -> EncodedRequest:
+    """Raises InvalidRequest, by the caller's own name of the field, for what the API cannot do."""
+    return _Encoder(request, target).encode()
+
+
+class _Encoder:
+    def __init__(self, request: CanonicalRequest, target: Target) -> None:
+        self._request = request
+        self._target = target
+        self._model = target.capabilities
+        self._losses = Losses(strict=target.strict)
+        self._names = Names(max_chars=self._model.name_chars)
+
+    def encode(self) -> EncodedRequest:
+        request = self._request
+        account(request, self._losses)
+        tools, tool_config = self._tools()
+        format_ = self._format(tools)
+        sampling = SamplingWriter(request, self._losses, has_tiers=self._target.developer_api)
+        thinking = thinking_config(request.thinking, self._model, path=self._path("thinking"), losses=self._losses)
+        config = _given(sampling.config() | {"thinkingConfig": thinking} | format_.config)
+        body = _given(
+            {
+                "systemInstruction": self._system(format_),
+                "tools": tools.body(),
+                "toolConfig": tool_config,
+                "contents": self._contents(),
+                "generationConfig": config or None,
+                "serviceTier": sampling.tier(),
+                **forwarded(request),
+            }
+        )
+        self._check_cached(body)
+        return EncodedRequest(
+            body=msgspec.json.encode(body), headers={}, losses=self._losses.all(), plan=self._plan(tools)
+        )
+
+    def _path(self, slot: str) -> str:
+        return self._request.paths.get(slot, slot)
+
+    def _tools(self) -> tuple[ToolPlan, dict[str, Any] | None]:
+        request, losses = self._request, self._losses
+        tools = ToolWriter(
+            losses=losses, names=self._names, model=self._model, web_search=self._target.web_search
+        ).write(request.tools)
+        calling, tools = ChoiceWriter(
+            losses=losses, names=self._names, model=self._model, path=self._path("tool_choice")
+        ).write(request.tool_choice, tools)
+        if request.parallel_tool_calls is False and tools.functions:
+            losses.adapt(self._path("parallel_tool_calls"), "the model may call several functions at once")
+        config: dict[str, Any] = {"functionCallingConfig": calling} if calling else {}
+        if tools.hosted and tools.functions and self._target.developer_api:
+            config["includeServerSideToolInvocations"] = True
+        return tools, config or None
+
+    def _format(self, tools: ToolPlan) -> FormatPlan:
+        return plan_format(
+            self._request.output.format,
+            self._model,
+            has_functions=bool(tools.functions),
+            path=self._path("output.format"),
+            losses=self._losses,
+        )
+
+    def _system(self, format_: FormatPlan) -> dict[str, Any] | None:
+        for instruction in self._request.instructions:
+            if instruction.cache:
+                self._losses.drop(instruction.path, "the provider has no cache breakpoints", blind=True)
+        texts = [instruction.text for instruction in self._request.instructions if instruction.text.strip()]
+        if format_.instruction:
+            texts.append(format_.instruction)
+        return {"parts": [{"text": text} for text in texts]} if texts else None
+
+    def _contents(self) -> list[dict[str, Any]]:
+        target = self._target
+        media = MediaWriter(
+            model=self._model,
+            losses=self._losses,
+            fetches_urls=target.fetches_urls,
+            own_files=target.developer_api,
+        )
+        parts = PartWriter(model=self._model, names=self._names, media=media, losses=self._losses)
+        writer = ContentWriter(parts=parts, losses=self._losses, signs_calls=self._model.signs_calls)
+        return [content.body() for content in writer.write(self._request.turns)]
+
+    def _check_cached(self, body: Mapping[str, Any]) -> None:
+        """What was stored beforehand holds its own instructions and tools: the API refuses others beside it."""
+        cached = next((name for name in self._request.extras if FORWARDED_EXTRAS.get(name) == _CACHED), None)
+        if cached is not None and not body.keys().isdisjoint(("systemInstruction", "tools", "toolConfig")):
+            text = "cannot stand beside instructions, tools or a choice of them: it holds its own"
+            raise refused(cached, text, code="invalid_value")
+
+    def _plan(self, tools: ToolPlan) -> AnswerPlan:
+        custom = frozenset(self._names.wire(tool.name) for tool in self._request.tools if tool.kind == "custom")
+        return AnswerPlan(
+            tools=self._names.renamed(),
+            declared=frozenset(tools.names),
+            custom=custom,
+            choices=tools.choices,
+            next_call=_next_call(self._request),
+        )
+
+
+def _given(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _next_call(request: CanonicalRequest) -> int:
+    """Beyond all numbers that this conversation's calls were given when they came without an id."""
+    ids = (part.call_id for turn in request.turns for part in turn.parts if isinstance(part, ToolCall))
+    numbers = (int(minted.group(1)) for call_id in ids if (minted := _MINTED.fullmatch(call_id)))
+    return max(numbers, default=-1) + 1

@@ -1,0 +1,33 @@
+"""A whole answer of the Gemini format as canonical events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from gaiarouter.canonical.events import Event
+from gaiarouter.dialects.gemini import wire
+from gaiarouter.dialects.gemini.plan import AnswerPlan
+from gaiarouter.dialects.gemini.reader import AnswerReader
+from gaiarouter.errors import BadAnswer, Interrupted
+
+
+def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
+    """`body`: of a 200, one response or a list of what a stream would have been. Raises BadAnswer, the error object
+    that it holds, or Failed where what the model made is of no use."""
+    is_list = body.lstrip().startswith(b"[")
+    reader = AnswerReader(plan)
+    events: list[Event] = []
+    try:
+        if not body.isascii():
+            body.decode()
+        for response in wire.decode_list(body) if is_list else [body]:
+            events += reader.read(response)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadAnswer("The provider's answer is not of the Gemini format") from error
+    if reader.is_empty:
+        raise BadAnswer("The provider's answer holds no candidate")
+    if is_list and not reader.is_complete:
+        raise Interrupted("The provider's stream ended before the answer was complete")
+    yield from [*events, *reader.close()]

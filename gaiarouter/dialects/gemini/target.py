@@ -1,0 +1,73 @@
+"""Targets that speak the Gemini format, whatever their callers speak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from gaiarouter.canonical.events import Event
+from gaiarouter.canonical.losses import Loss
+from gaiarouter.canonical.request import CanonicalRequest
+from gaiarouter.dialects.gemini.capabilities import CapabilityTable
+from gaiarouter.dialects.gemini.chunks import StreamDecoder
+from gaiarouter.dialects.gemini.errors import read_error
+from gaiarouter.dialects.gemini.request import EncodedRequest, Target, encode_request
+from gaiarouter.dialects.gemini.response import decode_answer
+from gaiarouter.errors import UpstreamError
+
+
+class GeminiTarget:
+    """One provider that serves it. developer_api, fetches_urls, web_search: as of request.Target."""
+
+    def __init__(
+        self,
+        table: CapabilityTable,
+        *,
+        developer_api: bool = True,
+        fetches_urls: bool = False,
+        web_search: bool = False,
+    ) -> None:
+        self._table = table
+        self._developer_api = developer_api
+        self._fetches_urls = fetches_urls
+        self._web_search = web_search
+
+    def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedGemini:
+        """Raises InvalidRequest, by the caller's own name of the field, for what the API cannot do; `strict`, for
+        whatever it cannot do exactly."""
+        target = Target(
+            model=model,
+            capabilities=self._table.of(model),
+            strict=strict,
+            developer_api=self._developer_api,
+            fetches_urls=self._fetches_urls,
+            web_search=self._web_search,
+        )
+        return PreparedGemini(encode_request(request, target))
+
+
+class PreparedGemini:
+    """Implements dialects.translate.PreparedRequest."""
+
+    def __init__(self, encoded: EncodedRequest) -> None:
+        self._encoded = encoded
+
+    @property
+    def body(self) -> bytes:
+        return self._encoded.body
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._encoded.headers
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        return self._encoded.losses
+
+    def decode_answer(self, body: bytes) -> Iterable[Event]:
+        return decode_answer(body, self._encoded.plan)
+
+    def stream_decoder(self) -> StreamDecoder:
+        return StreamDecoder(self._encoded.plan)
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        return read_error(status, headers, body)

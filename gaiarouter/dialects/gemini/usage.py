@@ -1,0 +1,105 @@
+"""The `usageMetadata` member of the Gemini format, in both directions. Arithmetic: docs/metering.md.
+
+The prompt's count holds what was read from a cache, but not what the provider's own tools read; the count of the answer
+holds no thinking.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from gaiarouter.canonical.usage import Modalities, Usage
+
+# no window comes near it; a number beyond is a defect, and must not be billed
+_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
+# numbers of the enumeration, for servers that send them in place of its words
+_MODALITIES: dict[str | int | None, str] = {2: "IMAGE", 4: "AUDIO"}
+
+
+class _OfModality(Struct, gc=False, rename="camel"):
+    modality: str | int | None = None
+    token_count: _Count = None
+
+
+class _Usage(Struct, gc=False, rename="camel"):
+    prompt_token_count: _Count = None
+    cached_content_token_count: _Count = None
+    tool_use_prompt_token_count: _Count = None
+    candidates_token_count: _Count = None
+    thoughts_token_count: _Count = None
+    prompt_tokens_details: list[_OfModality] | None = None
+    candidates_tokens_details: list[_OfModality] | None = None
+    service_tier: str | None = None
+
+    def says_nothing(self) -> bool:
+        counts = (self.prompt_token_count, self.candidates_token_count, self.thoughts_token_count)
+        return all(count is None for count in counts)
+
+
+class UsageTotals:
+    """The counts of one answer. Each event of a stream tells the totals so far: a member that comes again replaces the
+    earlier one, a member that does not leaves it."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, Raw] = {}
+
+    def take(self, raw: Raw) -> Usage | None:
+        """The usage so far; None while there is none, or none to believe."""
+        try:
+            told = msgspec.json.decode(raw, type=dict[str, Raw])
+            merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
+            body = msgspec.json.encode(merged)
+            counts = msgspec.json.decode(body, type=_Usage)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        self._members = merged
+        return None if counts.says_nothing() else _usage(counts, body)
+
+
+def _usage(counts: _Usage, raw: bytes) -> Usage:
+    prompt = counts.prompt_token_count or 0
+    read = min(counts.cached_content_token_count or 0, prompt)
+    return Usage(
+        in_uncached=prompt - read,
+        in_cache_read=read,
+        in_tool=counts.tool_use_prompt_token_count or 0,
+        out_visible=counts.candidates_token_count or 0,
+        out_reasoning=counts.thoughts_token_count or 0,
+        modalities=_modalities(counts),
+        tier=counts.service_tier,
+        raw=raw,
+    )
+
+
+def _modalities(counts: _Usage) -> Modalities | None:
+    said, spoken = _by_name(counts.prompt_tokens_details), _by_name(counts.candidates_tokens_details)
+    found = Modalities(
+        in_audio=said.get("AUDIO"),
+        in_image=said.get("IMAGE"),
+        out_audio=spoken.get("AUDIO"),
+        out_image=spoken.get("IMAGE"),
+    )
+    return found if found != Modalities() else None
+
+
+def _by_name(details: list[_OfModality] | None) -> dict[str, int | None]:
+    return {_MODALITIES.get(each.modality, str(each.modality).upper()): each.token_count for each in details or ()}
+
+
+def write_usage(usage: Usage) -> dict[str, Any]:
+    """The `usageMetadata` object."""
+    written: dict[str, Any] = {
+        "promptTokenCount": usage.in_uncached + usage.in_cache_read + usage.in_cache_write,
+        "candidatesTokenCount": usage.out_visible,
+        "totalTokenCount": usage.total_tokens,
+    }
+    optional = {
+        "cachedContentTokenCount": usage.in_cache_read,
+        "toolUsePromptTokenCount": usage.in_tool,
+        "thoughtsTokenCount": usage.out_reasoning,
+        "serviceTier": usage.tier,
+    }
+    return written | {name: value for name, value in optional.items() if value}

@@ -18,12 +18,14 @@ from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.chat import ChatDialect
 from gaiarouter.dialects.chat.caller import ChatCaller
-from gaiarouter.dialects.messages.capabilities import CapabilityTable
+from gaiarouter.dialects.gemini import capabilities as gemini
+from gaiarouter.dialects.gemini.target import GeminiTarget
+from gaiarouter.dialects.messages import capabilities as messages
 from gaiarouter.dialects.messages.target import MessagesTarget
 from gaiarouter.ledger.writer import Ledger
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import STAGES, Auth, Metering, Proxy, RateLimit, Stage, Transform
-from gaiarouter.pipeline.conversion import Converter
+from gaiarouter.pipeline.conversion import Converter, Target
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers import known_kinds
 from gaiarouter.providers.base import Endpoint, Transport
@@ -86,7 +88,10 @@ class Gateway:
         self._random = Random()  # noqa: S311  # spreads load, guards nothing
         self._catalogue = Catalogue.load()
         self._callers = {self.dialect.name: ChatCaller()}
-        self._targets = {"messages": MessagesTarget(CapabilityTable())}
+        self._targets: dict[str, Target] = {
+            "messages": MessagesTarget(messages.CapabilityTable()),
+            "gemini": GeminiTarget(gemini.CapabilityTable()),
+        }
         self._service: Service
         self.app = self._make_app()
 

@@ -1,4 +1,4 @@
-"""Providers that speak Chat, a row each: a new one is a new row and a line in tests/providers/test_endpoint.py.
+"""Providers, a row each: a new one is a new row and a line in tests/providers/test_endpoint.py.
 
 Addresses and fields are from the vendors' documentation. A row says what is certain; a server that lacks an operation
 is narrowed by `speaks:` in the configuration.
@@ -25,13 +25,13 @@ ROWS: tuple[Profile, ...] = (
     ),
     Profile("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", speaks=("chat", "responses", "completions")),
     Profile("anthropic", "Anthropic", "https://api.anthropic.com", root="/v1", auth="x-api-key", speaks=("messages",)),
-    # through its own OpenAI-compatible endpoint
     Profile(
         "google",
         "Google Gemini",
-        "https://generativelanguage.googleapis.com/v1beta/openai",
-        root="/v1beta/openai",
-        speaks=("chat", "embeddings"),
+        "https://generativelanguage.googleapis.com",
+        root="/v1beta",
+        auth="x-goog-api-key",
+        speaks=("gemini",),
     ),
     Profile("groq", "Groq", "https://api.groq.com/openai/v1"),
     # stream_options is no field of theirs; usage comes in the last chunk unasked

@@ -28,6 +28,7 @@ def chat(kind: str, **given: Any) -> Endpoint:
 
 # kind, configured base_url: the address of chat completions, the header of the key
 BEARER, API_KEY, X_API_KEY = ("authorization", "Bearer k-123"), ("api-key", "k-123"), ("x-api-key", "k-123")
+X_GOOG_API_KEY = ("x-goog-api-key", "k-123")
 CASES: dict[tuple[str, str | None], tuple[str, tuple[str, str]]] = {
     ("openai", None): ("https://api.openai.com/v1/chat/completions", BEARER),
     ("openai", "http://gpu:8000/v1/"): ("http://gpu:8000/v1/chat/completions", BEARER),
@@ -37,18 +38,21 @@ CASES: dict[tuple[str, str | None], tuple[str, tuple[str, str]]] = {
     ("anthropic", "https://api.anthropic.com"): ("https://api.anthropic.com/v1/messages", X_API_KEY),
     ("anthropic", "https://api.anthropic.com/v1"): ("https://api.anthropic.com/v1/messages", X_API_KEY),
     ("anthropic", "https://gw.example/anthropic/"): ("https://gw.example/anthropic/v1/messages", X_API_KEY),
-    ("google", None): ("https://generativelanguage.googleapis.com/v1beta/openai/chat/completions", BEARER),
-    ("google", "https://generativelanguage.googleapis.com"): (
-        "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
-        BEARER,
+    ("google", None): (
+        "https://generativelanguage.googleapis.com/v1beta/models/gemini-x:generateContent",
+        X_GOOG_API_KEY,
     ),
     ("google", "https://generativelanguage.googleapis.com/v1beta"): (
-        "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
-        BEARER,
+        "https://generativelanguage.googleapis.com/v1beta/models/gemini-x:generateContent",
+        X_GOOG_API_KEY,
     ),
     ("google", "https://generativelanguage.googleapis.com/v1"): (
-        "https://generativelanguage.googleapis.com/v1/openai/chat/completions",
-        BEARER,
+        "https://generativelanguage.googleapis.com/v1/models/gemini-x:generateContent",
+        X_GOOG_API_KEY,
+    ),
+    ("google", "https://gw.example/google/"): (
+        "https://gw.example/google/v1beta/models/gemini-x:generateContent",
+        X_GOOG_API_KEY,
     ),
     ("azure", "https://res.openai.azure.com"): ("https://res.openai.azure.com/openai/v1/chat/completions", API_KEY),
     ("azure", "https://res.openai.azure.com/"): ("https://res.openai.azure.com/openai/v1/chat/completions", API_KEY),
@@ -87,7 +91,7 @@ def test_every_kind_has_a_case() -> None:
 def test_chat_is_called_where_the_vendor_says(case: tuple[str, str | None]) -> None:
     kind, base_url = case
     url, (name, value) = CASES[case]
-    request = request_for(chat(kind, base_url=base_url), key=KEY, model="m/1", body=b"{}", request_id="r-1")
+    request = request_for(chat(kind, base_url=base_url), key=KEY, model="gemini-x", body=b"{}", request_id="r-1")
     assert request.url == url
     assert request.body == b"{}"
     assert request.headers == {

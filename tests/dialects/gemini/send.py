@@ -19,7 +19,8 @@ NEWEST = "gemini-9-ultra"
 
 USER = {"role": "user", "content": "Hi"}
 PNG = "iVBORw0KGgo="
-PICTURE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+PNG_URL = f"data:image/png;base64,{PNG}"
+PICTURE = {"type": "image_url", "image_url": {"url": PNG_URL}}
 INLINE_PNG = {"inlineData": {"mimeType": "image/png", "data": PNG}}
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}}
 SKIP = "skip_thought_signature_validator"

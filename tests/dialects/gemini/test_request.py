@@ -98,7 +98,7 @@ def test_a_tier_of_service(tier: str, developer_api: bool, expected: str | None,
 
 @pytest.mark.parametrize("name", ["safety_settings", "safetySettings"])
 def test_safety_settings_are_the_callers_and_never_ours(name: str) -> None:
-    settings = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_LOW_AND_ABOVE"}]
+    settings: Any = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_LOW_AND_ABOVE"}]
     assert sent(**{name: settings})["safetySettings"] == settings
     assert "safetySettings" not in sent()
 
@@ -108,7 +108,7 @@ def test_cached_content_goes_on_by_its_name() -> None:
 
 
 def test_t93_another_vendors_extras_stay_behind() -> None:
-    members = {"provider": {"order": ["x"]}, "top_a": 1, "anthropic_beta": ["b"], "thinking_x": 1}
+    members: dict[str, Any] = {"provider": {"order": ["x"]}, "top_a": 1, "anthropic_beta": ["b"], "thinking_x": 1}
     assert set(sent(**members)) == {"contents"}
     assert losses(**members) == dict.fromkeys(members, "drop")
 

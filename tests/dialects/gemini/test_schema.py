@@ -30,13 +30,29 @@ def test_t18_nothing_is_added_to_a_schema() -> None:
 
 CLEANED: list[tuple[Any, Any, bool]] = [
     ({"$schema": "s", "$id": "i", "$comment": "c", "type": "string"}, {"type": "string"}, False),
-    ({"type": "object", "propertyNames": {"pattern": "a"}}, {"type": "object", "description": '{propertyNames: {"pattern":"a"}}'}, True),
+    (
+        {"type": "object", "propertyNames": {"pattern": "a"}},
+        {"type": "object", "description": '{propertyNames: {"pattern":"a"}}'},
+        True,
+    ),
     ({"not": {"type": "null"}, "description": "D"}, {"description": 'D\n\n{not: {"type":"null"}}'}, True),
-    ({"properties": {"not": {"type": "string"}, "$id": {"type": "string"}, "if": {"$comment": "c"}}}, {"properties": {"not": {"type": "string"}, "$id": {"type": "string"}, "if": {}}}, False),
-    ({"items": {"$id": "i"}, "anyOf": [{"$id": "i"}, True], "$defs": {"a": {"$id": "i"}}}, {"items": {}, "anyOf": [{}, True], "$defs": {"a": {}}}, False),
+    (
+        {"properties": {"not": {"type": "string"}, "$id": {"type": "string"}, "if": {"$comment": "c"}}},
+        {"properties": {"not": {"type": "string"}, "$id": {"type": "string"}, "if": {}}},
+        False,
+    ),
+    (
+        {"items": {"$id": "i"}, "anyOf": [{"$id": "i"}, True], "$defs": {"a": {"$id": "i"}}},
+        {"items": {}, "anyOf": [{}, True], "$defs": {"a": {}}},
+        False,
+    ),
     ({"enum": [{"$id": "i"}], "default": {"not": 1}}, {"enum": [{"$id": "i"}], "default": {"not": 1}}, False),
-    ({"const": "x", "exclusiveMinimum": 1, "uniqueItems": True, "type": ["string", "null"]}, {"const": "x", "exclusiveMinimum": 1, "uniqueItems": True, "type": ["string", "null"]}, False),
-]  # fmt: skip
+    (
+        {"const": "x", "exclusiveMinimum": 1, "uniqueItems": True, "type": ["string", "null"]},
+        {"const": "x", "exclusiveMinimum": 1, "uniqueItems": True, "type": ["string", "null"]},
+        False,
+    ),
+]
 
 
 @pytest.mark.parametrize(("schema", "expected", "moved"), CLEANED, ids=[str(row[0])[:60] for row in CLEANED])
@@ -51,36 +67,75 @@ OPENAPI: list[tuple[Any, Any]] = [
     ({"type": ["string", "integer"]}, {"anyOf": [{"type": "string"}, {"type": "integer"}]}),
     ({"type": ["string", "integer", "null"]}, {"anyOf": [{"type": "string"}, {"type": "integer"}], "nullable": True}),
     ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": "string", "nullable": True}),
-    ({"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]}, {"anyOf": [{"type": "string"}, {"type": "integer"}], "nullable": True}),
+    (
+        {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]},
+        {"anyOf": [{"type": "string"}, {"type": "integer"}], "nullable": True},
+    ),
     ({"oneOf": [{"type": "string"}, {"type": "integer"}]}, {"anyOf": [{"type": "string"}, {"type": "integer"}]}),
     ({"const": "x"}, {"type": "string", "enum": ["x"]}),
     ({"const": 3}, {"type": "string", "enum": ["3"], "format": "enum"}),
     ({"enum": ["a", None]}, {"type": "string", "enum": ["a"], "nullable": True}),
     ({"type": "integer", "enum": [1, 2]}, {"type": "string", "enum": ["1", "2"], "format": "enum"}),
-    ({"type": ["integer", "null"], "enum": [1, None]}, {"type": "string", "enum": ["1"], "format": "enum", "nullable": True}),
+    (
+        {"type": ["integer", "null"], "enum": [1, None]},
+        {"type": "string", "enum": ["1"], "format": "enum", "nullable": True},
+    ),
     ({"type": "array"}, {"type": "array", "items": {"type": "string"}}),
     ({"items": {"type": "integer"}}, {"type": "array", "items": {"type": "integer"}}),
-    ({"type": "array", "uniqueItems": True, "minItems": 1}, {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "{uniqueItems: true}"}),
-    ({"type": "integer", "exclusiveMinimum": 0, "multipleOf": 2}, {"type": "integer", "description": "{exclusiveMinimum: 0, multipleOf: 2}"}),
-    ({"type": "string", "format": "email", "description": "D"}, {"type": "string", "description": 'D\n\n{format: "email"}'}),
-    ({"type": "string", "format": "date-time", "pattern": "x"}, {"type": "string", "format": "date-time", "pattern": "x"}),
-    ({"type": "object", "additionalProperties": False}, {"type": "object"}),
-    ({"type": "object", "properties": {"a": True}, "required": ["a", "z"]}, {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}),
-    ({}, {"type": "string"}),
     (
-        {"allOf": [{"properties": {"a": {"type": "string"}}, "required": ["a"]}, {"$ref": "#/$defs/B"}], "$defs": {"B": {"properties": {"b": {"type": "integer"}}, "required": ["b"], "title": "T"}}},
-        {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "required": ["a", "b"], "title": "T"},
+        {"type": "array", "uniqueItems": True, "minItems": 1},
+        {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "{uniqueItems: true}"},
     ),
     (
-        {"type": "object", "properties": {"a": {"$ref": "#/definitions/a~1b", "description": "mine"}}, "definitions": {"a/b": {"type": "string", "description": "theirs"}}},
+        {"type": "integer", "exclusiveMinimum": 0, "multipleOf": 2},
+        {"type": "integer", "description": "{exclusiveMinimum: 0, multipleOf: 2}"},
+    ),
+    (
+        {"type": "string", "format": "email", "description": "D"},
+        {"type": "string", "description": 'D\n\n{format: "email"}'},
+    ),
+    (
+        {"type": "string", "format": "date-time", "pattern": "x"},
+        {"type": "string", "format": "date-time", "pattern": "x"},
+    ),
+    ({"type": "object", "additionalProperties": False}, {"type": "object"}),
+    (
+        {"type": "object", "properties": {"a": True}, "required": ["a", "z"]},
+        {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]},
+    ),
+    ({}, {"type": "string"}),
+    (
+        {
+            "allOf": [{"properties": {"a": {"type": "string"}}, "required": ["a"]}, {"$ref": "#/$defs/B"}],
+            "$defs": {"B": {"properties": {"b": {"type": "integer"}}, "required": ["b"], "title": "T"}},
+        },
+        {
+            "type": "object",
+            "properties": {"a": {"type": "string"}, "b": {"type": "integer"}},
+            "required": ["a", "b"],
+            "title": "T",
+        },
+    ),
+    (
+        {
+            "type": "object",
+            "properties": {"a": {"$ref": "#/definitions/a~1b", "description": "mine"}},
+            "definitions": {"a/b": {"type": "string", "description": "theirs"}},
+        },
         {"type": "object", "properties": {"a": {"type": "string", "description": "mine"}}},
     ),
     (
-        {"$ref": "#/$defs/Node", "$defs": {"Node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}}}}},
+        {
+            "$ref": "#/$defs/Node",
+            "$defs": {"Node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}}}},
+        },
         {"type": "object", "properties": {"next": {"type": "object"}}},
     ),
-    ({"type": "object", "properties": {"a": {"$ref": "https://example.com"}}}, {"type": "object", "properties": {"a": {"type": "object"}}}),
-]  # fmt: skip
+    (
+        {"type": "object", "properties": {"a": {"$ref": "https://example.com"}}},
+        {"type": "object", "properties": {"a": {"type": "object"}}},
+    ),
+]
 
 
 @pytest.mark.parametrize(("schema", "expected"), OPENAPI, ids=[str(row[0])[:70] for row in OPENAPI])

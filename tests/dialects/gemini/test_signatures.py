@@ -120,9 +120,12 @@ CANONICAL: list[tuple[Any, dict[str, Any] | None]] = [
     (Text(text="A", sealed=Sealed("encrypted", "x", "S")), {"text": "A"}),
     (ToolCall(call_id="a", name="f", sealed=SEAL), called("a", "f", sign="S")),
     (Reasoning(sealed=(SEAL,)), {"text": "", "thoughtSignature": "S"}),
-    (Opaque(dialect="gemini", type="executableCode", raw=Raw(b'{"executableCode":{},"thoughtSignature":"S"}')), {"executableCode": {}, "thoughtSignature": "S"}),
+    (
+        Opaque(dialect="gemini", type="executableCode", raw=Raw(b'{"executableCode":{},"thoughtSignature":"S"}')),
+        {"executableCode": {}, "thoughtSignature": "S"},
+    ),
     (Opaque(dialect="messages", type="x", raw=Raw(b"{}")), None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("part", "expected"), CANONICAL, ids=[str(row[0])[:60] for row in CANONICAL])
@@ -131,7 +134,9 @@ def test_a_signed_part_as_it_came(part: Any, expected: dict[str, Any] | None) ->
 
 
 def test_a_signed_picture_of_the_models_keeps_its_signature() -> None:
-    answer = stream.whole(stream.response({"inlineData": {"mimeType": "image/png", "data": "AA"}, "thoughtSignature": "S"}, finish="STOP"))  # fmt: skip
+    answer = stream.whole(
+        stream.response({"inlineData": {"mimeType": "image/png", "data": "AA"}, "thoughtSignature": "S"}, finish="STOP")
+    )
     (part,) = stream.only(answer).parts
     assert isinstance(part, Image)
     assert model_parts(part) == [{"inlineData": {"mimeType": "image/png", "data": "AA"}, "thoughtSignature": "S"}]

@@ -61,7 +61,14 @@ def test_the_old_functions_are_functions() -> None:
 
 
 def test_free_text_becomes_one_string_argument_and_comes_back_as_text() -> None:
-    custom = {"type": "custom", "custom": {"name": "sql", "description": "Runs", "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "G"}}}}  # fmt: skip
+    custom = {
+        "type": "custom",
+        "custom": {
+            "name": "sql",
+            "description": "Runs",
+            "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "G"}},
+        },
+    }
     encoded = encode(tools=[custom])
     (declared,) = json.loads(encoded.body)["tools"][0]["functionDeclarations"]
     assert declared["parametersJsonSchema"]["required"] == ["input"]
@@ -69,7 +76,14 @@ def test_free_text_becomes_one_string_argument_and_comes_back_as_text() -> None:
     answer = stream.whole(stream.response(stream.called("sql", {"input": "select"}), finish="STOP"), encoded.plan)
     (part,) = stream.only(answer).parts
     assert (part.kind, part.arguments) == ("custom", "select")  # type: ignore[union-attr]
-    back = [USER, {"role": "assistant", "tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "sql", "input": "select"}}]}, result("a")]  # fmt: skip
+    back = [
+        USER,
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "sql", "input": "select"}}],
+        },
+        result("a"),
+    ]
     assert sent(messages=back)["contents"][1]["parts"][0]["functionCall"]["args"] == {"input": "select"}
 
 
@@ -103,7 +117,7 @@ def test_t14_a_choice_of_functions_leaves_them_all_declared(choice: Any, expecte
 
 
 def test_older_models_are_given_only_the_functions_they_may_freely_choose() -> None:
-    members = {"tools": [WEATHER, CLOCK], "tool_choice": allowed("auto")}
+    members: dict[str, Any] = {"tools": [WEATHER, CLOCK], "tool_choice": allowed("auto")}
     body = sent(FLASH_2_0, **members)
     assert body["toolConfig"] == calling("AUTO")
     assert [each["name"] for each in body["tools"][0]["functionDeclarations"]] == ["get_time"]
@@ -146,7 +160,7 @@ def test_a_wish_for_single_calls_is_a_warning() -> None:
     assert losses(tools=[WEATHER], parallel_tool_calls=True) == {}
 
 
-SEARCH = {"target": {"web_search": True}, "web_search_options": {"search_context_size": "low"}}
+SEARCH: dict[str, Any] = {"target": {"web_search": True}, "web_search_options": {"search_context_size": "low"}}
 
 
 def test_the_providers_search_is_used_where_the_route_lets_it() -> None:
@@ -160,7 +174,11 @@ def test_the_providers_own_tools_stand_beside_functions_in_newer_models() -> Non
     body = sent(**SEARCH, tools=[WEATHER])
     assert [list(tool) for tool in body["tools"]] == [["googleSearch"], ["functionDeclarations"]]
     assert body["toolConfig"] == calling("AUTO") | {"includeServerSideToolInvocations": True}
-    cloud = {"web_search_options": {}, "tools": [WEATHER], "target": {"web_search": True, "developer_api": False}}
+    cloud: dict[str, Any] = {
+        "web_search_options": {},
+        "tools": [WEATHER],
+        "target": {"web_search": True, "developer_api": False},
+    }
     assert sent(**cloud)["toolConfig"] == calling("AUTO")
     with pytest.raises(InvalidRequest):
         encode(FLASH_2_5, **SEARCH, tools=[WEATHER])
@@ -201,7 +219,9 @@ def test_t29_a_name_that_is_not_allowed_is_another_one_there_and_the_callers_her
     model: str, name: str, wire: str
 ) -> None:
     messages = [USER, assistant(call("a", name)), result("a")]
-    encoded = encode(model, tools=[function(name)], messages=messages, tool_choice={"type": "function", "function": {"name": name}})  # fmt: skip
+    encoded = encode(
+        model, tools=[function(name)], messages=messages, tool_choice={"type": "function", "function": {"name": name}}
+    )
     body = json.loads(encoded.body)
     assert body["tools"][0]["functionDeclarations"][0]["name"] == wire
     assert body["toolConfig"]["functionCallingConfig"]["allowedFunctionNames"] == [wire]
@@ -230,10 +250,17 @@ def test_a_deep_or_endless_schema_is_refused_in_good_time() -> None:
     deep: Any = {"type": "string"}
     for _ in range(90):
         deep = {"type": "object", "properties": {"a": deep}}
-    bomb = {"type": "object", "properties": {"a": {"$ref": "#/$defs/n0"}}, "$defs": {
-        **{f"n{n}": {"type": "object", "properties": {x: {"$ref": f"#/$defs/n{n + 1}"} for x in "abcd"}} for n in range(30)},
-        "n30": {"type": "string"},
-    }}  # fmt: skip
+    bomb = {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/n0"}},
+        "$defs": {
+            **{
+                f"n{n}": {"type": "object", "properties": {x: {"$ref": f"#/$defs/n{n + 1}"} for x in "abcd"}}
+                for n in range(30)
+            },
+            "n30": {"type": "string"},
+        },
+    }
     for schema, model in ((deep, FLASH_3), (deep, FLASH_2_0), (bomb, FLASH_2_0)):
         with pytest.raises(InvalidRequest) as refused:
             encode(model, tools=[function("f", schema)])

@@ -14,6 +14,7 @@ from tests.dialects.gemini.send import (
     INLINE_PNG,
     PICTURE,
     PNG,
+    PNG_URL,
     SKIP,
     USER,
     WEATHER,
@@ -50,20 +51,35 @@ PARTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (PICTURE, INLINE_PNG),
     (image(f"DATA:image/jpg;charset=utf-8;base64,{PNG}"), {"inlineData": {"mimeType": "image/jpeg", "data": PNG}}),
     (image("data:image/svg+xml,%3Csvg/%3E"), {"inlineData": {"mimeType": "image/svg+xml", "data": "PHN2Zy8+"}}),
-    (image(PICTURE["image_url"]["url"], detail="low"), INLINE_PNG | {"mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}}),
-    (image(PICTURE["image_url"]["url"], detail="high"), INLINE_PNG | {"mediaResolution": {"level": "MEDIA_RESOLUTION_HIGH"}}),
-    (image(PICTURE["image_url"]["url"], detail="original"), INLINE_PNG),
-    (image(PICTURE["image_url"]["url"], detail="auto"), INLINE_PNG),
+    (image(PNG_URL, detail="low"), INLINE_PNG | {"mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}}),
+    (image(PNG_URL, detail="high"), INLINE_PNG | {"mediaResolution": {"level": "MEDIA_RESOLUTION_HIGH"}}),
+    (image(PNG_URL, detail="original"), INLINE_PNG),
+    (image(PNG_URL, detail="auto"), INLINE_PNG),
     (image(OWN_FILE), {"fileData": {"fileUri": OWN_FILE}}),
-    ({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}, {"inlineData": {"mimeType": "audio/wav", "data": "AAAA"}}),
-    ({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}}, {"inlineData": {"mimeType": "audio/mp3", "data": "AAAA"}}),
+    (
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+        {"inlineData": {"mimeType": "audio/wav", "data": "AAAA"}},
+    ),
+    (
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}},
+        {"inlineData": {"mimeType": "audio/mp3", "data": "AAAA"}},
+    ),
     ({"type": "video_url", "video_url": {"url": FILM}}, {"fileData": {"fileUri": FILM}}),
-    ({"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}}, {"inlineData": {"mimeType": "video/mp4", "data": "AAAA"}}),
-    (file(file_data="data:application/pdf;base64,JVBERi0="), {"inlineData": {"mimeType": "application/pdf", "data": "JVBERi0="}}),
+    (
+        {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}},
+        {"inlineData": {"mimeType": "video/mp4", "data": "AAAA"}},
+    ),
+    (
+        file(file_data="data:application/pdf;base64,JVBERi0="),
+        {"inlineData": {"mimeType": "application/pdf", "data": "JVBERi0="}},
+    ),
     (file(file_data="data:text/csv;base64,YSxi"), {"inlineData": {"mimeType": "text/csv", "data": "YSxi"}}),
     (file(file_id=OWN_FILE), {"fileData": {"fileUri": OWN_FILE}}),
-    ({"type": "x", "inlineData": {"mimeType": "image/heic", "data": "AA"}}, {"inlineData": {"mimeType": "image/heic", "data": "AA"}}),
-]  # fmt: skip
+    (
+        {"type": "x", "inlineData": {"mimeType": "image/heic", "data": "AA"}},
+        {"inlineData": {"mimeType": "image/heic", "data": "AA"}},
+    ),
+]
 
 
 @pytest.mark.parametrize(("part", "expected"), PARTS, ids=[str(row[0])[:70] for row in PARTS])
@@ -110,7 +126,7 @@ def test_an_address_without_a_type_is_refused() -> None:
 
 
 def test_older_models_take_pictures_at_one_resolution() -> None:
-    messages = [user(image(PICTURE["image_url"]["url"], detail="low"))]
+    messages = [user(image(PNG_URL, detail="low"))]
     assert contents(*messages, model=FLASH_2_5) == [said("user", INLINE_PNG)]
     assert losses(FLASH_2_5, messages=messages) == {"messages[0].content[0]": "drop"}
 

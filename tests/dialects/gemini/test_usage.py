@@ -1,0 +1,100 @@
+"""Token counts of the Gemini format, both ways."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from gaiarouter.canonical.usage import Modalities, Usage
+from gaiarouter.dialects.gemini.usage import UsageTotals, write_usage
+
+
+def read(told: Any) -> Usage | None:
+    return UsageTotals().take(Raw(json.dumps(told).encode()))
+
+
+CASES: list[tuple[dict[str, Any], Usage]] = [
+    (
+        {"promptTokenCount": 15, "candidatesTokenCount": 18, "thoughtsTokenCount": 742, "toolUsePromptTokenCount": 770},
+        Usage(in_uncached=15, in_tool=770, out_visible=18, out_reasoning=742),
+    ),
+    (
+        {
+            "promptTokenCount": 373,
+            "cachedContentTokenCount": 204,
+            "candidatesTokenCount": 89,
+            "thoughtsTokenCount": 167,
+        },
+        Usage(in_uncached=169, in_cache_read=204, out_visible=89, out_reasoning=167),
+    ),
+    ({"promptTokenCount": 14, "totalTokenCount": 14}, Usage(in_uncached=14)),
+    ({"candidatesTokenCount": 18, "thoughtsTokenCount": 58}, Usage(out_visible=18, out_reasoning=58)),
+    ({"promptTokenCount": 3, "cachedContentTokenCount": 9}, Usage(in_cache_read=3)),
+    ({"promptTokenCount": 3, "serviceTier": "flex"}, Usage(in_uncached=3, tier="flex")),
+    (
+        {
+            "promptTokenCount": 9,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 2}, {"modality": "IMAGE", "tokenCount": 7}],
+            "candidatesTokensDetails": [{"modality": 4, "tokenCount": 1}, {"modality": "NEW", "tokenCount": 1}],
+        },
+        Usage(in_uncached=9, modalities=Modalities(in_image=7, out_audio=1)),
+    ),
+]
+
+
+@pytest.mark.parametrize(("told", "expected"), CASES)
+def test_t51_t52_counts_become_exclusive(told: dict[str, Any], expected: Usage) -> None:
+    assert read(told) == expected
+
+
+def test_the_worked_totals() -> None:
+    first, second = (usage for _, usage in CASES[:2])
+    assert (first.input_tokens, first.output_tokens, first.total_tokens) == (785, 760, 1545)
+    assert (second.input_tokens, second.output_tokens, second.total_tokens) == (373, 256, 629)
+
+
+NONE = [
+    {},
+    {"trafficType": "ON_DEMAND"},
+    {"promptTokenCount": -1},
+    {"promptTokenCount": "9"},
+    {"promptTokenCount": 1e12},
+    [],
+    5,
+]
+
+
+@pytest.mark.parametrize("told", NONE)
+def test_there_is_no_usage_where_none_is_told_or_none_to_believe(told: Any) -> None:
+    assert read(told) is None
+
+
+COUNT = st.integers(0, 1_000_000)
+
+
+@given(COUNT, COUNT, COUNT, COUNT, COUNT, COUNT)
+def test_what_is_written_is_read_again(
+    uncached: int, cached: int, written: int, tool: int, visible: int, reasoning: int
+) -> None:
+    usage = Usage(
+        in_uncached=uncached,
+        in_cache_read=cached,
+        in_cache_write=written,
+        in_tool=tool,
+        out_visible=visible,
+        out_reasoning=reasoning,
+    )
+    told = write_usage(usage)
+    assert told["totalTokenCount"] == usage.total_tokens
+    assert read(told) == Usage(
+        in_uncached=uncached + written,
+        in_cache_read=cached,
+        in_tool=tool,
+        out_visible=visible,
+        out_reasoning=reasoning,
+    )

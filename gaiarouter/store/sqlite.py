@@ -95,7 +95,12 @@ class _Thread:
 
 def _connect(path: str) -> sqlite3.Connection:
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # hashes of keys: for the owner's eyes
+        # hashes of keys: for the owner's eyes. Only a file that is new is opened here: closing any descriptor of one
+        # that a connection of this process has open would drop that connection's locks, and another process that
+        # closes the database would then delete the log from under it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        pass  # as it mostly is
     except OSError as error:
         raise StorageUnavailable(f"SQLite at {path}: {error.strerror}") from error
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -134,3 +135,33 @@ async def test_a_mistake_of_ours_is_not_called_an_outage(store: Store, key: ApiK
 
 def _files(folder: Path) -> list[Path]:
     return list(folder.iterdir())
+
+
+_OTHER_PROCESS = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("BEGIN IMMEDIATE")
+database.execute("COMMIT")
+print(database.execute("SELECT count(*) FROM usage_records").fetchone()[0])
+database.close()
+"""
+
+
+async def test_another_process_that_comes_and_goes_takes_no_log_away(url: Secret, tmp_path: Path) -> None:
+    """Closing any descriptor of a file drops all locks that the process has on it (POSIX), and who is then alone
+    deletes the log that this process still writes to."""
+    store = open_store(url)
+    await store.open()
+    await store.add_usage([replace(RECORD, id="before")])
+    await store.has_keys()  # the second connection
+    log = tmp_path / "gaia.db-wal"
+    inode = log.stat().st_ino
+    for count in (1, 2):
+        command = [sys.executable, "-c", _OTHER_PROCESS, str(tmp_path / "gaia.db")]
+        other = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        printed, _ = await other.communicate()
+        assert int(printed) == count, "the other process sees what was written"
+        assert log.stat().st_ino == inode, "the log is still the one that is written to"
+        await store.add_usage([replace(RECORD, id=f"after {count}")])
+    assert await store.count_usage() == 3
+    await store.close()

@@ -17,7 +17,9 @@ class RateLimit:
         exchange.lease = self._limiter.admit(exchange.key_id, exchange.key_name, limits)
         body = await exchange.receive()
         exchange.request = request = exchange.dialect.read_request(body)
-        exchange.lease.reserve_tokens(request.estimated_input_tokens() + (request.max_output_tokens or 0))
+        # some servers take -1 for "no bound"; it must not make the window larger
+        output = max(0, request.max_output_tokens or 0)
+        exchange.lease.reserve_tokens(request.estimated_input_tokens() + output)
 
     def finish(self, exchange: Exchange) -> None:
         if exchange.lease is not None:

@@ -136,3 +136,12 @@ async def test_a_request_that_is_too_large_keeps_nothing_of_the_window() -> None
     assert small.lease is not None
     assert small.lease.tokens is not None
     assert small.lease.tokens.remaining > 0
+
+
+@pytest.mark.parametrize("sent", ["-1", "-1000000000000"])
+async def test_a_negative_bound_of_the_output_does_not_make_the_window_larger(sent: str) -> None:
+    notes = NotingLimiter()
+    made = exchange(Clock(), BODY[:-1] + b',"max_tokens":' + sent.encode() + b"}")
+    await RateLimit(notes, default=UNLIMITED).request(made)
+    assert made.request is not None
+    assert notes.lease.calls == [("reserve", made.request.estimated_input_tokens())]

@@ -46,6 +46,11 @@ def test_sources_are_placed_by_characters_not_bytes() -> None:
     assert cited(whole(body)) == cited(streamed(body)) == expected
 
 
+def test_a_place_needs_no_quotation() -> None:
+    body = response(text("Größe zählt."), finish="STOP", **grounded(support(8, 14, None, 0)))
+    assert cited(whole(body)) == [(0, "url", "https://a", 6, 11)]
+
+
 def test_sources_are_of_the_part_that_they_name() -> None:
     body = response(
         text("A", thought=True), text("same"), text("same"), finish="STOP", **grounded(support(0, 4, "same", 0, part=2))

@@ -250,9 +250,10 @@ def test_t06_a_picture_in_a_result_stays_in_it() -> None:
 
 
 def test_t06_for_older_models_a_picture_follows_its_result() -> None:
-    assert contents(*WITH_PICTURE, model=FLASH_2_5)[2:] == [
+    assert contents(*WITH_PICTURE, USER, model=FLASH_2_5)[2:] == [
         said("user", responded(None, {"output": "here"})),
         said("user", text("Result of `get_weather`:"), INLINE_PNG),
+        said("user", text("Hi")),
     ]
 
 

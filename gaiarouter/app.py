@@ -18,19 +18,16 @@ from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.chat import ChatDialect
 from gaiarouter.dialects.chat.caller import ChatCaller
-from gaiarouter.dialects.gemini import capabilities as gemini
-from gaiarouter.dialects.gemini.target import GeminiTarget
-from gaiarouter.dialects.messages import capabilities as messages
-from gaiarouter.dialects.messages.target import MessagesTarget
 from gaiarouter.ledger.writer import Ledger
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import STAGES, Auth, Metering, Proxy, RateLimit, Stage, Transform
-from gaiarouter.pipeline.conversion import Converter, Target
+from gaiarouter.pipeline.conversion import Converter
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers import known_kinds
 from gaiarouter.providers.base import Endpoint, Transport
 from gaiarouter.providers.catalogue import Catalogue
 from gaiarouter.providers.endpoint import endpoints
+from gaiarouter.providers.targets import targets
 from gaiarouter.routing.attempts import Plan
 from gaiarouter.routing.breaker import Health
 from gaiarouter.routing.grants import Grants
@@ -88,10 +85,6 @@ class Gateway:
         self._random = Random()  # noqa: S311  # spreads load, guards nothing
         self._catalogue = Catalogue.load()
         self._callers = {self.dialect.name: ChatCaller()}
-        self._targets: dict[str, Target] = {
-            "messages": MessagesTarget(messages.CapabilityTable()),
-            "gemini": GeminiTarget(gemini.CapabilityTable()),
-        }
         self._service: Service
         self.app = self._make_app()
 
@@ -114,13 +107,13 @@ class Gateway:
         await self.store.open(migrate=self._migrate)
         keys = KeyRing(self.store, stale_s=settings.auth.stale_s)
         ledger = Ledger(self.store)
-        targets = endpoints(settings)
+        places = endpoints(settings)
         http = HttpUpstream(on_stale_retry=self.metrics.stale_connections.inc)
-        http.permit(e.url for spoken in targets.values() for e in spoken.values() if e.transport == "http")
+        http.permit(e.url for spoken in places.values() for e in spoken.values() if e.transport == "http")
         upstreams: dict[Transport, Upstream] = {"http": http, "echo": EchoUpstream()}
         keys.start()
         ledger.start()
-        self._service = self._build_service(keys, ledger, targets, upstreams)
+        self._service = self._build_service(keys, ledger, places, upstreams)
         self.metrics.add_collector(lambda: self._scraped(ledger))
         self.life.ready()
         try:
@@ -135,7 +128,7 @@ class Gateway:
         self,
         keys: KeyRing,
         ledger: Ledger,
-        targets: Mapping[str, Mapping[str, Endpoint]],
+        places: Mapping[str, Mapping[str, Endpoint]],
         upstreams: Mapping[Transport, Upstream],
     ) -> Service:
         """What this configuration serves with. A reload would build another beside it."""
@@ -149,7 +142,7 @@ class Gateway:
             RateLimit: RateLimit(self._limiter, default=settings.limits),
             Transform: Transform(table, grants.allows),
             Proxy: Proxy(
-                convert=Converter(targets, self._callers, self._targets).convert,
+                convert=Converter(places, self._callers, targets(settings)).convert,
                 upstreams=upstreams,
                 plan=self._plan,
                 clock=time.monotonic,

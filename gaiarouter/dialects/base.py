@@ -8,11 +8,27 @@ on with only members patched (`RequestHead.body_for`), and the answer's bytes co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.errors import GatewayError, UpstreamError
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a request says outside its body.
+
+    model, stream: where the path names them. headers: all of the caller's, found by their names in
+    lower case.
+    """
+
+    model: str | None = None
+    stream: bool | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+BARE = Envelope()
 
 
 class RequestHead(Protocol):
@@ -25,6 +41,8 @@ class RequestHead(Protocol):
     max_output_tokens: int | None
     prompt_bytes: int
     """Size of what the model will read, for estimates."""
+    forwarded: Mapping[str, str]
+    """Headers of the caller's that go on to a target that speaks this dialect, names in lower case."""
 
     def edited(
         self,
@@ -90,10 +108,12 @@ class Dialect(Protocol):
     """One wire format. Stateless; one instance serves all requests."""
 
     name: str
+    media_type: str
+    """Of its streams."""
     keepalive: bytes
     """One whole keep-alive, safe between any two events."""
 
-    def read_request(self, body: bytes) -> RequestHead:
+    def read_request(self, body: bytes, envelope: Envelope = BARE) -> RequestHead:
         """Raises InvalidRequest with the path of the first wrong field."""
         ...
 

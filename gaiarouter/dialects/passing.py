@@ -11,13 +11,13 @@ from gaiarouter.errors import UpstreamError
 class PassThrough:
     """Implements dialects.base.Conversion. ask_usage: the target streams usage only if it is asked to."""
 
-    headers: Mapping[str, str] = {}
     dropped: tuple[str, ...] = ()
 
     def __init__(self, dialect: Dialect, request: RequestHead, *, model: str, ask_usage: bool) -> None:
         self._dialect = dialect
         self._request = request
         self._ask_usage = ask_usage and request.stream and not request.include_usage
+        self.headers = request.forwarded
         self.body = request.body_for(model=model, ask_usage=self._ask_usage)
 
     def watch(self) -> StreamWatcher:

@@ -12,6 +12,7 @@ from typing import Protocol
 from gaiarouter.canonical.events import CanonicalAnswer, End, Event, Failure, Finish, UsageSnapshot, is_content, said
 from gaiarouter.canonical.fold import fold, unfold
 from gaiarouter.canonical.losses import Loss
+from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.canonical.usage import Usage, token_weight
 from gaiarouter.dialects.base import Answer
 from gaiarouter.errors import Rejected, UpstreamError
@@ -54,6 +55,15 @@ class PreparedRequest(Protocol):
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         """Never raises."""
+        ...
+
+
+class Target(Protocol):
+    """One provider, spoken to in one dialect."""
+
+    def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedRequest:
+        """model: its name at the provider. Raises InvalidRequest, by the caller's own name of the field, for what the
+        provider cannot do; if `strict`, for whatever it cannot do exactly."""
         ...
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.base import Conversion
 from gaiarouter.dialects.passing import PassThrough
-from gaiarouter.dialects.translate import AnswerWriter, PreparedRequest, Translation
+from gaiarouter.dialects.translate import AnswerWriter, Target, Translation
 from gaiarouter.errors import Failed
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers.base import Endpoint
@@ -21,24 +21,18 @@ class Caller(Protocol):
     def decode_request(self, body: bytes) -> CanonicalRequest: ...
 
     def writer(
-        self, request: CanonicalRequest, *, fallback_id: str, created: int, model: str | None = None
+        self, request: CanonicalRequest, *, answer_id: str, created: int, model: str | None = None
     ) -> AnswerWriter: ...
 
 
-class Target(Protocol):
-    """A dialect as targets speak it."""
-
-    def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedRequest: ...
-
-
 class Converter:
-    """endpoints: by provider, then by dialect. callers, targets: by dialect; targets in the order of preference."""
+    """endpoints, targets: by provider, then by dialect; targets in the order of preference. callers: by dialect."""
 
     def __init__(
         self,
         endpoints: Mapping[str, Mapping[str, Endpoint]],
         callers: Mapping[str, Caller],
-        targets: Mapping[str, Target],
+        targets: Mapping[str, Mapping[str, Target]],
     ) -> None:
         self._endpoints = endpoints
         self._callers = callers
@@ -53,17 +47,14 @@ class Converter:
             return endpoint, PassThrough(
                 exchange.dialect, exchange.request, model=target.model, ask_usage=endpoint.asks_usage
             )
-        for name, dialect in self._targets.items():
-            if name in spoken:
-                return spoken[name], self._translation(exchange, target, dialect)
+        for name, dialect in self._targets[target.provider].items():
+            return spoken[name], self._translation(exchange, target, dialect)
         raise Failed("This target serves no requests of this kind.", outcome="bad_response")
 
     def _translation(self, exchange: Exchange, target: ResolvedTarget, dialect: Target) -> Translation:
         assert exchange.request is not None
         caller = self._callers[exchange.dialect.name]
         request = caller.decode_request(exchange.request.body_for(model=exchange.request.model, ask_usage=False))
-        writer = caller.writer(
-            request, fallback_id=f"chatcmpl-{exchange.id}", created=exchange.received_us // 1_000_000
-        )
+        writer = caller.writer(request, answer_id=exchange.id, created=exchange.received_us // 1_000_000)
         strict = exchange.match is not None and exchange.match.route.unsupported == "error"
         return Translation(dialect.prepare(request, model=target.model, strict=strict), writer)

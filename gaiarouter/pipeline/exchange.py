@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gaiarouter.canonical.usage import Usage
-from gaiarouter.dialects.base import Dialect, RequestHead
+from gaiarouter.dialects.base import BARE, Dialect, Envelope, RequestHead
 from gaiarouter.errors import GatewayError
 from gaiarouter.limits.base import Lease
 from gaiarouter.routing.base import Match, ResolvedTarget
@@ -63,6 +63,7 @@ class Exchange:
     """Monotonic clock, as are all times in seconds here."""
     received_us: int
     """Wall clock, microseconds since the epoch."""
+    envelope: Envelope = BARE
 
     # auth
     key: ApiKey | None = None

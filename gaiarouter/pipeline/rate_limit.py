@@ -16,7 +16,7 @@ class RateLimit:
         limits = exchange.key.limits if exchange.key and exchange.key.limits else self._default
         exchange.lease = self._limiter.admit(exchange.key_id, exchange.key_name, limits)
         body = await exchange.receive()
-        exchange.request = request = exchange.dialect.read_request(body)
+        exchange.request = request = exchange.dialect.read_request(body, exchange.envelope)
         # some servers take -1 for "no bound"; it must not make the window larger
         output = max(0, request.max_output_tokens or 0)
         exchange.lease.reserve_tokens(request.estimated_input_tokens() + output)

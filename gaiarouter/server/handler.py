@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from gaiarouter.config.settings import Settings
-from gaiarouter.dialects.base import Dialect
+from gaiarouter.dialects.base import Dialect, Envelope
 from gaiarouter.errors import GatewayError, InternalError, Unavailable
 from gaiarouter.pipeline.auth import Auth
 from gaiarouter.pipeline.exchange import Exchange
@@ -86,6 +86,7 @@ class DataPlane:
             reply=reply,
             received_s=time.monotonic(),
             received_us=time.time_ns() // 1000,
+            envelope=Envelope(headers=request.headers),
         )
         reply.attach(exchange)
         self._running[task] = exchange

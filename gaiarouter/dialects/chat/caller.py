@@ -18,10 +18,11 @@ class ChatCaller:
         return decode_request(body)
 
     def writer(
-        self, request: CanonicalRequest, *, fallback_id: str, created: int, model: str | None = None
+        self, request: CanonicalRequest, *, answer_id: str, created: int, model: str | None = None
     ) -> ChatWriter:
-        """fallback_id: for an answer without one. created: seconds since 1970. model: shown instead of the target's."""
-        return ChatWriter(view_of(request, fallback_id=fallback_id, created=created, model=model))
+        """answer_id: for an answer without one; the dialect's prefix comes before it. created: seconds since 1970.
+        model: shown instead of the target's."""
+        return ChatWriter(view_of(request, answer_id=answer_id, created=created, model=model))
 
 
 class ChatWriter:

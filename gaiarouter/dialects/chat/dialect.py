@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gaiarouter.dialects.base import Answer
+from gaiarouter.dialects.base import BARE, Answer, Envelope
 from gaiarouter.dialects.chat import errors, fold, provider_errors, request, response
 from gaiarouter.dialects.chat.chunks import ChatStreamWatcher
 from gaiarouter.errors import GatewayError, UpstreamError
@@ -14,11 +14,12 @@ class ChatDialect:
     """Implements dialects.base.Dialect."""
 
     name = "chat"
+    media_type = "text/event-stream; charset=utf-8"
     keepalive = b": keep-alive\n"
     """One line: a comment with a blank line after it crashes official clients once an `id` was seen."""
 
-    def read_request(self, body: bytes) -> request.ChatHead:
-        return request.read_request(body)
+    def read_request(self, body: bytes, envelope: Envelope = BARE) -> request.ChatHead:
+        return request.read_request(body, envelope)
 
     def read_answer(self, body: bytes) -> Answer:
         return response.read_answer(body)

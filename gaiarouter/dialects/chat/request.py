@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
 from gaiarouter.canonical.usage import token_weight
+from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.members import DuplicateMember, JsonObject
 from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.errors import InvalidRequest
@@ -22,6 +24,7 @@ from gaiarouter.errors import InvalidRequest
 # what a picture, a sound or a file is taken for in an estimate, whose true price depends on the model
 _MEDIA_TOKENS = 800
 _MESSAGE_TOKENS = 4
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class _ImageUrl(Struct, gc=False):
@@ -123,6 +126,7 @@ class ChatHead:
     include_usage: bool
     max_output_tokens: int | None
     prompt_bytes: int
+    forwarded: Mapping[str, str]
     _input_weight: float
     _object: JsonObject
 
@@ -158,7 +162,7 @@ class ChatHead:
             values["messages"] = b"[" + first + b"," + messages[1:]
         if not values and not drop:
             return self
-        return read_request(self._object.patched(values, drop))
+        return replace(read_request(self._object.patched(values, drop)), forwarded=self.forwarded)
 
     def _is_given(self, name: str) -> bool:
         """Whether the caller said so; null says nothing. The two names of the output limit are one wish."""
@@ -167,7 +171,7 @@ class ChatHead:
         return any(bytes(self._object.members.get(each, b"null")) != b"null" for each in names)
 
 
-def read_request(body: bytes) -> ChatHead:
+def read_request(body: bytes, envelope: Envelope = BARE) -> ChatHead:
     """Raises InvalidRequest with the path of the first wrong field; its message holds nothing of the body."""
     request, json_object = _parse(body)
     if not request.model.strip():
@@ -186,8 +190,14 @@ def read_request(body: bytes) -> ChatHead:
         max_output_tokens=limit if limit is not None and limit >= 0 else None,
         prompt_bytes=len(members["messages"]) + tools_bytes,
         _input_weight=tools_bytes / 4 + _input_weight(request.messages),
+        forwarded=_forwarded(envelope.headers) if envelope.headers else _NO_HEADERS,
         _object=json_object,
     )
+
+
+def _forwarded(headers: Mapping[str, str]) -> Mapping[str, str]:
+    beta = headers.get("openai-beta")
+    return {"openai-beta": beta} if beta is not None else _NO_HEADERS
 
 
 def _input_weight(messages: list[_Message]) -> float:

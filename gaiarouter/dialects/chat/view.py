@@ -46,9 +46,9 @@ class AnswerView(Struct, frozen=True, kw_only=True):
         return _PREFIX + (provider_id.partition("_")[2] or provider_id)
 
 
-def view_of(request: CanonicalRequest, *, fallback_id: str, created: int, model: str | None = None) -> AnswerView:
+def view_of(request: CanonicalRequest, *, answer_id: str, created: int, model: str | None = None) -> AnswerView:
     return AnswerView(
-        fallback_id=fallback_id,
+        fallback_id=_PREFIX + answer_id,
         created=created,
         include_usage=request.include_usage,
         model=model,

@@ -1,0 +1,35 @@
+"""A configured provider becomes what writes requests for it, for callers of another dialect than its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from gaiarouter.config.settings import Provider, Settings
+from gaiarouter.dialects.gemini import capabilities as gemini
+from gaiarouter.dialects.gemini.target import GeminiTarget
+from gaiarouter.dialects.messages import capabilities as messages
+from gaiarouter.dialects.messages.target import MessagesTarget
+from gaiarouter.dialects.translate import Target
+from gaiarouter.providers import PROFILES
+from gaiarouter.providers.base import Profile
+
+
+def targets(settings: Settings) -> Mapping[str, Mapping[str, Target]]:
+    """By provider's name, then by dialect, in the order of preference."""
+    return {name: compile_targets(provider, PROFILES[provider.kind]) for name, provider in settings.providers.items()}
+
+
+def compile_targets(provider: Provider, profile: Profile) -> Mapping[str, Target]:
+    speaks = profile.speaks if provider.speaks is None else provider.speaks
+    return {name: make(provider, profile) for name, make in _MAKERS.items() if name in speaks}
+
+
+def _messages(provider: Provider, profile: Profile) -> Target:
+    return MessagesTarget(messages.CapabilityTable())
+
+
+def _gemini(provider: Provider, profile: Profile) -> Target:
+    return GeminiTarget(gemini.CapabilityTable())
+
+
+_MAKERS: Mapping[str, Callable[[Provider, Profile], Target]] = {"messages": _messages, "gemini": _gemini}

@@ -31,6 +31,16 @@ class Envelope:
 BARE = Envelope()
 
 
+@dataclass(frozen=True, slots=True)
+class WindowView:
+    """A limit as it stands. reset_s: seconds until it is whole again, which will be at `reset_at_s` since 1970."""
+
+    limit: int
+    remaining: int
+    reset_s: float
+    reset_at_s: float
+
+
 class RequestHead(Protocol):
     """A caller's request, read as far as routing, limits and accounting need it."""
 
@@ -112,6 +122,8 @@ class Dialect(Protocol):
     """Of its streams."""
     keepalive: bytes
     """One whole keep-alive, safe between any two events."""
+    id_header: str
+    """Where its clients look for the request's id."""
 
     def read_request(self, body: bytes, envelope: Envelope = BARE) -> RequestHead:
         """Raises InvalidRequest with the path of the first wrong field."""
@@ -137,10 +149,16 @@ class Dialect(Protocol):
         """What a target's error answer means (status >= 400). Never raises."""
         ...
 
+    def status_of(self, error: GatewayError) -> int: ...
+
     def error_body(self, error: GatewayError, request_id: str) -> bytes: ...
 
     def error_event(self, error: GatewayError, request_id: str) -> bytes:
         """The error as the last event of a stream that has begun."""
+        ...
+
+    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
+        """How its clients are told of a limit. name: `requests` or `tokens`."""
         ...
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
+from gaiarouter.dialects.base import Dialect, WindowView
 from gaiarouter.errors import GatewayError, LimitExceeded, RequestRefused
 from gaiarouter.limits.base import Window
 from gaiarouter.pipeline.exchange import Exchange
@@ -33,14 +35,17 @@ def request_id(headers: Mapping[str, str]) -> str:
     return "req_" + secrets.token_hex(12)
 
 
-def plain_headers(request_id: str) -> dict[str, str]:
-    """What every answer carries, whoever gives it."""
-    return {**BASE, "x-request-id": request_id}
+def plain_headers(request_id: str, dialect: Dialect | None = None) -> dict[str, str]:
+    """What every answer carries, whoever gives it. dialect: of an answer to a model's caller."""
+    headers = {**BASE, "x-request-id": request_id}
+    if dialect is not None:
+        headers[dialect.id_header] = request_id
+    return headers
 
 
 def exchange_headers(exchange: Exchange, now: float) -> dict[str, str]:
     """What every data-plane answer tells of how it was made."""
-    headers = plain_headers(exchange.request_id)
+    headers = plain_headers(exchange.request_id, exchange.dialect)
     if exchange.match is not None:
         headers["x-gaia-route"] = _safe(exchange.match.route.name)
     if exchange.served is not None:
@@ -53,18 +58,18 @@ def exchange_headers(exchange: Exchange, now: float) -> dict[str, str]:
     if exchange.spoke_s:
         headers["x-gaia-overhead-ms"] = f"{max(0.0, now - exchange.received_s - exchange.upstream_s) * 1000:.2f}"
     if exchange.lease is not None:
-        _add_window(headers, "requests", exchange.lease.requests)
-        _add_window(headers, "tokens", exchange.lease.tokens)
+        _add_window(headers, exchange.dialect, "requests", exchange.lease.requests)
+        _add_window(headers, exchange.dialect, "tokens", exchange.lease.tokens)
     return headers
 
 
-def error_headers(error: GatewayError) -> dict[str, str]:
+def error_headers(error: GatewayError, dialect: Dialect) -> dict[str, str]:
     headers = {**error.headers, "x-gaia-error-source": error.source}
     if isinstance(error, RequestRefused) and error.allow is not None:
         headers["Allow"] = error.allow
     if isinstance(error, LimitExceeded):
         for name, window in error.windows.items():
-            _add_window(headers, name, Window(*window))
+            _add_window(headers, dialect, name, Window(*window))
     if error.retry_after_s is not None:
         headers["retry-after"] = str(max(1, min(600, math.ceil(error.retry_after_s))))
         headers["retry-after-ms"] = str(max(1, min(600_000, math.ceil(error.retry_after_s * 1000))))
@@ -73,22 +78,10 @@ def error_headers(error: GatewayError) -> dict[str, str]:
     return headers
 
 
-def _add_window(headers: dict[str, str], name: str, window: Window | None) -> None:
-    if window is None:
-        return
-    headers[f"x-ratelimit-limit-{name}"] = str(window.limit)
-    headers[f"x-ratelimit-remaining-{name}"] = str(window.remaining)
-    headers[f"x-ratelimit-reset-{name}"] = _go_duration(window.reset_s)
-
-
-def _go_duration(seconds: float) -> str:
-    """As OpenAI writes them: `12ms`, `1.5s`, `6m0s`."""
-    if seconds < 1:
-        return f"{math.ceil(seconds * 1000)}ms"
-    if seconds < 60:
-        return f"{math.ceil(seconds * 1000) / 1000:g}s"
-    whole = math.ceil(seconds)
-    return f"{whole // 60}m{whole % 60}s"
+def _add_window(headers: dict[str, str], dialect: Dialect, name: str, window: Window | None) -> None:
+    if window is not None:
+        view = WindowView(window.limit, window.remaining, window.reset_s, time.time() + window.reset_s)
+        headers.update(dialect.window_headers(name, view))
 
 
 def _safe(text: str) -> str:

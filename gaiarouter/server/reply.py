@@ -92,7 +92,7 @@ class HttpReply:
 
     async def _start_stream(self) -> None:
         self.started = True
-        self.response = self._stream = _EventStream(self._headers(), self._attached().dialect.keepalive)
+        self.response = self._stream = _EventStream(self._headers(), self._attached().dialect)
         await self._stream.prepare(self._request)
 
     def _end_hold(self) -> None:
@@ -124,11 +124,11 @@ class _EventStream(EventSourceResponse):
     Its ping comes from a task of its own, between two writes: so every write here is of whole events.
     """
 
-    def __init__(self, headers: dict[str, str], keepalive: bytes) -> None:
+    def __init__(self, headers: dict[str, str], dialect: Dialect) -> None:
         super().__init__(headers=headers, allow_all_methods=True, send_timeout=_STALLED_S, ping_interval=_PING_S)
-        self.headers["Content-Type"] = "text/event-stream; charset=utf-8"
+        self.headers["Content-Type"] = dialect.media_type
         self.headers.popall("Connection", None)
-        self._keepalive_event = keepalive
+        self._keepalive_event = dialect.keepalive
 
     async def _ping(self) -> None:
         while True:
@@ -142,14 +142,14 @@ class _EventStream(EventSourceResponse):
 def error_response(error: GatewayError, dialect: Dialect, asked: Mapping[str, str]) -> web.Response:
     """An answer outside the pipeline. asked: the request's headers."""
     made = request_id(asked)
-    return _error_response(error, dialect, made, plain_headers(made))
+    return _error_response(error, dialect, made, plain_headers(made, dialect))
 
 
 def _error_response(error: GatewayError, dialect: Dialect, request_id: str, headers: dict[str, str]) -> web.Response:
     body = error.body if isinstance(error, Rejected) and error.body is not None else None
     return web.Response(
-        status=error.status,
+        status=dialect.status_of(error),
         body=body or dialect.error_body(error, request_id),
-        headers=headers | error_headers(error),
+        headers=headers | error_headers(error, dialect),
         content_type="application/json",
     )

@@ -147,4 +147,4 @@ ERRORS: list[tuple[GatewayError, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("error", "headers"), ERRORS)
 def test_an_error_says_whose_it_is_and_when_to_come_back(error: GatewayError, headers: dict[str, str]) -> None:
-    assert error_headers(error) == headers
+    assert error_headers(error, ChatDialect()) == headers

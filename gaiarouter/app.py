@@ -142,7 +142,7 @@ class Gateway:
             RateLimit: RateLimit(self._limiter, default=settings.limits),
             Transform: Transform(table, grants.allows),
             Proxy: Proxy(
-                convert=Converter(places, self._callers, targets(settings)).convert,
+                convert=Converter(places, {"chat": self.dialect}, self._callers, targets(settings)).convert,
                 upstreams=upstreams,
                 plan=self._plan,
                 clock=time.monotonic,

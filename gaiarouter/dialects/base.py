@@ -7,7 +7,7 @@ on with only members patched (`RequestHead.body_for`), and the answer's bytes co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -115,7 +115,7 @@ class StreamWatcher(Protocol):
 
 
 class Dialect(Protocol):
-    """One wire format. Stateless; one instance serves all requests."""
+    """One wire format, as callers speak it. Stateless; one instance serves all requests."""
 
     name: str
     media_type: str
@@ -128,6 +128,22 @@ class Dialect(Protocol):
     def read_request(self, body: bytes, envelope: Envelope = BARE) -> RequestHead:
         """Raises InvalidRequest with the path of the first wrong field."""
         ...
+
+    def status_of(self, error: GatewayError) -> int: ...
+
+    def error_body(self, error: GatewayError, request_id: str) -> bytes: ...
+
+    def error_event(self, error: GatewayError, request_id: str) -> bytes:
+        """The error as the last event of a stream that has begun."""
+        ...
+
+    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
+        """How its clients are told of a limit. name: `requests` or `tokens`."""
+        ...
+
+
+class SpokenByBoth(Dialect, Protocol):
+    """A dialect that a caller and its target both speak: the answer's bytes go on, and are only read."""
 
     def read_answer(self, body: bytes) -> Answer:
         """A complete 200 body. Raises BadAnswer, or the error object that the body holds."""
@@ -149,17 +165,24 @@ class Dialect(Protocol):
         """What a target's error answer means (status >= 400). Never raises."""
         ...
 
-    def status_of(self, error: GatewayError) -> int: ...
 
-    def error_body(self, error: GatewayError, request_id: str) -> bytes: ...
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A name that callers may use. owner: the provider that serves it first. context_tokens: None where not known."""
 
-    def error_event(self, error: GatewayError, request_id: str) -> bytes:
-        """The error as the last event of a stream that has begun."""
+    name: str
+    owner: str
+    context_tokens: int | None = None
+
+
+class Listing(Protocol):
+    """Lists of models in one vendor's shape: JSON bodies."""
+
+    def models_body(self, models: Sequence[ListedModel], query: Mapping[str, str]) -> bytes:
+        """query: the request's; raises InvalidRequest for a page that cannot be."""
         ...
 
-    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
-        """How its clients are told of a limit. name: `requests` or `tokens`."""
-        ...
+    def model_body(self, model: ListedModel) -> bytes: ...
 
 
 class Conversion(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gaiarouter.dialects.base import Answer, Dialect, RequestHead, StreamWatcher
+from gaiarouter.dialects.base import Answer, RequestHead, SpokenByBoth, StreamWatcher
 from gaiarouter.errors import UpstreamError
 
 
@@ -13,7 +13,7 @@ class PassThrough:
 
     dropped: tuple[str, ...] = ()
 
-    def __init__(self, dialect: Dialect, request: RequestHead, *, model: str, ask_usage: bool) -> None:
+    def __init__(self, dialect: SpokenByBoth, request: RequestHead, *, model: str, ask_usage: bool) -> None:
         self._dialect = dialect
         self._request = request
         self._ask_usage = ask_usage and request.stream and not request.include_usage

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from gaiarouter.canonical.request import CanonicalRequest
-from gaiarouter.dialects.base import Conversion
+from gaiarouter.dialects.base import Conversion, SpokenByBoth
 from gaiarouter.dialects.passing import PassThrough
 from gaiarouter.dialects.translate import AnswerWriter, Target, Translation
 from gaiarouter.errors import Failed
@@ -26,15 +26,18 @@ class Caller(Protocol):
 
 
 class Converter:
-    """endpoints, targets: by provider, then by dialect; targets in the order of preference. callers: by dialect."""
+    """endpoints, targets: by provider, then by dialect; targets in the order of preference. both: dialects that may be
+    passed through, callers: those that may be translated, by dialect."""
 
     def __init__(
         self,
         endpoints: Mapping[str, Mapping[str, Endpoint]],
+        both: Mapping[str, SpokenByBoth],
         callers: Mapping[str, Caller],
         targets: Mapping[str, Mapping[str, Target]],
     ) -> None:
         self._endpoints = endpoints
+        self._both = both
         self._callers = callers
         self._targets = targets
 
@@ -44,17 +47,16 @@ class Converter:
         spoken = self._endpoints[target.provider]
         endpoint = spoken.get(exchange.dialect.name)
         if endpoint is not None:
-            return endpoint, PassThrough(
-                exchange.dialect, exchange.request, model=target.model, ask_usage=endpoint.asks_usage
-            )
-        for name, dialect in self._targets[target.provider].items():
-            return spoken[name], self._translation(exchange, target, dialect)
+            dialect = self._both[exchange.dialect.name]
+            return endpoint, PassThrough(dialect, exchange.request, model=target.model, ask_usage=endpoint.asks_usage)
+        for name, asked in self._targets[target.provider].items():
+            return spoken[name], self._translation(exchange, target, asked)
         raise Failed("This target serves no requests of this kind.", outcome="bad_response")
 
-    def _translation(self, exchange: Exchange, target: ResolvedTarget, dialect: Target) -> Translation:
+    def _translation(self, exchange: Exchange, target: ResolvedTarget, asked: Target) -> Translation:
         assert exchange.request is not None
         caller = self._callers[exchange.dialect.name]
         request = caller.decode_request(exchange.request.body_for(model=exchange.request.model, ask_usage=False))
         writer = caller.writer(request, answer_id=exchange.id, created=exchange.received_us // 1_000_000)
         strict = exchange.match is not None and exchange.match.route.unsupported == "error"
-        return Translation(dialect.prepare(request, model=target.model, strict=strict), writer)
+        return Translation(asked.prepare(request, model=target.model, strict=strict), writer)

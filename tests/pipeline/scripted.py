@@ -153,7 +153,9 @@ def proxy(clock: Clock, target: ScriptedTarget, exchange: Exchange) -> Proxy:
     endpoints = {
         name: {"chat": Endpoint(name, "http", f"http://{name}/v1", "none", {}, asks_usage=True)} for name in names
     }
-    convert = Converter(endpoints, callers={}, targets={name: {} for name in names}).convert
+    convert = Converter(
+        endpoints, both={"chat": ChatDialect()}, callers={}, targets={name: {} for name in names}
+    ).convert
     return Proxy(convert=convert, upstreams={"http": target, "echo": target}, plan=plan, clock=clock)
 
 

@@ -6,7 +6,6 @@ and null is allowed wherever a field may be left out: providers extend them free
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -17,8 +16,8 @@ from msgspec import Raw, Struct
 
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
-from gaiarouter.dialects.members import DuplicateMember, JsonObject
-from gaiarouter.dialects.mistakes import wrong_field
+from gaiarouter.dialects.body import parse
+from gaiarouter.dialects.members import JsonObject
 from gaiarouter.errors import InvalidRequest
 
 # what a picture, a sound or a file is taken for in an estimate, whose true price depends on the model
@@ -173,7 +172,7 @@ class ChatHead:
 
 def read_request(body: bytes, envelope: Envelope = BARE) -> ChatHead:
     """Raises InvalidRequest with the path of the first wrong field; its message holds nothing of the body."""
-    request, json_object = _parse(body)
+    request, json_object = parse(body, _decode)
     if not request.model.strip():
         raise InvalidRequest("`model` must not be empty", param="model")
     if not request.messages:
@@ -222,28 +221,3 @@ def _part_weight(part: _Part | str) -> float:
 def _call_weight(call: _ToolCall) -> float:
     arguments = call.function.arguments if call.function else None
     return len(arguments) / 4 if isinstance(arguments, str) else 0.0
-
-
-def _parse(body: bytes) -> tuple[_Body, JsonObject]:
-    try:
-        if not body.isascii():
-            body.decode()  # the decoder skips what it does not read, broken UTF-8 too
-        return _decode(body), JsonObject(body)
-    except msgspec.ValidationError as error:
-        raise wrong_field(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The body is not valid JSON{_place(error)}", code="invalid_json") from None
-    except RecursionError:
-        raise InvalidRequest("The body is nested too deeply", code="invalid_json") from None
-    except DuplicateMember:
-        raise InvalidRequest("The body names a member twice", code="invalid_json") from None
-
-
-_BYTE = re.compile(r"\(byte (\d+)\)")
-
-
-def _place(error: msgspec.DecodeError | UnicodeDecodeError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f": byte {error.start} is no UTF-8"
-    byte = _BYTE.search(str(error))
-    return f" at byte {byte.group(1)}" if byte else ""

@@ -16,12 +16,18 @@ from gaiarouter import __version__
 from gaiarouter.config.loader import load_settings
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
+from gaiarouter.dialects.base import Dialect
 from gaiarouter.dialects.chat import ChatDialect
+from gaiarouter.dialects.chat import listing as chat_listing
 from gaiarouter.dialects.chat.caller import ChatCaller
+from gaiarouter.dialects.embeddings import EmbeddingsDialect
+from gaiarouter.dialects.gemini import listing as gemini_listing
+from gaiarouter.dialects.messages import listing as messages_listing
 from gaiarouter.ledger.writer import Ledger
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import STAGES, Auth, Metering, Proxy, RateLimit, Stage, Transform
-from gaiarouter.pipeline.conversion import Converter
+from gaiarouter.pipeline.conversion import Converter, by_operation
+from gaiarouter.pipeline.embedding import EmbeddingConverter
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers import known_kinds
 from gaiarouter.providers.base import Endpoint, Transport
@@ -85,6 +91,8 @@ class Gateway:
         self._random = Random()  # noqa: S311  # spreads load, guards nothing
         self._catalogue = Catalogue.load()
         self._callers = {self.dialect.name: ChatCaller()}
+        self._both = {self.dialect.name: self.dialect}
+        self._dialects: dict[str, Dialect] = {**self._both, "embeddings": EmbeddingsDialect()}
         self._service: Service
         self.app = self._make_app()
 
@@ -93,11 +101,12 @@ class Gateway:
         ops = Ops(
             lambda: self._service,
             self.metrics,
-            self.dialect,
+            self._dialects,
+            {"chat": chat_listing, "messages": messages_listing, "gemini": gemini_listing},
             version=__version__,
             why_not_ready=self.life.why_not_ready,
         )
-        add_routes(app, self.data_plane, ops, {self.dialect.name: self.dialect})
+        add_routes(app, self.data_plane, ops, self._dialects)
         app.cleanup_ctx.append(self._parts)
         return app
 
@@ -142,7 +151,10 @@ class Gateway:
             RateLimit: RateLimit(self._limiter, default=settings.limits),
             Transform: Transform(table, grants.allows),
             Proxy: Proxy(
-                convert=Converter(places, {"chat": self.dialect}, self._callers, targets(settings)).convert,
+                convert=by_operation(
+                    Converter(places, self._both, self._callers, targets(settings)).convert,
+                    {"embeddings": EmbeddingConverter(places).convert},
+                ),
                 upstreams=upstreams,
                 plan=self._plan,
                 clock=time.monotonic,

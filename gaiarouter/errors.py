@@ -22,6 +22,7 @@
         ├── Throttled           429 upstream_rate_limited
         ├── Overloaded          503 upstream_overloaded
         ├── Failed              502 upstream_error: other 5xx, an error inside a 200
+        ├── NotServed           400 unsupported_operation: this target has no such operation; nothing was sent
         └── Rejected            the provider blames the caller (400, 413, 422 …): its status and words go back
 
 Three questions have an answer in every class: whose fault, which status and code, may another target be tried.
@@ -146,7 +147,8 @@ class UpstreamError(GatewayError):
     retryable: the same target may be tried again. falls_back: another target may be tried.
     condition: set where a fallback entry's `on:` may reach it (`context_length`, `content_policy`).
     outcome: the `outcome` label of `upstream_attempts_total` (telemetry.OUTCOMES).
-    billed_unknown: the provider may charge for the attempt although nothing came back.
+    sent: something went to the target. billed_unknown: the provider may charge for the attempt although nothing came
+    back.
     """
 
     status = 502
@@ -157,6 +159,7 @@ class UpstreamError(GatewayError):
     counts_against_target: bool = True
     condition: Literal["context_length", "content_policy"] | None = None
     outcome: str = "http_5xx"
+    sent: bool = True
     billed_unknown: bool = False
     provider_status: int | None = None
 
@@ -234,6 +237,18 @@ class Overloaded(UpstreamError):
 
 class Failed(UpstreamError):
     retryable = True
+
+
+class NotServed(UpstreamError):
+    """The target does not do what the caller asks for, so that nothing was sent. Another target may."""
+
+    status, code, counts_against_target, should_retry = 400, "unsupported_operation", False, False
+    type: ErrorType = "invalid_request_error"
+    source: ClassVar[Literal["gateway", "upstream"]] = "gateway"
+    sent = False
+
+    def __init__(self) -> None:
+        super().__init__("The model of this name serves no requests of this kind; its provider has no such operation.")
 
 
 class Rejected(UpstreamError):

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.base import Conversion, SpokenByBoth
 from gaiarouter.dialects.passing import PassThrough
 from gaiarouter.dialects.translate import AnswerWriter, Target, Translation
-from gaiarouter.errors import Failed
+from gaiarouter.errors import NotServed
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers.base import Endpoint
 from gaiarouter.routing.base import ResolvedTarget
+
+Convert = Callable[[Exchange, ResolvedTarget], tuple[Endpoint, Conversion]]
+
+
+def by_operation(generate: Convert, others: Mapping[str, Convert]) -> Convert:
+    """others: by the caller's dialect, for what is asked of models besides generating."""
+
+    def convert(exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
+        return others.get(exchange.dialect.name, generate)(exchange, target)
+
+    return convert
 
 
 class Caller(Protocol):
@@ -51,7 +62,7 @@ class Converter:
             return endpoint, PassThrough(dialect, exchange.request, model=target.model, ask_usage=endpoint.asks_usage)
         for name, asked in self._targets[target.provider].items():
             return spoken[name], self._translation(exchange, target, asked)
-        raise Failed("This target serves no requests of this kind.", outcome="bad_response")
+        raise NotServed
 
     def _translation(self, exchange: Exchange, target: ResolvedTarget, asked: Target) -> Translation:
         assert exchange.request is not None

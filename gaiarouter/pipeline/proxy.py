@@ -72,7 +72,7 @@ class Proxy:
             exchange.attempt_started_s = self._clock()
             await self._try(exchange, plan, attempt)
         except UpstreamError as error:
-            outcome, billed_unknown = error.outcome, error.billed_unknown
+            outcome, billed_unknown = error.outcome if error.sent else None, error.billed_unknown
             plan.failed(attempt, error, self._clock())
             return error
         except (InvalidRequest, NotFound):

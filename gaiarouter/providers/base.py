@@ -19,7 +19,8 @@ class Profile:
     the operator gives the whole address. speaks: operations it serves, by dialect name.
     asks_usage: whether a stream must be asked for usage with `stream_options.include_usage`; False where the
     provider sends it unasked or refuses the field. versioned_root: the root when the configuration names an
-    `api_version`; the model is then part of the path.
+    `api_version`; the model is then part of the path. sends_base64: embeddings come in base64
+    where they are asked for so.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Profile:
     asks_usage: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
     versioned_root: str | None = None
+    sends_base64: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Endpoint:
     headers: Mapping[str, str]
     asks_usage: bool
     stream_url: str | None = None
+    sends_base64: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Self
 
@@ -23,9 +23,6 @@ class Catalogue:
         text = files(__package__).joinpath("catalogue.json").read_text(encoding="utf-8")
         return cls(json.loads(text)["models"])
 
-    def models(self, kind: str) -> Sequence[str]:
-        """Sorted; nothing for a kind whose models are the operator's own."""
-        return sorted(self._models.get(kind, ()))
-
-    def context_tokens(self, kind: str, model: str) -> int | None:
-        return self._models.get(kind, {}).get(model)
+    def models(self, kind: str) -> Mapping[str, int | None]:
+        """Context lengths by model; nothing for a kind whose models are the operator's own."""
+        return self._models.get(kind, {})

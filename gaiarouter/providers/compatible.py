@@ -13,7 +13,7 @@ _ALL = ("chat", "responses", "completions", "embeddings")
 
 ROWS: tuple[Profile, ...] = (
     # any server that speaks like OpenAI is `dialect: openai` with a base_url
-    Profile("openai", "OpenAI", "https://api.openai.com/v1", speaks=_ALL),
+    Profile("openai", "OpenAI", "https://api.openai.com/v1", speaks=_ALL, sends_base64=True),
     Profile(
         "azure",
         "Azure OpenAI",
@@ -22,6 +22,7 @@ ROWS: tuple[Profile, ...] = (
         versioned_root="/openai/deployments/{model}",
         auth="api-key",
         speaks=_ALL,
+        sends_base64=True,
     ),
     Profile("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", speaks=("chat", "responses", "completions")),
     Profile("anthropic", "Anthropic", "https://api.anthropic.com", root="/v1", auth="x-api-key", speaks=("messages",)),

@@ -45,6 +45,7 @@ def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpo
             auth=profile.auth,
             headers=_headers(provider, profile),
             asks_usage=profile.asks_usage,
+            sends_base64=profile.sends_base64,
             stream_url=f"{address}{STREAMS[name]}" if name in STREAMS else None,
         )
         for name, path in OPERATIONS.items()

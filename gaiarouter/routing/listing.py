@@ -6,30 +6,34 @@ listed as `anthropic/claude-x`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from gaiarouter.config.settings import Route, Settings, Target
-from gaiarouter.routing.base import Match
+from gaiarouter.dialects.base import ListedModel
 from gaiarouter.routing.table import Table
 
 _GLOB = frozenset("*?[")
 
 
-def list_models(table: Table, settings: Settings, known: Mapping[str, Sequence[str]]) -> tuple[tuple[str, str], ...]:
-    """(name, owner) in the order of the routes, each name once; owner is the provider of the first target.
+Known = Mapping[str, Mapping[str, int | None]]
+"""The models of each configured provider, by its name, with their context length in tokens."""
 
-    known: the models of each configured provider, by its name. A route without a target that is on lists nothing.
-    """
-    names: dict[str, str] = {}
+
+def list_models(table: Table, settings: Settings, known: Known) -> tuple[ListedModel, ...]:
+    """In the order of the routes, each name once. A route without a target that is on lists nothing."""
+    listed: dict[str, ListedModel] = {}
     for route in settings.routes:
         for name in _candidates(route, known):
             match = table.match(name)
-            if name not in names and match is not None and match.route is route and _serves(match):
-                names[name] = next(target.provider for group in match.groups for target in group.targets)
-    return tuple(names.items())
+            if name not in listed and match is not None and match.route is route:
+                first = next((target for group in match.groups for target in group.targets), None)
+                if first is not None:
+                    context = known.get(first.provider, {}).get(first.model)
+                    listed[name] = ListedModel(name, first.provider, context)
+    return tuple(listed.values())
 
 
-def _candidates(route: Route, known: Mapping[str, Sequence[str]]) -> Iterable[str]:
+def _candidates(route: Route, known: Known) -> Iterable[str]:
     for glob in route.match:
         if not _GLOB & set(glob):
             yield glob
@@ -55,7 +59,3 @@ def _name_for(glob: str, target: Target, model: str) -> str | None:
             return middle
         return glob.replace("*", middle) if glob.count("*") == 1 else None
     return None
-
-
-def _serves(match: Match) -> bool:
-    return any(group.targets for group in match.groups)

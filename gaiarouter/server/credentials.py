@@ -9,12 +9,17 @@ from multidict import CIMultiDictProxy
 _HEADERS: Final = ("x-api-key", "x-goog-api-key", "api-key")
 
 
-def credentials(headers: CIMultiDictProxy[str]) -> tuple[str, ...]:
-    """Every credential sent, in the order in which they count. An `Authorization` that is not Bearer is none."""
+def credentials(headers: CIMultiDictProxy[str], *, from_query: str = "") -> tuple[str, ...]:
+    """Every credential sent, in the order in which they count. An `Authorization` that is not Bearer is none.
+
+    from_query: the `key` of a path where Google's clients may send it so.
+    """
     found = []
     for value in headers.getall("Authorization", ()):
         scheme, _, token = value.strip().partition(" ")
         if scheme.lower() == "bearer" and token.strip():
             found.append(token.strip())
     found.extend(value for name in _HEADERS if (value := headers.get(name, "").strip()))
+    if from_query.strip():
+        found.append(from_query.strip())
     return tuple(found)

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from gaiarouter.config.settings import Settings
-from gaiarouter.dialects.base import Dialect, Envelope
+from gaiarouter.dialects.base import Dialect, Envelope, ListedModel
 from gaiarouter.errors import GatewayError, InternalError, Unavailable
 from gaiarouter.pipeline.auth import Auth
 from gaiarouter.pipeline.exchange import Exchange
@@ -33,13 +33,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Service:
     """What one configuration serves with. A reload makes another; requests keep the one they began with.
 
-    models: names for /v1/models with who owns them, in order. allows: whether a key's globs take a name.
+    models: for lists, in order. allows: whether a key's globs take a name.
     """
 
     settings: Settings
     stages: Sequence[Stage]
     auth: Auth
-    models: Sequence[tuple[str, str]]
+    models: Sequence[ListedModel]
     allows: Callable[[tuple[str, ...], str], bool]
 
 
@@ -55,7 +55,7 @@ class DataPlane:
 
     def handler(self, dialect: Dialect) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
-            return await self._serve(dialect, request)
+            return await self.serve(request, dialect, Envelope(headers=request.headers))
 
         return handle
 
@@ -72,7 +72,9 @@ class DataPlane:
             exchange.cut_short = Unavailable("The gateway is shutting down.", code="draining", retry_after_s=1)
             task.cancel()
 
-    async def _serve(self, dialect: Dialect, request: web.Request) -> web.StreamResponse:
+    async def serve(
+        self, request: web.Request, dialect: Dialect, envelope: Envelope, *, key_in_query: bool = False
+    ) -> web.StreamResponse:
         service = self._service()
         task = asyncio.current_task()
         assert task is not None
@@ -81,12 +83,12 @@ class DataPlane:
             id=new_id(),
             request_id=request_id(request.headers),
             dialect=dialect,
-            credentials=credentials(request.headers),
+            credentials=credentials(request.headers, from_query=request.query.get("key", "") if key_in_query else ""),
             receive=partial(read_body, request, service.settings.server.body_limit),
             reply=reply,
             received_s=time.monotonic(),
             received_us=time.time_ns() // 1000,
-            envelope=Envelope(headers=request.headers),
+            envelope=envelope,
         )
         reply.attach(exchange)
         self._running[task] = exchange

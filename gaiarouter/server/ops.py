@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 from aiohttp import web
 
-from gaiarouter.dialects.base import Dialect
+from gaiarouter.dialects.base import Dialect, ListedModel, Listing
 from gaiarouter.errors import GatewayError, NotFound
 from gaiarouter.server.credentials import credentials
 from gaiarouter.server.handler import Service
 from gaiarouter.server.headers import plain_headers, request_id
 from gaiarouter.server.reply import error_response
+from gaiarouter.server.speech import spoken_in
 from gaiarouter.telemetry import METRICS_CONTENT_TYPE, Metrics
 
 
 class Ops:
-    """is_ready: None when requests are welcome, else why they are not (starting, draining)."""
+    """dialects, listings: by the name that `spoken_in` gives. why_not_ready: None when requests are welcome, else why
+    they are not (starting, draining)."""
 
     def __init__(
         self,
         service: Callable[[], Service],
         metrics: Metrics,
-        dialect: Dialect,
+        dialects: Mapping[str, Dialect],
+        listings: Mapping[str, Listing],
         *,
         version: str,
         why_not_ready: Callable[[], str | None],
     ) -> None:
         self._service = service
         self._metrics = metrics
-        self._dialect = dialect
+        self._dialects = dialects
+        self._listings = listings
         self._version = version
         self._why_not_ready = why_not_ready
         self._started_s = time.monotonic()
@@ -63,37 +67,40 @@ class Ops:
         )
 
     async def models(self, request: web.Request) -> web.Response:
+        spoken = spoken_in(request)
         try:
-            names = await self._usable(request)
+            models = await self._usable(request)
+            body = self._listings[spoken].models_body(models, request.query)
         except GatewayError as error:
-            return error_response(error, self._dialect, request.headers)
-        return _json(request, {"object": "list", "data": [_model(name, owner) for name, owner in names.items()]})
+            return error_response(error, self._dialects.get(spoken, self._dialects["chat"]), request.headers)
+        return _answer(request, body)
 
     async def model(self, request: web.Request) -> web.Response:
-        name = request.match_info["id"]
+        spoken, name = spoken_in(request), request.match_info["id"]
         try:
-            owner = (await self._usable(request)).get(name)
-            if owner is None:
+            model = next((model for model in await self._usable(request) if model.name == name), None)
+            if model is None:
                 raise NotFound("There is no such model here.", code="model_not_found", param="model")
         except GatewayError as error:
-            return error_response(error, self._dialect, request.headers)
-        return _json(request, _model(name, owner))
+            return error_response(error, self._dialects.get(spoken, self._dialects["chat"]), request.headers)
+        return _answer(request, self._listings[spoken].model_body(model))
 
-    async def _usable(self, request: web.Request) -> dict[str, str]:
+    async def _usable(self, request: web.Request) -> Sequence[ListedModel]:
+        """What this key may use."""
         service = self._service()
-        key = await service.auth.identify(credentials(request.headers))
+        key = await service.auth.identify(credentials(request.headers, from_query=request.query.get("key", "")))
         globs = key.models if key else None
-        return {name: owner for name, owner in service.models if globs is None or service.allows(globs, name)}
-
-
-def _model(name: str, owner: str) -> dict[str, object]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": owner}
+        return [model for model in service.models if globs is None or service.allows(globs, model.name)]
 
 
 def _json(request: web.Request, value: object, *, status: int = 200) -> web.Response:
+    return _answer(request, orjson.dumps(value), status=status)
+
+
+def _answer(request: web.Request, body: bytes, *, status: int = 200) -> web.Response:
     return web.Response(
         status=status,
-        body=orjson.dumps(value),
+        body=body,
         headers=plain_headers(request_id(request.headers)),
         content_type="application/json",
     )

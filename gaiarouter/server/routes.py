@@ -10,24 +10,38 @@ from aiohttp import web
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import NotFound, RequestRefused
 from gaiarouter.server.handler import DataPlane
+from gaiarouter.server.model_paths import ModelPaths
 from gaiarouter.server.ops import Ops
 from gaiarouter.server.reply import error_response
+from gaiarouter.server.speech import spoken_in
 
-DATA_PLANE: Final = {"/v1/chat/completions": "chat"}
+DATA_PLANE: Final = {
+    "/v1/chat/completions": "chat",
+    "/v1/responses": "responses",
+    "/v1/messages": "messages",
+    "/v1/embeddings": "embeddings",
+}
 """POST paths that models answer, and the dialect spoken there."""
+_LISTS: Final = ("/v1/models", "/v1beta/models")
 
 
 def add_routes(app: web.Application, data_plane: DataPlane, ops: Ops, dialects: Mapping[str, Dialect]) -> None:
     router = app.router
-    for path, dialect in DATA_PLANE.items():
-        router.add_post(path, data_plane.handler(dialects[dialect]), expect_handler=_expect)
-    router.add_get("/v1/models", ops.models)
-    router.add_get("/v1/models/{id:(?s:.+)}", ops.model)
+    for path, name in DATA_PLANE.items():
+        if name in dialects:
+            router.add_post(path, data_plane.handler(dialects[name]), expect_handler=_expect)
+    called = ModelPaths(data_plane, dialects)
+    for path in _LISTS:
+        router.add_get(path, ops.models)
+        router.add_get(path + "/{id:(?s:.+)}", ops.model)
+        router.add_post(path + "/{call:(?s:.+:[^:/]*)}", called.call, expect_handler=_expect)
     router.add_get("/health", ops.health)
     router.add_get("/health/live", ops.live)
     router.add_get("/health/ready", ops.ready)
     router.add_get("/metrics", ops.metrics)
-    router.add_route("*", "/{path:(?s:.*)}", _Unmatched(dialects["chat"]).answer, expect_handler=_expect)
+    # how a coding client finds out whether anybody is there
+    router.add_head("/api/hello", ops.live)
+    router.add_route("*", "/{path:(?s:.*)}", _Unmatched(dialects).answer, expect_handler=_expect)
 
 
 async def _expect(request: web.Request) -> None:
@@ -35,12 +49,13 @@ async def _expect(request: web.Request) -> None:
 
 
 class _Unmatched:
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, dialects: Mapping[str, Dialect]) -> None:
+        self._dialects = dialects
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
-        allowed = _METHODS.get("/" + path) or ("GET, HEAD" if path.startswith("v1/models/") else None)
+        dialect = self._dialects.get(spoken_in(request), self._dialects["chat"])
+        allowed = _METHODS.get("/" + path) or ("GET, HEAD" if path.startswith(_PREFIXES) else None)
         if allowed:
             error = RequestRefused(
                 f"{_clip(request.method)} is not allowed here; allowed: {allowed}.",
@@ -48,19 +63,21 @@ class _Unmatched:
                 code="method_not_allowed",
                 allow=allowed,
             )
-            return error_response(error, self._dialect, request.headers)
-        return error_response(NotFound(_not_found(path)), self._dialect, request.headers)
+            return error_response(error, dialect, request.headers)
+        return error_response(NotFound(_not_found(path)), dialect, request.headers)
 
 
+_PREFIXES: Final = tuple(path[1:] + "/" for path in _LISTS)
 _METHODS: Final = {
     **dict.fromkeys(DATA_PLANE, "POST"),
-    **dict.fromkeys(("/v1/models", "/health", "/health/live", "/health/ready", "/metrics"), "GET, HEAD"),
+    **dict.fromkeys((*_LISTS, "/health", "/health/live", "/health/ready", "/metrics"), "GET, HEAD"),
 }
 
 
 def _not_found(path: str) -> str:
-    if path.startswith("v1/v1/"):
-        return "There is no such path: `/v1` is doubled. Give the client a base URL that does not already end in it."
+    first, _, rest = path.partition("/")
+    if first in ("v1", "v1beta") and rest.startswith(("v1/", "v1beta/")):
+        return f"There is no such path: `/{first}` is doubled. Give the client a base URL that does not end in it."
     if f"/v1/{path}" in _METHODS:
         return f"There is no such path. Did you mean `/v1/{path}`? The client's base URL should end in `/v1`."
     return "There is no such path on this gateway."

@@ -1,0 +1,96 @@
+"""One embedding request on its way to one target, and the way back of its vectors. Nothing of it is streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NoReturn, Protocol
+
+from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest
+from gaiarouter.dialects.base import Answer, StreamWatcher
+from gaiarouter.dialects.chat.provider_errors import read_error
+from gaiarouter.dialects.embeddings.answer import decode_answer, is_as_asked
+from gaiarouter.dialects.embeddings.request import EmbeddingHead
+from gaiarouter.errors import BadAnswer, Rejected, UpstreamError
+
+Encode = Callable[[EmbeddingAnswer, EmbeddingRequest], bytes]
+
+
+class PreparedEmbedding(Protocol):
+    """A request written for one target, and how to read that target's answer to it. dropped: the caller's fields that
+    it could not take."""
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def dropped(self) -> tuple[str, ...]: ...
+
+    def decode_answer(self, body: bytes) -> EmbeddingAnswer:
+        """A 200. Raises BadAnswer."""
+        ...
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        """Never raises."""
+        ...
+
+
+class _NeverStreams:
+    def watch(self) -> StreamWatcher:
+        self._streamed()
+
+    def answer_of(self, stream: bytes) -> Answer:
+        self._streamed()
+
+    def stream_of(self, body: bytes) -> tuple[bytes, Answer]:
+        self._streamed()
+
+    def _streamed(self) -> NoReturn:
+        raise BadAnswer("The provider answered with a stream where there is none")
+
+
+class EmbeddingTranslation(_NeverStreams):
+    """Implements dialects.base.Conversion. encode: the caller's dialect's."""
+
+    def __init__(self, request: EmbeddingRequest, prepared: PreparedEmbedding, encode: Encode) -> None:
+        self._request = request
+        self._prepared = prepared
+        self._encode = encode
+        self.body = prepared.body
+        self.headers = prepared.headers
+        self.dropped = prepared.dropped
+
+    def read_answer(self, body: bytes) -> Answer:
+        answer = self._prepared.decode_answer(body)
+        return Answer(self._encode(answer, self._request), answer.usage, 0, None)
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        error = self._prepared.read_error(status, headers, body)
+        if isinstance(error, Rejected):
+            error.body = None  # of another dialect than the caller's
+        return error
+
+
+class EmbeddingsPassed(_NeverStreams):
+    """Implements dialects.base.Conversion for a caller and a target that both speak Embeddings: the bytes go on both
+    ways, but for the encoding of vectors where the two differ in it.
+
+    sends_base64: the target can be trusted with `encoding_format: base64`; else it is asked for numbers.
+    """
+
+    dropped: tuple[str, ...] = ()
+
+    def __init__(self, head: EmbeddingHead, *, model: str, sends_base64: bool, encode: Encode) -> None:
+        self._request = head.canonical
+        self._encode = encode
+        self.headers = head.forwarded
+        as_numbers = head.canonical.encoding == "base64" and not sends_base64
+        self.body = head.asking_for("float", model=model) if as_numbers else head.body_for(model=model, ask_usage=False)
+
+    def read_answer(self, body: bytes) -> Answer:
+        answer = decode_answer(body, inputs=len(self._request.inputs))
+        told = body if is_as_asked(answer, body, self._request) else self._encode(answer, self._request)
+        return Answer(told, answer.usage, 0, None)
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        return read_error(status, headers, body)

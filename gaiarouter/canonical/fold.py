@@ -193,7 +193,8 @@ def unfold(answer: CanonicalAnswer) -> Iterator[Event]:
 def _told(index: int, part: AnswerPart, choice: int) -> Iterator[Event]:
     match part:
         case Text():
-            yield PartStart(index, Text(text="", cache=part.cache, path=part.path), choice)
+            bare = msgspec.structs.replace(part, text="", citations=(), logprobs=(), sealed=None)
+            yield PartStart(index, bare, choice)
             if part.text:
                 yield TextDelta(index, part.text, choice)
             if part.sealed:
@@ -201,7 +202,7 @@ def _told(index: int, part: AnswerPart, choice: int) -> Iterator[Event]:
             yield from (LogprobsDelta(index, raw, choice) for raw in part.logprobs)
             yield from (CitationDelta(index, citation, choice) for citation in part.citations)
         case Refusal(text=text):
-            yield PartStart(index, Refusal(text=""), choice)
+            yield PartStart(index, msgspec.structs.replace(part, text=""), choice)
             yield TextDelta(index, text, choice)
         case Reasoning():
             yield PartStart(index, msgspec.structs.replace(part, visible=(), summary=(), sealed=()), choice)

@@ -74,16 +74,21 @@ class Citation(Struct, frozen=True, kw_only=True):
 
 
 class Text(Struct, frozen=True, kw_only=True):
+    """item_id, phase: of the message that it is a part of, where a provider makes several of one answer."""
+
     text: str
     citations: tuple[Citation, ...] = ()
     logprobs: tuple[Raw, ...] = ()
     sealed: Sealed | None = None
     cache: Cache | None = None
+    item_id: str | None = None
+    phase: str | None = None
     path: str = ""
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
     text: str
+    item_id: str | None = None
     path: str = ""
 
 

@@ -117,13 +117,14 @@ class Thinking(Struct, frozen=True, kw_only=True):
 
     mode: None where nothing was said; `between_tools` is off but for the pauses between calls. effort: none, minimal,
     low, medium, high, xhigh, max. budget: tokens. visible: nothing at all (`omit`), only what must be sent back
-    (`withheld`), or text.
+    (`withheld`), or text. summary: how it is to be summed up: auto, concise, detailed.
     """
 
     mode: Literal["off", "adaptive", "budget", "effort", "between_tools"] | None = None
     effort: str | None = None
     budget: int | None = None
     visible: Literal["omit", "withheld", "summary", "full"] | None = None
+    summary: str | None = None
 
 
 class Extra(Struct, frozen=True, kw_only=True):
@@ -139,7 +140,8 @@ class Extra(Struct, frozen=True, kw_only=True):
 
 class CanonicalRequest(Struct, frozen=True, kw_only=True):
     """dialect: the caller's. paths: for each field that the caller gave (`sampling.seed`), its name in the caller's own
-    request; what cannot be carried over is reported by it. extras: by name in the caller's request."""
+    request; what cannot be carried over is reported by it. extras: by name in the caller's request. echoed: members as
+    the caller spelt them, for a dialect whose answers repeat the request's settings."""
 
     dialect: str
     model: str
@@ -158,4 +160,5 @@ class CanonicalRequest(Struct, frozen=True, kw_only=True):
     end_user: str | None = None
     metadata: Raw | None = None
     extras: Mapping[str, Extra] = field(default_factory=dict)
+    echoed: Mapping[str, Raw] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)

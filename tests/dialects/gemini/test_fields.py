@@ -15,7 +15,7 @@ from gaiarouter.errors import InvalidRequest
 from tests.dialects.gemini.send import encode
 
 # what of the canonical form is no field of the caller's
-OURS = {"dialect", "extras", "paths"}
+OURS = {"dialect", "extras", "echoed", "paths"}
 NESTED_SLOTS = ("sampling", "output")
 
 

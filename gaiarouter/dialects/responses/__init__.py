@@ -1,0 +1,1 @@
+"""OpenAI's Responses: requests, answers, streams and errors, both directions."""

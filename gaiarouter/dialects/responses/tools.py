@@ -1,0 +1,90 @@
+"""The tools of a Responses request, and which of them must be called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from msgspec import Raw
+
+from gaiarouter.canonical.losses import refused
+from gaiarouter.canonical.request import Grammar, Tool, ToolChoice
+from gaiarouter.dialects.mistakes import wrong_field
+from gaiarouter.dialects.responses import form
+from gaiarouter.dialects.responses.fields import DIALECT
+from gaiarouter.dialects.responses.items import flat_name
+
+_MODES = ("auto", "none", "required")
+
+
+def read_tools(tools: list[Raw] | None) -> tuple[Tool, ...]:
+    found = (_tools(raw, f"tools[{index}]", None) for index, raw in enumerate(tools or ()))
+    return tuple(tool for each in found for tool in each)
+
+
+def namespaces(tools: Raw | None) -> Mapping[str, str]:
+    """The namespace of each tool that stands in one, by the name that targets know it by. `tools`: as it was read."""
+    groups = [form.decode_tool(raw) for raw in msgspec.json.decode(tools, type=list[Raw])] if tools is not None else []
+    return {
+        flat_name(form.decode_tool(inner).name or "", group.name): group.name
+        for group in groups
+        if group.type == "namespace" and group.name
+        for inner in group.tools or ()
+    }
+
+
+def _tools(raw: Raw, path: str, namespace: str | None) -> Iterator[Tool]:
+    try:
+        tool = form.decode_tool(raw)
+    except msgspec.ValidationError as error:
+        raise wrong_field(str(error), inside=path) from None
+    if tool.type == "namespace":
+        for index, inner in enumerate(tool.tools or ()):
+            yield from _tools(inner, f"{path}.tools[{index}]", tool.name)
+    else:
+        yield _tool(tool, raw, path, namespace)
+
+
+def _tool(tool: form.Tool, raw: Raw, path: str, namespace: str | None) -> Tool:
+    if tool.type not in ("function", "custom"):
+        name = tool.name or tool.type
+        return Tool(kind="hosted", name=name, dialect=DIALECT, raw=raw, path=path)
+    if not tool.name:
+        raise refused(f"{path}.name", "a tool needs a name", code="missing_field")
+    return Tool(
+        kind="custom" if tool.type == "custom" else "function",
+        name=flat_name(tool.name, namespace),
+        description=tool.description,
+        schema=form.given(tool.parameters),
+        grammar=_grammar(tool.format),
+        strict=tool.strict,
+        defer=tool.defer_loading,
+        path=path,
+    )
+
+
+def _grammar(wish: form.CustomFormat | None) -> Grammar | None:
+    if wish is None or wish.syntax is None or wish.definition is None:
+        return None
+    return Grammar(wish.syntax, wish.definition)
+
+
+def read_tool_choice(raw: Raw) -> ToolChoice | None:
+    if form.given(raw) is None:
+        return None
+    try:
+        choice = form.decode_choice(raw)
+    except msgspec.ValidationError as error:
+        raise wrong_field(str(error), inside="tool_choice") from None
+    match choice:
+        case "auto" | "none" | "required":
+            return ToolChoice(choice)
+        case form.Choice(type="allowed_tools", tools=list(tools), mode=mode):
+            names = tuple(each.name or each.type for each in tools)
+            return ToolChoice("allowed", names, required=mode == "required")
+        case form.Choice(type="function" | "custom", name=str(name)):
+            return ToolChoice("named", (name,))
+        case form.Choice(type=kind) if kind not in ("function", "custom", "allowed_tools"):
+            return ToolChoice("named", (choice.name or kind,))  # a hosted tool, which is called by its type
+        case _:
+            raise refused("tool_choice", "no such choice of tools is known", code="invalid_value")

@@ -1,0 +1,82 @@
+"""The `usage` member of a Response, in both directions. Arithmetic: docs/metering.md."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from gaiarouter.canonical.usage import CacheWrites, Usage
+
+# no window comes near it; a number beyond is a defect, and must not be billed
+_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
+
+
+class _Writes(Struct, gc=False):
+    ttl_30m_tokens: _Count = None
+    ttl_12h_tokens: _Count = None
+
+
+class _InputDetails(Struct, gc=False):
+    cached_tokens: _Count = None
+    cache_write_tokens: _Count = None
+    cache_write_tokens_details: _Writes | None = None
+
+
+class _OutputDetails(Struct, gc=False):
+    reasoning_tokens: _Count = None
+
+
+class _Usage(Struct, gc=False):
+    input_tokens: _Count = None
+    output_tokens: _Count = None
+    total_tokens: _Count = None
+    input_tokens_details: _InputDetails | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+
+_decode = msgspec.json.Decoder(_Usage).decode
+
+
+def read_usage(raw: Raw) -> Usage | None:
+    """None where there is none, or none to believe: negative, NaN, text, beyond all windows, or all zero."""
+    try:
+        usage = _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    given, output = usage.input_tokens or 0, usage.output_tokens or 0
+    if given == output == 0:
+        return None
+    details = usage.input_tokens_details or _InputDetails()
+    read = min(details.cached_tokens or 0, given)
+    write = min(details.cache_write_tokens or 0, given - read)
+    reasoning = (usage.output_tokens_details and usage.output_tokens_details.reasoning_tokens) or 0
+    # some servers count it beside the output: the total gives them away
+    beside = reasoning and (usage.total_tokens == given + output + reasoning or reasoning > output)
+    return Usage(
+        in_uncached=given - read - write,
+        in_cache_read=read,
+        in_cache_write=write,
+        out_visible=output if beside else output - reasoning,
+        out_reasoning=reasoning,
+        cache_writes=_writes(details.cache_write_tokens_details),
+        raw=bytes(raw),
+    )
+
+
+def _writes(found: _Writes | None) -> CacheWrites | None:
+    return CacheWrites(for_30m=found.ttl_30m_tokens, for_12h=found.ttl_12h_tokens) if found else None
+
+
+def write_usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "input_tokens": usage.input_tokens,
+        "input_tokens_details": {
+            "cached_tokens": usage.in_cache_read,
+            "cache_write_tokens": usage.in_cache_write,
+        },
+        "output_tokens": usage.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.out_reasoning},
+        "total_tokens": usage.total_tokens,
+    }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from gaiarouter.dialects.accounting import Field
 from gaiarouter.dialects.chat import fields as chat
 from gaiarouter.dialects.gemini import fields as gemini
 from gaiarouter.dialects.messages import fields as messages
@@ -23,16 +24,27 @@ class Rule(Protocol):
 
 
 TARGETS: Mapping[str, tuple[Mapping[str, Rule], frozenset[str]]] = {
-    "Anthropic": (messages.SLOTS, messages.FORWARDED_EXTRAS),
+    "Messages": (messages.SLOTS, messages.FORWARDED_EXTRAS),
     "Gemini": (gemini.SLOTS, frozenset(gemini.FORWARDED_EXTRAS)),
 }
 """Each target's rules by slot, and the extras that it takes by their own names."""
 
+CALLERS: Mapping[str, Mapping[str, Field]] = {
+    "Chat": chat.TOP_LEVEL | chat.NESTED,
+    "Messages": messages.TOP_LEVEL | messages.NESTED,
+}
+
 
 def table() -> str:
-    rows = [f"| field of Chat | {' | '.join(TARGETS)} |", f"| --- {'| --- ' * len(TARGETS)}|"]
-    for name, field in (chat.TOP_LEVEL | chat.NESTED).items():
-        cells = [_cell(name, field, *target) for target in TARGETS.values()]
+    """One for each dialect of callers. A target of the caller's own dialect is no column: it gets all."""
+    return "\n\n".join(_table(dialect, fields) for dialect, fields in CALLERS.items())
+
+
+def _table(dialect: str, fields: Mapping[str, Field]) -> str:
+    targets = {name: target for name, target in TARGETS.items() if name != dialect}
+    rows = [f"| field of {dialect} | {' | '.join(targets)} |", f"| --- {'| --- ' * len(targets)}|"]
+    for name, field in fields.items():
+        cells = [_cell(name, field, *target) for target in targets.values()]
         rows.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(rows)
 
@@ -44,7 +56,7 @@ def with_table(page: str) -> str:
     return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
 
 
-def _cell(name: str, field: chat.Field, slots: Mapping[str, Rule], extras: frozenset[str]) -> str:
+def _cell(name: str, field: Field, slots: Mapping[str, Rule], extras: frozenset[str]) -> str:
     if field.slot is None:
         return "map" if name in extras else {"refuse": "reject"}.get(field.loss, "drop")
     rule = slots[field.slot]

@@ -16,17 +16,19 @@ from gaiarouter import __version__
 from gaiarouter.config.loader import load_settings
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
-from gaiarouter.dialects.base import Dialect
+from gaiarouter.dialects.base import Dialect, SpokenByBoth
 from gaiarouter.dialects.chat import ChatDialect
 from gaiarouter.dialects.chat import listing as chat_listing
 from gaiarouter.dialects.chat.caller import ChatCaller
 from gaiarouter.dialects.embeddings import EmbeddingsDialect
 from gaiarouter.dialects.gemini import listing as gemini_listing
 from gaiarouter.dialects.messages import listing as messages_listing
+from gaiarouter.dialects.messages.caller import MessagesCaller
+from gaiarouter.dialects.messages.dialect import MessagesDialect
 from gaiarouter.ledger.writer import Ledger
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import STAGES, Auth, Metering, Proxy, RateLimit, Stage, Transform
-from gaiarouter.pipeline.conversion import Converter, by_operation
+from gaiarouter.pipeline.conversion import Caller, Converter, by_operation
 from gaiarouter.pipeline.embedding import EmbeddingConverter
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers import known_kinds
@@ -90,8 +92,8 @@ class Gateway:
         self.health = Health()
         self._random = Random()  # noqa: S311  # spreads load, guards nothing
         self._catalogue = Catalogue.load()
-        self._callers = {self.dialect.name: ChatCaller()}
-        self._both = {self.dialect.name: self.dialect}
+        self._callers: dict[str, Caller] = {self.dialect.name: ChatCaller(), "messages": MessagesCaller()}
+        self._both: dict[str, SpokenByBoth] = {each.name: each for each in (self.dialect, MessagesDialect())}
         self._dialects: dict[str, Dialect] = {**self._both, "embeddings": EmbeddingsDialect()}
         self._service: Service
         self.app = self._make_app()

@@ -108,10 +108,11 @@ class UsageSnapshot(Struct, frozen=True):
 
 
 class Aside(Struct, frozen=True):
-    """A member of the provider's answer that has no place here."""
+    """A member of the provider's answer that has no place here. dialect: whose callers know it."""
 
     name: str
     raw: Raw
+    dialect: str = ""
 
 
 class Finish(Struct, frozen=True, kw_only=True):

@@ -163,11 +163,13 @@ class ToolCall(Struct, frozen=True, kw_only=True):
 
 
 class Opaque(Struct, frozen=True, kw_only=True):
-    """Something that only `dialect` knows. deltas: what came after its start, in a stream, and is not in `raw`."""
+    """Something that only `dialect` knows. deltas: what came after its start, in a stream, and is not in `raw`.
+    fallback: what others may read in its place."""
 
     dialect: str
     type: str
     raw: Raw
+    fallback: str | None = None
     deltas: tuple[Raw, ...] = ()
     path: str = ""
 

@@ -17,9 +17,10 @@ Role = Literal["user", "assistant", "system", "developer"]
 
 
 class Instruction(Struct, frozen=True, kw_only=True):
-    """One text of what stands before the conversation."""
+    """One text of what stands before the conversation. reader: the one dialect whose targets may see it."""
 
     text: str
+    reader: str | None = None
     origin: Literal["system", "developer", "top_level"] = "system"
     cache: Cache | None = None
     path: str = ""
@@ -117,13 +118,14 @@ class Thinking(Struct, frozen=True, kw_only=True):
 
     mode: None where nothing was said; `between_tools` is off but for the pauses between calls. effort: none, minimal,
     low, medium, high, xhigh, max. budget: tokens. visible: nothing at all (`omit`), only what must be sent back
-    (`withheld`), or text. summary: how it is to be summed up: auto, concise, detailed.
+    (`withheld`), or text; `shown` is the target's own way of it, if it shows any at all. summary: how it is to be summed
+    up: auto, concise, detailed.
     """
 
     mode: Literal["off", "adaptive", "budget", "effort", "between_tools"] | None = None
     effort: str | None = None
     budget: int | None = None
-    visible: Literal["omit", "withheld", "summary", "full"] | None = None
+    visible: Literal["omit", "withheld", "shown", "summary", "full"] | None = None
     summary: str | None = None
 
 
@@ -162,3 +164,7 @@ class CanonicalRequest(Struct, frozen=True, kw_only=True):
     extras: Mapping[str, Extra] = field(default_factory=dict)
     echoed: Mapping[str, Raw] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
+
+    def instructions_for(self, dialect: str) -> list[Instruction]:
+        """Those that a target of the dialect may read, without blank ones."""
+        return [each for each in self.instructions if each.text.strip() and each.reader in (None, dialect)]

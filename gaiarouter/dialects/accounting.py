@@ -26,6 +26,18 @@ class Rule(Struct, frozen=True):
     blind: bool = False
 
 
+class Field(Struct, frozen=True):
+    """A field of a caller's request. slot: a path in CanonicalRequest, or of the parts it is made of; None for an
+    extra, whose `loss` is as Extra has it."""
+
+    slot: str | None = None
+    loss: Literal["drop", "blind", "refuse"] = "drop"
+
+
+def slots(**named: str) -> dict[str, Field]:
+    return {name: Field(slot) for name, slot in named.items()}
+
+
 def dropped(*neutral: object) -> Rule:
     return Rule("drop", NO_COUNTERPART, neutral)
 

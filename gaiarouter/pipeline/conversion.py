@@ -32,7 +32,7 @@ class Caller(Protocol):
     def decode_request(self, body: bytes) -> CanonicalRequest: ...
 
     def writer(
-        self, request: CanonicalRequest, *, answer_id: str, created: int, model: str | None = None
+        self, request: CanonicalRequest, *, answer_id: str, created: int, input_tokens: int, model: str | None = None
     ) -> AnswerWriter: ...
 
 
@@ -68,6 +68,11 @@ class Converter:
         assert exchange.request is not None
         caller = self._callers[exchange.dialect.name]
         request = caller.decode_request(exchange.request.body_for(model=exchange.request.model, ask_usage=False))
-        writer = caller.writer(request, answer_id=exchange.id, created=exchange.received_us // 1_000_000)
+        writer = caller.writer(
+            request,
+            answer_id=exchange.id,
+            created=exchange.received_us // 1_000_000,
+            input_tokens=exchange.request.estimated_input_tokens(),
+        )
         strict = exchange.match is not None and exchange.match.route.unsupported == "error"
         return Translation(asked.prepare(request, model=target.model, strict=strict), writer)

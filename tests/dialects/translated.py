@@ -20,7 +20,7 @@ def translation(model: str = "claude-sonnet-4", **members: Any) -> Translation:
     body = {"model": "x", "messages": [{"role": "user", "content": "Hi"}]} | members
     request = caller.decode_request(json.dumps(body).encode())
     prepared = TARGET.prepare(request, model=model, strict=False)
-    return Translation(prepared, caller.writer(request, answer_id="own", created=7))
+    return Translation(prepared, caller.writer(request, answer_id="own", created=7, input_tokens=1))
 
 
 def usage_chunk(prompt: int, completion: int) -> dict[str, Any]:

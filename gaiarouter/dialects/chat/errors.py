@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import orjson
 
+from gaiarouter.dialects.rendering import clip
 from gaiarouter.dialects.sse import write_event
 from gaiarouter.errors import GatewayError, Rejected
 
-MAX_MESSAGE_BYTES = 1024
 _MAX_FIELD_CHARS = 128
 
 
@@ -27,7 +27,7 @@ def _envelope(error: GatewayError, request_id: str) -> bytes:
     return orjson.dumps(
         {
             "error": {
-                "message": _clip(error.message),
+                "message": clip(error.message),
                 "type": error.type,
                 "param": error.param and error.param[:_MAX_FIELD_CHARS],
                 "code": error.code,
@@ -35,9 +35,3 @@ def _envelope(error: GatewayError, request_id: str) -> bytes:
             "request_id": request_id[:_MAX_FIELD_CHARS],
         }
     )
-
-
-def _clip(message: str) -> str:
-    """Up to 1 KiB of UTF-8. Control characters and lone surrogates go: escaped, they would be six times as long."""
-    printable = "".join(character if character.isprintable() else " " for character in message[:MAX_MESSAGE_BYTES])
-    return printable.encode("utf-8", "replace")[:MAX_MESSAGE_BYTES].decode("utf-8", "ignore")

@@ -6,21 +6,7 @@ A field without a slot stays an extra of this dialect, which no other one can ta
 
 from __future__ import annotations
 
-from typing import Literal
-
-from msgspec import Struct
-
-
-class Field(Struct, frozen=True):
-    """slot: a path in CanonicalRequest, or of the parts it is made of. loss: of an extra, as Extra has it."""
-
-    slot: str | None = None
-    loss: Literal["drop", "blind", "refuse"] = "drop"
-
-
-def _slots(**slots: str) -> dict[str, Field]:
-    return {name: Field(slot) for name, slot in slots.items()}
-
+from gaiarouter.dialects.accounting import Field, slots
 
 _SAMPLING = (
     *("temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty"),
@@ -29,7 +15,7 @@ _SAMPLING = (
 
 TOP_LEVEL: dict[str, Field] = {
     **{name: Field(f"sampling.{name}") for name in _SAMPLING},
-    **_slots(
+    **slots(
         model="model",
         messages="turns",
         stream="stream",
@@ -66,7 +52,7 @@ TOP_LEVEL: dict[str, Field] = {
     "background": Field(loss="refuse"),
 }
 
-NESTED: dict[str, Field] = _slots(
+NESTED: dict[str, Field] = slots(
     **{
         "stream_options.include_usage": "include_usage",
         "messages[].role": "turns",

@@ -76,6 +76,8 @@ class PartWriter:
                 return None if part.id in seals else self._thinking(part)
             case ToolCall():
                 return self._call(part, seals)
+            case Opaque(fallback=str(text)) if part.dialect != DIALECT:
+                return {"text": text} if text.strip() else None
             case Opaque():
                 return self._own(part, turn)
             case ToolResult():
@@ -132,7 +134,7 @@ class PartWriter:
         written: list[dict[str, Any]] = []
         for part in parts:
             match part:
-                case Text():
+                case Text() | Opaque(fallback=str()):
                     continue
                 case Image() | Audio() | Video() | Document():
                     media = self._media.write(part)
@@ -173,11 +175,19 @@ def _response(result: ToolResult) -> Raw | dict[str, Any]:
     if isinstance(content, Raw):
         content = compact(content).decode()
     elif not isinstance(content, str):
-        content = "\n".join(part.text for part in content if isinstance(part, Text))
+        content = "\n".join(text for part in content if (text := _read_as(part)))
     if result.is_error:
         return {"error": content}
     found = _object(content)
     return {"output": content} if found is None else found
+
+
+def _read_as(part: ResultPart) -> str | None:
+    match part:
+        case Text(text=text) | Opaque(fallback=str(text)):
+            return text
+        case _:
+            return None
 
 
 def _object(text: str) -> Raw | None:

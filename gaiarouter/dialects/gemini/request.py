@@ -17,7 +17,7 @@ from gaiarouter.dialects.gemini.fields import FORWARDED_EXTRAS, account, forward
 from gaiarouter.dialects.gemini.format import FormatPlan, plan_format
 from gaiarouter.dialects.gemini.media import MediaWriter
 from gaiarouter.dialects.gemini.names import Names
-from gaiarouter.dialects.gemini.parts import PartWriter
+from gaiarouter.dialects.gemini.parts import DIALECT, PartWriter
 from gaiarouter.dialects.gemini.plan import AnswerPlan
 from gaiarouter.dialects.gemini.sampling import SamplingWriter
 from gaiarouter.dialects.gemini.thinking import thinking_config
@@ -127,7 +127,7 @@ class _Encoder:
         for instruction in self._request.instructions:
             if instruction.cache:
                 self._losses.drop(instruction.path, "the provider has no cache breakpoints", blind=True)
-        texts = [instruction.text for instruction in self._request.instructions if instruction.text.strip()]
+        texts = [instruction.text for instruction in self._request.instructions_for(DIALECT)]
         if format_.instruction:
             texts.append(format_.instruction)
         return {"parts": [{"text": text} for text in texts]} if texts else None

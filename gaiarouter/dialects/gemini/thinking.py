@@ -30,7 +30,7 @@ def thinking_config(wish: Thinking, model: Capabilities, *, path: str, losses: L
             losses.drop(path, "the model does not think")
         return None
     config = (_budget if model.thinking == "budget" else _level)(wish, model, path, losses)
-    if wish.visible in ("summary", "full"):
+    if wish.visible in ("shown", "summary", "full"):
         config["includeThoughts"] = True
     return config or None
 

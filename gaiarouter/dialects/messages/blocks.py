@@ -14,6 +14,7 @@ from gaiarouter.canonical.parts import (
     Base64,
     Bucket,
     Cache,
+    Citation,
     Document,
     FileRef,
     Image,
@@ -68,7 +69,9 @@ class BlockWriter:
     def write(self, part: Part) -> list[Block]:
         """None of it where it is empty, which the API refuses. Raises InvalidRequest for what it cannot hold."""
         match part:
-            case Text(text=text) | Refusal(text=text):
+            case Text(text=text, citations=citations):
+                return self._block(part, {"type": "text", "text": text} | _cited(citations)) if text.strip() else []
+            case Refusal(text=text):
                 return self._block(part, {"type": "text", "text": text}) if text.strip() else []
             case Image():
                 return self._block(part, self._image(part))
@@ -132,12 +135,13 @@ class BlockWriter:
                 assert_never(source)
 
     def _tool_use(self, call: ToolCall) -> dict[str, Any]:
-        return {
+        body = {
             "type": "tool_use",
             "id": self._call_ids.wire(call.call_id),
             "name": self._tools.wire(call.name),
             "input": _input(call),
         }
+        return body | ({"caller": call.invoked_by} if call.invoked_by is not None else {})
 
     def _result(self, result: ToolResult) -> dict[str, Any]:
         body: dict[str, Any] = {"type": "tool_result", "tool_use_id": self._call_ids.wire(result.call_id)}
@@ -149,14 +153,21 @@ class BlockWriter:
                 body["content"] = compact(content).decode()
             case _:
                 body["content"] = [block.body for part in content for block in self.write(part)] or ""
-        return body | ({"is_error": True} if result.is_error else {})
+        return body | ({} if result.is_error is None else {"is_error": result.is_error})
 
     def _own(self, part: Opaque) -> dict[str, Any]:
         members = msgspec.json.decode(part.raw, type=dict[str, Raw])
         if part.dialect == DIALECT or (part.type in _OWN_PARTS and "source" in members):
             body: dict[str, Any] = {"type": part.type}
             return body | {name: value for name, value in members.items() if name != "type"}
+        if part.fallback:
+            return {"type": "text", "text": part.fallback}
         raise refused(part.path, "the model's provider cannot take a part of this type")
+
+
+def _cited(citations: tuple[Citation, ...]) -> dict[str, Any]:
+    own = [citation.raw for citation in citations if citation.dialect == DIALECT]
+    return {"citations": own} if own else {}
 
 
 def thinking_blocks(part: Reasoning) -> list[dict[str, Any]]:

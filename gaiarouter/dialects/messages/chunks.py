@@ -25,7 +25,7 @@ from gaiarouter.canonical.events import (
 )
 from gaiarouter.canonical.parts import AnswerPart, Opaque, Reasoning, Sealed, Text, ToolCall
 from gaiarouter.dialects.messages import wire
-from gaiarouter.dialects.messages.blocks import THINKING_FORMAT
+from gaiarouter.dialects.messages.blocks import DIALECT, THINKING_FORMAT
 from gaiarouter.dialects.messages.content import finish_of, read_citation, read_part, written_text
 from gaiarouter.dialects.messages.errors import read_error_in_answer
 from gaiarouter.dialects.messages.plan import AnswerPlan
@@ -146,7 +146,9 @@ class StreamDecoder:
         events: list[Event] = [Start(message.id or "", message.model or "")]
         members = wire.decode_members(raw)
         events += (
-            Aside(name, raw) for name, raw in members.items() if name not in _READ_OF_MESSAGE and wire.is_given(raw)
+            Aside(name, raw, DIALECT)
+            for name, raw in members.items()
+            if name not in _READ_OF_MESSAGE and wire.is_given(raw)
         )
         return events + self._usage_events(message.usage)
 
@@ -231,7 +233,9 @@ class StreamDecoder:
             members |= wire.decode_members(members["delta"])
         events: list[Event] = self._ensured_start()
         events += (
-            Aside(name, raw) for name, raw in members.items() if name not in _READ_OF_DELTA and wire.is_given(raw)
+            Aside(name, raw, DIALECT)
+            for name, raw in members.items()
+            if name not in _READ_OF_DELTA and wire.is_given(raw)
         )
         return events + self._usage_events(event.usage)
 

@@ -1,4 +1,5 @@
-"""What becomes of each slot of the canonical form in a Messages request."""
+"""Every field of a Messages request: where its meaning lies in the canonical form, and what becomes of each slot of
+that in a request of this format."""
 
 from __future__ import annotations
 
@@ -9,7 +10,90 @@ from msgspec import Raw
 from gaiarouter.canonical.losses import Losses
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects import accounting
-from gaiarouter.dialects.accounting import NO_COUNTERPART, Rule, dropped
+from gaiarouter.dialects.accounting import NO_COUNTERPART, Field, Rule, dropped, slots
+from gaiarouter.dialects.messages.blocks import DIALECT
+
+TOP_LEVEL: dict[str, Field] = {
+    **slots(
+        model="model",
+        messages="turns",
+        max_tokens="max_output_tokens",
+        system="instructions",
+        stream="stream",
+        stop_sequences="sampling.stop",
+        temperature="sampling.temperature",
+        top_p="sampling.top_p",
+        top_k="sampling.top_k",
+        metadata="end_user",
+        # of several names for one slot, the first that is given counts
+        thinking="thinking",
+        output_config="thinking",
+        output_format="output.format",
+        tools="tools",
+        tool_choice="tool_choice",
+        speed="tier",
+        service_tier="tier",
+    ),
+    # clients put it on everything
+    "cache_control": Field(loss="blind"),
+    "context_management": Field(loss="blind"),
+    "diagnostics": Field(loss="blind"),
+    "inference_geo": Field(),
+    "user_profile_id": Field(),
+    "billing_policy": Field(),
+    "fallbacks": Field(),
+    "fallback_credit_token": Field(),
+    "workspace_id": Field(),
+    # without these the answer would be another
+    "container": Field(loss="refuse"),
+    "mcp_servers": Field(loss="refuse"),
+    "thread": Field(loss="refuse"),
+    "compaction": Field(loss="refuse"),
+    "betas": Field(loss="blind"),
+}
+"""A field without a slot stays an extra of this dialect, which no other one can take."""
+
+_BLOCKS = "messages[].content[]"
+NESTED: dict[str, Field] = {
+    **slots(
+        **{
+            "messages[].role": "turns",
+            "messages[].content": "turns",
+            f"{_BLOCKS}.text": "part.text",
+            f"{_BLOCKS}.cache_control": "cache",
+            f"{_BLOCKS}.source": "turns",
+            f"{_BLOCKS}.title": "part.document.filename",
+            f"{_BLOCKS}.context": "part.document",
+            f"{_BLOCKS}.citations": "part.document",
+            f"{_BLOCKS}.id": "part.tool_call",
+            f"{_BLOCKS}.name": "part.tool_call",
+            f"{_BLOCKS}.input": "part.tool_call",
+            f"{_BLOCKS}.caller": "part.tool_call",
+            f"{_BLOCKS}.tool_use_id": "part.tool_result",
+            f"{_BLOCKS}.content": "part.tool_result",
+            f"{_BLOCKS}.is_error": "part.tool_result",
+            f"{_BLOCKS}.thinking": "thinking",
+            f"{_BLOCKS}.signature": "thinking",
+            f"{_BLOCKS}.data": "thinking",
+            "tools[].name": "tools",
+            "tools[].description": "tools",
+            "tools[].input_schema": "tools",
+            "tools[].strict": "tool.strict",
+            "tools[].cache_control": "cache",
+            "tools[].defer_loading": "tools",
+            "metadata.user_id": "end_user",
+            "output_config.effort": "thinking",
+            "output_config.format": "output.format",
+        }
+    ),
+    # kept for targets of this format, of no meaning elsewhere
+    f"{_BLOCKS}.transformations": Field(loss="blind"),
+    f"{_BLOCKS}.toolset_name": Field(loss="blind"),
+    "tools[].allowed_callers": Field(loss="blind"),
+    "tools[].eager_input_streaming": Field(loss="blind"),
+    "tools[].input_examples": Field(loss="blind"),
+    "output_config.task_budget": Field(),
+}
 
 _MAP = Rule("map")
 
@@ -65,6 +149,8 @@ SLOTS: Mapping[str, Rule] = {
     "output.format.strict": Rule("adapt", "the provider is always strict"),
 }
 
+OUTPUT_CONFIG = "output_config."
+"""How the name of an extra begins that stands in there."""
 FORWARDED_EXTRAS = frozenset(
     {"cache_control", "container", "context_management", "mcp_servers", "inference_geo", "speed"}
 )
@@ -73,8 +159,10 @@ FORWARDED_EXTRAS = frozenset(
 
 def account(request: CanonicalRequest, losses: Losses) -> None:
     """Drops or refuses what has no place in a Messages request. Raises InvalidRequest."""
-    accounting.account(request, losses, slots=SLOTS, forwarded=FORWARDED_EXTRAS)
+    accounting.account(request, losses, slots=SLOTS, forwarded=forwarded(request))
 
 
 def forwarded(request: CanonicalRequest) -> dict[str, Raw]:
-    return {name: extra.value for name, extra in request.extras.items() if name in FORWARDED_EXTRAS}
+    """Those that the API takes: all of its own callers'."""
+    own = request.dialect == DIALECT
+    return {name: extra.value for name, extra in request.extras.items() if own or name in FORWARDED_EXTRAS}

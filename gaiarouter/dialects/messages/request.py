@@ -12,9 +12,9 @@ from msgspec import Raw, Struct
 
 from gaiarouter.canonical.losses import Loss, Losses, refused
 from gaiarouter.canonical.request import CanonicalRequest, Instruction
-from gaiarouter.dialects.messages.blocks import Block, BlockWriter, cache_control
+from gaiarouter.dialects.messages.blocks import DIALECT, Block, BlockWriter, cache_control
 from gaiarouter.dialects.messages.capabilities import Capabilities
-from gaiarouter.dialects.messages.fields import account, forwarded
+from gaiarouter.dialects.messages.fields import OUTPUT_CONFIG, account, forwarded
 from gaiarouter.dialects.messages.format import FormatPlan, plan_format
 from gaiarouter.dialects.messages.markers import limit_markers
 from gaiarouter.dialects.messages.names import MAX_ID_CHARS, MAX_NAME_CHARS, Names
@@ -83,6 +83,7 @@ class _Encoder:
         choice, tools = self._choice(tools, messages, thinking, format_)
         system = [*self._system(), *format_.instructions]
         extras = forwarded(request)
+        config = {name: extras.pop(name) for name in list(extras) if name.startswith(OUTPUT_CONFIG)}
         limit_markers(tools, system, messages, automatic="cache_control" in extras, losses=self._losses)
         sampling = self._sampling(thinking)
         said: dict[str, Any] = {
@@ -93,7 +94,7 @@ class _Encoder:
             "tools": [tool.body for tool in tools] or None,
             "tool_choice": choice,
             "thinking": thinking.thinking,
-            "output_config": _output_config(thinking, format_),
+            "output_config": _output_config(thinking, format_, config),
         }
         body = said | sampling | self._rest() | extras
         return EncodedRequest(
@@ -211,7 +212,7 @@ class _Encoder:
         return _with_hidden(format_.tool, choice, tools) if format_.tool else (choice, tools)
 
     def _system(self) -> list[Block]:
-        return [_system_block(instruction) for instruction in self._request.instructions if instruction.text.strip()]
+        return [_system_block(instruction) for instruction in self._request.instructions_for(DIALECT)]
 
     def _sampling(self, thinking: ThinkingPlan) -> dict[str, Any]:
         wish = self._request.sampling
@@ -290,6 +291,8 @@ def _with_hidden(
     return {"type": "tool", "name": hidden.body["name"]}, [*tools, hidden]
 
 
-def _output_config(thinking: ThinkingPlan, format_: FormatPlan) -> dict[str, Any] | None:
-    config = {"effort": thinking.effort, "format": format_.format}
+def _output_config(thinking: ThinkingPlan, format_: FormatPlan, extras: Mapping[str, Raw]) -> dict[str, Any] | None:
+    """extras: by their names in the whole request."""
+    config: dict[str, Any] = {"effort": thinking.effort, "format": format_.format}
+    config |= {name.removeprefix(OUTPUT_CONFIG): value for name, value in extras.items()}
     return {name: value for name, value in config.items() if value is not None} or None

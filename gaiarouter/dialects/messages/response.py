@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import msgspec
 
-from gaiarouter.canonical.events import Aside, CanonicalAnswer, Choice, Event
-from gaiarouter.canonical.fold import unfold
+from gaiarouter.canonical.events import Aside, CanonicalAnswer, Choice, Event, said
+from gaiarouter.canonical.fold import fold, unfold
 from gaiarouter.canonical.parts import ToolCall
+from gaiarouter.canonical.usage import token_weight
+from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.messages import wire
+from gaiarouter.dialects.messages.blocks import DIALECT
 from gaiarouter.dialects.messages.content import complete, finish_of, read_part
 from gaiarouter.dialects.messages.errors import read_error_in_answer
 from gaiarouter.dialects.messages.plan import AnswerPlan
@@ -17,6 +21,14 @@ from gaiarouter.dialects.messages.usage import UsageTotals
 from gaiarouter.errors import BadAnswer
 
 _READ = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"})
+
+
+def read_answer(body: bytes) -> Answer:
+    """Read a 200 body that goes on as it came. Raises BadAnswer, or the error object that it holds."""
+    answer = fold(decode_answer(body, AnswerPlan()))
+    finish = answer.choices[0].finish
+    weight = sum(token_weight(said(event)) for event in unfold(answer))
+    return Answer(body=body, usage=answer.usage, text_tokens=math.ceil(weight), finish_reason=finish.native)
 
 
 def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
@@ -42,7 +54,7 @@ def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
         calls=any(isinstance(part, ToolCall) for part in parts),
         hidden=plan.hidden is not None,
     )
-    asides = [Aside(name, raw) for name, raw in members.items() if name not in _READ and wire.is_given(raw)]
+    asides = [Aside(name, raw, DIALECT) for name, raw in members.items() if name not in _READ and wire.is_given(raw)]
     return unfold(
         CanonicalAnswer(
             id=message.id or "",

@@ -54,7 +54,8 @@ class _Adaptive:
         wish, unasked = self._wish, self._model.thinks_unasked
         match wish.mode:
             case None:
-                return self._on(explicit=False, effort=None) if unasked != "no" else ThinkingPlan()
+                effort = self._effort(wish.effort)
+                return self._on(explicit=False, effort=effort) if unasked != "no" else ThinkingPlan(effort=effort)
             case "off" | "between_tools":
                 return self._off()
             case "adaptive":

@@ -16,6 +16,10 @@ from gaiarouter.dialects.messages.blocks import DIALECT, Block, cache_control
 from gaiarouter.dialects.messages.names import Names
 from gaiarouter.dialects.messages.schema import NotEnforceable, enforceable
 
+FUNCTION_MEMBERS = frozenset(
+    {"name", "type", "description", "input_schema", "strict", "defer_loading", "cache_control"}
+)
+"""What of a function the canonical form has a place for."""
 _DATED = re.compile(r"_\d{8}$")
 _EMPTY = Raw(b'{"type":"object","properties":{}}')
 _VARIANTS = ("anyOf", "oneOf", "allOf")
@@ -51,8 +55,8 @@ class ToolWriter:
         return {"cache_control": cache_control(tool.cache)} if tool.cache else {}
 
     def _function(self, tool: Tool) -> dict[str, Any]:
-        body: dict[str, Any] = {"name": self._names.wire(tool.name)}
-        if tool.description:
+        body: dict[str, Any] = {"name": self._names.wire(tool.name), **_own_members(tool)}
+        if tool.description or (tool.description is not None and tool.dialect == DIALECT):
             body["description"] = tool.description
         body["input_schema"] = _input_schema(tool)
         if tool.strict:
@@ -92,6 +96,14 @@ class ToolWriter:
             self._names.wire(tool.name)
             return {name: value for name, value in members.items() if name != "cache_control"}
         raise refused(tool.path, "a tool that runs at another provider cannot be used with this model")
+
+
+def _own_members(tool: Tool) -> dict[str, Raw]:
+    """Of a function of this format's callers: what no other format has."""
+    if tool.dialect != DIALECT or tool.raw is None:
+        return {}
+    members = msgspec.json.decode(tool.raw, type=dict[str, Raw])
+    return {name: value for name, value in members.items() if name not in FUNCTION_MEMBERS}
 
 
 def _input_schema(tool: Tool) -> Raw | dict[str, Any]:

@@ -1,0 +1,48 @@
+"""What another provider sealed, in the place where this format has a signature.
+
+Callers send thinking back as it came, and Anthropic checks its signatures. What was sealed elsewhere therefore carries
+one that the gateway knows as its own: it is opened on the way back, goes to whoever sealed it, and to nobody else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from gaiarouter.canonical.parts import Sealed
+
+_PREFIX: Final = "gw1."
+
+Holder = Literal["thinking", "text", "call"]
+
+
+class Wrapped(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """on: what the seals belong to: this very thinking, the text before it, or the call of `call_id`. format: whose
+    thinking it is."""
+
+    on: Holder = "thinking"
+    format: str = ""
+    sealed: tuple[Sealed, ...] = ()
+    call_id: str | None = None
+
+
+_decode = msgspec.json.Decoder(Wrapped).decode
+
+
+def wrap(wrapped: Wrapped) -> str:
+    return _PREFIX + base64.urlsafe_b64encode(msgspec.json.encode(wrapped)).decode().rstrip("=")
+
+
+def unwrap(signature: str) -> Wrapped | None:
+    """None for a signature that the gateway did not make."""
+    if not signature.startswith(_PREFIX):
+        return None
+    text = signature.removeprefix(_PREFIX)
+    try:
+        return _decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        return None

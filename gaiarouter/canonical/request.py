@@ -118,8 +118,8 @@ class Thinking(Struct, frozen=True, kw_only=True):
 
     mode: None where nothing was said; `between_tools` is off but for the pauses between calls. effort: none, minimal,
     low, medium, high, xhigh, max. budget: tokens. visible: nothing at all (`omit`), only what must be sent back
-    (`withheld`), or text; `shown` is the target's own way of it, if it shows any at all. summary: how it is to be summed
-    up: auto, concise, detailed.
+    (`withheld`), or text; `shown` is the target's own way of it, if it shows any at all. summary: how it is to be
+    summed up: auto, concise, detailed.
     """
 
     mode: Literal["off", "adaptive", "budget", "effort", "between_tools"] | None = None

@@ -10,6 +10,7 @@ from gaiarouter.dialects.accounting import Field
 from gaiarouter.dialects.chat import fields as chat
 from gaiarouter.dialects.gemini import fields as gemini
 from gaiarouter.dialects.messages import fields as messages
+from gaiarouter.dialects.responses import fields as responses
 
 PAGE = Path(__file__).parents[1] / "docs" / "dialects.md"
 BEGIN, END = "<!-- table: begin (written by .ci/update_dialects_page.py) -->", "<!-- table: end -->"
@@ -32,6 +33,7 @@ TARGETS: Mapping[str, tuple[Mapping[str, Rule], frozenset[str]]] = {
 CALLERS: Mapping[str, Mapping[str, Field]] = {
     "Chat": chat.TOP_LEVEL | chat.NESTED,
     "Messages": messages.TOP_LEVEL | messages.NESTED,
+    "Responses": responses.TOP_LEVEL | responses.NESTED,
 }
 
 

@@ -7,26 +7,14 @@ goes to no other target.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
-from msgspec import Struct
+from gaiarouter.dialects.accounting import Field, slots
 
 DIALECT = "responses"
 
 
-class Field(Struct, frozen=True):
-    """slot: a path in CanonicalRequest, or of the parts it is made of. loss: of an extra, as Extra has it."""
-
-    slot: str | None = None
-    loss: Literal["drop", "blind", "refuse"] = "drop"
-
-
-def _slots(**slots: str) -> dict[str, Field]:
-    return {name: Field(slot) for name, slot in slots.items()}
-
-
 TOP_LEVEL: dict[str, Field] = {
-    **_slots(
+    **slots(
         model="model",
         input="turns",
         instructions="instructions",
@@ -75,7 +63,7 @@ NEUTRAL: Mapping[str, tuple[bytes, ...]] = {
 """Values that ask for what is done anyway."""
 
 NESTED: dict[str, Field] = {
-    **_slots(
+    **slots(
         **{
             "text.format": "output.format",
             "text.verbosity": "output.verbosity",

@@ -25,6 +25,7 @@ class Rule(Protocol):
 
 
 TARGETS: Mapping[str, tuple[Mapping[str, Rule], frozenset[str]]] = {
+    "Chat": (chat.SLOTS, frozenset()),
     "Messages": (messages.SLOTS, messages.FORWARDED_EXTRAS),
     "Gemini": (gemini.SLOTS, frozenset(gemini.FORWARDED_EXTRAS)),
 }

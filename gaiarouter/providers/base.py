@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gaiarouter.dialects.chat.profile import ANY_SERVER, ChatProfile
+
 AuthScheme = Literal["bearer", "api-key", "x-api-key", "x-goog-api-key", "none"]
 Transport = Literal["http", "echo"]
 
@@ -20,7 +22,7 @@ class Profile:
     asks_usage: whether a stream must be asked for usage with `stream_options.include_usage`; False where the
     provider sends it unasked or refuses the field. versioned_root: the root when the configuration names an
     `api_version`; the model is then part of the path. sends_base64: embeddings come in base64
-    where they are asked for so.
+    where they are asked for so. chat: what it does in its own way when it speaks Chat.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Profile:
     headers: Mapping[str, str] = field(default_factory=dict)
     versioned_root: str | None = None
     sends_base64: bool = False
+    chat: ChatProfile = ANY_SERVER
 
 
 @dataclass(frozen=True, slots=True)

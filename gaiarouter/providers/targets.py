@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gaiarouter.config.settings import Provider, Settings
+from gaiarouter.dialects.chat import capabilities as chat
+from gaiarouter.dialects.chat.target import ChatTarget
 from gaiarouter.dialects.gemini import capabilities as gemini
 from gaiarouter.dialects.gemini.target import GeminiTarget
 from gaiarouter.dialects.messages import capabilities as messages
@@ -32,4 +34,8 @@ def _gemini(provider: Provider, profile: Profile) -> Target:
     return GeminiTarget(gemini.CapabilityTable())
 
 
-_MAKERS: Mapping[str, Callable[[Provider, Profile], Target]] = {"messages": _messages, "gemini": _gemini}
+def _chat(provider: Provider, profile: Profile) -> Target:
+    return ChatTarget(profile.chat, chat.CapabilityTable())
+
+
+_MAKERS: Mapping[str, Callable[[Provider, Profile], Target]] = {"messages": _messages, "gemini": _gemini, "chat": _chat}

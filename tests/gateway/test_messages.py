@@ -228,3 +228,38 @@ async def test_the_official_client_reads_another_providers_answer(start: Starter
     assert message.stop_reason == "tool_use"
     assert (message.usage.input_tokens, message.usage.output_tokens) == (9, 3)
     assert sent["contents"] == [{"role": "user", "parts": [{"text": "Hello"}]}]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_official_client_reads_an_answer_of_a_provider_that_speaks_chat(start: Starter, stream: bool) -> None:
+    head = {"id": "chatcmpl-1", "created": 7, "model": "gpt-x"}
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+    usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+    message = {"role": "assistant", "content": "Hello", "tool_calls": [call]}
+    whole = {**head, "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}], "usage": usage}
+    deltas = [{"content": "Hel"}, {"content": "lo"}, {"tool_calls": [{"index": 0, **call}]}]
+    chunks = [{**head, "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    chunks.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+    chunks.append({**head, "choices": [], "usage": usage})
+    script = sse_answer([*map(sse, chunks), sse(b"[DONE]")]) if stream else json_answer(whole)
+    tool: Any = {"name": "f", "input_schema": {"type": "object", "properties": {"a": {"type": "integer"}}}}
+    async with ScriptedUpstream(script) as upstream:
+        gateway = await serving(start, upstream, "openai")
+        async with client(gateway) as official:
+            if stream:
+                async with official.messages.stream(**body(tools=[tool])) as events:
+                    message_read = await events.get_final_message()
+            else:
+                message_read = await official.messages.create(**body(tools=[tool]))
+        sent = upstream.requests[0]
+    assert [block.type for block in message_read.content] == ["text", "tool_use"]
+    assert message_read.content[0].text == "Hello"
+    assert (message_read.content[1].id, message_read.content[1].input) == ("call_1", {"a": 1})
+    assert message_read.stop_reason == "tool_use"
+    assert (message_read.usage.input_tokens, message_read.usage.output_tokens) == (9, 3)
+    assert sent.path == "/v1/chat/completions"
+    assert sent.json()["messages"] == [{"role": "user", "content": "Hello"}]
+    assert sent.json()["max_completion_tokens"] == 64
+    assert "anthropic-version" not in sent.headers
+    row = await gateway.record()
+    assert (row["in_uncached"], row["out_visible"]) == (9, 3)

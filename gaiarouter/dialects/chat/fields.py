@@ -1,12 +1,14 @@
-"""Every field of a Chat request, and where its meaning lies in the canonical form.
+"""Every field of a Chat request: where its meaning lies in the canonical form, and what becomes of each slot of that in
+a request of this format.
 
-What becomes of it is the target's to say: the table of the same name in the target's dialect knows each canonical slot.
 A field without a slot stays an extra of this dialect, which no other one can take unless it knows the very name.
 """
 
 from __future__ import annotations
 
-from gaiarouter.dialects.accounting import Field, slots
+from collections.abc import Mapping
+
+from gaiarouter.dialects.accounting import NO_COUNTERPART, Field, Rule, slots
 
 _SAMPLING = (
     *("temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty"),
@@ -87,3 +89,42 @@ NESTED: dict[str, Field] = slots(
         "web_search_options.user_location": "tools",
     }
 ) | {"stream_options.include_obfuscation": Field(loss="blind")}
+
+_MAP = Rule("map")
+_BY_SERVER = "as far as the provider has it"
+
+SLOTS: Mapping[str, Rule] = {
+    **dict.fromkeys(
+        (
+            *("model", "stream", "include_usage", "instructions", "turns", "max_output_tokens", "tool_choice"),
+            *("tier", "metadata", "output.verbosity", "part.text", "part.image", "part.image.detail", "part.refusal"),
+            *("part.tool_call", "turn.name", "output.format.name", "tool.strict", "sampling.temperature"),
+            *("sampling.top_p", "sampling.seed", "sampling.logprobs", "sampling.top_logprobs", "sampling.logit_bias"),
+            *("sampling.frequency_penalty", "sampling.presence_penalty", "sampling.n", "output.format.strict"),
+        ),
+        _MAP,
+    ),
+    **dict.fromkeys(
+        (
+            *("sampling.top_k", "sampling.min_p", "sampling.repetition_penalty", "sampling.stop", "output.modalities"),
+            *(
+                "output.audio",
+                "parallel_tool_calls",
+                "part.audio",
+                "part.document",
+                "part.document.filename",
+                "thinking",
+            ),
+        ),
+        Rule("adapt", _BY_SERVER),
+    ),
+    "tools": Rule("map", "a tool that runs at another provider is refused"),
+    "end_user": Rule("adapt", "what is too long is hashed", blind=True),
+    "cache": Rule("adapt", "most providers find by themselves what to cache", blind=True),
+    "output.format": Rule("adapt", "where the provider cannot be held to a schema, the model is told it"),
+    "part.video": Rule("reject", "no films"),
+    "part.document.file_ref": Rule("reject", "save handles of the provider's own"),
+    "part.tool_result": Rule("adapt", "results are text: pictures follow in a message of the user's"),
+    "tool.custom": Rule("adapt", "free text becomes one string argument, where the provider has no such tools"),
+    "tool.web_search.size": Rule("drop", NO_COUNTERPART, blind=True),
+}

@@ -1,0 +1,57 @@
+"""Targets that speak Chat, for callers of any other format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from gaiarouter.canonical.events import Event
+from gaiarouter.canonical.losses import Loss
+from gaiarouter.canonical.request import CanonicalRequest
+from gaiarouter.dialects.chat.capabilities import CapabilityTable
+from gaiarouter.dialects.chat.profile import ChatProfile
+from gaiarouter.dialects.chat.provider_errors import read_error
+from gaiarouter.dialects.chat.target_chunks import StreamDecoder
+from gaiarouter.dialects.chat.target_request import EncodedRequest, Target, encode_request
+from gaiarouter.dialects.chat.target_response import decode_answer
+from gaiarouter.errors import UpstreamError
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+class ChatTarget:
+    """Implements dialects.translate.Target."""
+
+    def __init__(self, profile: ChatProfile, table: CapabilityTable) -> None:
+        self._profile = profile
+        self._table = table
+
+    def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedChat:
+        target = Target(model=model, profile=self._profile, capabilities=self._table.of(model), strict=strict)
+        return PreparedChat(encode_request(request, target))
+
+
+class PreparedChat:
+    """Implements dialects.translate.PreparedRequest."""
+
+    headers = _NO_HEADERS
+
+    def __init__(self, encoded: EncodedRequest) -> None:
+        self._encoded = encoded
+
+    @property
+    def body(self) -> bytes:
+        return self._encoded.body
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        return self._encoded.losses
+
+    def decode_answer(self, body: bytes) -> Iterable[Event]:
+        return decode_answer(body, self._encoded.plan)
+
+    def stream_decoder(self) -> StreamDecoder:
+        return StreamDecoder(self._encoded.plan)
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        return read_error(status, headers, body)

@@ -25,6 +25,8 @@ from gaiarouter.dialects.gemini import listing as gemini_listing
 from gaiarouter.dialects.messages import listing as messages_listing
 from gaiarouter.dialects.messages.caller import MessagesCaller
 from gaiarouter.dialects.messages.dialect import MessagesDialect
+from gaiarouter.dialects.responses.caller import ResponsesCaller
+from gaiarouter.dialects.responses.dialect import ResponsesDialect
 from gaiarouter.ledger.writer import Ledger
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import STAGES, Auth, Metering, Proxy, RateLimit, Stage, Transform
@@ -92,8 +94,13 @@ class Gateway:
         self.health = Health()
         self._random = Random()  # noqa: S311  # spreads load, guards nothing
         self._catalogue = Catalogue.load()
-        self._callers: dict[str, Caller] = {self.dialect.name: ChatCaller(), "messages": MessagesCaller()}
-        self._both: dict[str, SpokenByBoth] = {each.name: each for each in (self.dialect, MessagesDialect())}
+        self._callers: dict[str, Caller] = {
+            self.dialect.name: ChatCaller(),
+            "messages": MessagesCaller(),
+            "responses": ResponsesCaller(),
+        }
+        spoken: tuple[SpokenByBoth, ...] = (self.dialect, MessagesDialect(), ResponsesDialect())
+        self._both = {each.name: each for each in spoken}
         self._dialects: dict[str, Dialect] = {**self._both, "embeddings": EmbeddingsDialect()}
         self._service: Service
         self.app = self._make_app()

@@ -19,10 +19,10 @@ class ResponsesCaller:
         return decode_request(body)
 
     def writer(
-        self, request: CanonicalRequest, *, answer_id: str, created: int, model: str | None = None
+        self, request: CanonicalRequest, *, answer_id: str, created: int, input_tokens: int, model: str | None = None
     ) -> ResponsesWriter:
         """answer_id: for an answer without one; the dialect's prefix comes before it. created: seconds since 1970.
-        model: shown instead of the target's."""
+        input_tokens: estimated, which this format has no place for. model: shown instead of the target's."""
         known = namespaces(request.echoed.get("tools"))
         return ResponsesWriter(view_of(request, answer_id=answer_id, created=created, namespaces=known, model=model))
 

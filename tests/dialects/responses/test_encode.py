@@ -42,7 +42,7 @@ CALLER = ResponsesCaller()
 
 def writer(**members: Any) -> ResponsesWriter:
     request = CALLER.decode_request(json.dumps({"model": "m", "input": "Hi"} | members).encode())
-    return CALLER.writer(request, answer_id="own", created=7)
+    return CALLER.writer(request, answer_id="own", created=7, input_tokens=1)
 
 
 def answer(*parts: AnswerPart, **finish: Any) -> CanonicalAnswer:

@@ -48,7 +48,7 @@ WHOLE = [
 
 def told(events: list[Event]) -> bytes:
     request = CALLER.decode_request(b'{"model":"m","input":"Hi","stream":true}')
-    return CALLER.writer(request, answer_id="own", created=7).stream_encoder().encode(events)
+    return CALLER.writer(request, answer_id="own", created=7, input_tokens=1).stream_encoder().encode(events)
 
 
 class Stub:
@@ -145,7 +145,7 @@ async def test_t87_the_official_client_reads_what_the_model_said(
 @pytest.mark.parametrize("events", WHOLE)
 def test_the_whole_answer_is_the_one_that_ends_its_stream(events: list[Event]) -> None:
     request = CALLER.decode_request(b'{"model":"m","input":"Hi","stream":true}')
-    whole = json.loads(CALLER.writer(request, answer_id="own", created=7).encode_answer(fold(events)))
+    whole = json.loads(CALLER.writer(request, answer_id="own", created=7, input_tokens=1).encode_answer(fold(events)))
     last = json.loads(told(events).rstrip().rpartition(b"data: ")[2])["response"]
     assert last == whole
 
@@ -155,7 +155,7 @@ def test_what_the_caller_sends_back_is_what_the_model_said(events: list[Event]) 
     """Thinking with its seals, and the seals of calls and texts, survive a caller that keeps nothing but the items."""
     answer = fold(events)
     request = CALLER.decode_request(b'{"model":"m","input":"Hi"}')
-    whole = json.loads(CALLER.writer(request, answer_id="own", created=7).encode_answer(answer))
+    whole = json.loads(CALLER.writer(request, answer_id="own", created=7, input_tokens=1).encode_answer(answer))
     back = CALLER.decode_request(json.dumps({"model": "m", "input": whole["output"]}).encode())
     found = [part for turn in back.turns for part in turn.parts]
     for kind in (Reasoning, ToolCall):

@@ -28,6 +28,7 @@ TARGETS: Mapping[str, tuple[Mapping[str, Rule], frozenset[str]]] = {
     "Chat": (chat.SLOTS, frozenset()),
     "Messages": (messages.SLOTS, messages.FORWARDED_EXTRAS),
     "Gemini": (gemini.SLOTS, frozenset(gemini.FORWARDED_EXTRAS)),
+    "Responses": (responses.SLOTS, responses.FORWARDED_EXTRAS),
 }
 """Each target's rules by slot, and the extras that it takes by their own names."""
 

@@ -11,6 +11,7 @@ from gaiarouter.dialects.gemini import capabilities as gemini
 from gaiarouter.dialects.gemini.target import GeminiTarget
 from gaiarouter.dialects.messages import capabilities as messages
 from gaiarouter.dialects.messages.target import MessagesTarget
+from gaiarouter.dialects.responses.target import ResponsesTarget
 from gaiarouter.dialects.translate import Target
 from gaiarouter.providers import PROFILES
 from gaiarouter.providers.base import Profile
@@ -38,4 +39,13 @@ def _chat(provider: Provider, profile: Profile) -> Target:
     return ChatTarget(profile.chat, chat.CapabilityTable())
 
 
-_MAKERS: Mapping[str, Callable[[Provider, Profile], Target]] = {"messages": _messages, "gemini": _gemini, "chat": _chat}
+def _responses(provider: Provider, profile: Profile) -> Target:
+    return ResponsesTarget()
+
+
+_MAKERS: Mapping[str, Callable[[Provider, Profile], Target]] = {
+    "messages": _messages,
+    "gemini": _gemini,
+    "chat": _chat,
+    "responses": _responses,
+}

@@ -21,7 +21,7 @@ from gaiarouter.canonical.request import (
 from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.dialects.responses import form
 from gaiarouter.dialects.responses.content import ContentReader
-from gaiarouter.dialects.responses.fields import DIALECT, NEUTRAL, TOP_LEVEL
+from gaiarouter.dialects.responses.fields import DIALECT, NAMESAKES, NEUTRAL, TOP_LEVEL
 from gaiarouter.dialects.responses.form import Form
 from gaiarouter.dialects.responses.items import ItemReader
 from gaiarouter.dialects.responses.tools import read_tool_choice, read_tools
@@ -29,8 +29,6 @@ from gaiarouter.errors import InvalidRequest
 
 LOGPROBS = "message.output_text.logprobs"
 """In `include`: the caller wants them."""
-_NAMESAKES = {"context_management": "context_management[0]"}
-"""Members that other formats have by the same name with another meaning, and what theirs are known by."""
 _READ_INSIDE = {"text": ("format", "verbosity"), "reasoning": ("effort", "summary", "generate_summary")}
 
 
@@ -96,7 +94,7 @@ def _extras(given: dict[str, Raw]) -> dict[str, Extra]:
         if known is None:
             extras[name] = Extra(value=value)
         elif known.slot is None and not (name in _READ_INSIDE or bytes(value) in NEUTRAL.get(name, ())):
-            extras[_NAMESAKES.get(name, name)] = Extra(value=value, loss=known.loss)
+            extras[NAMESAKES.get(name, name)] = Extra(value=value, loss=known.loss)
     for name, read in _READ_INSIDE.items():
         for inner, value in form.decode_members(given.get(name, b"{}")).items():
             if inner not in read and bytes(value) != b"null":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
+from gaiarouter.canonical.rawjson import compact
+
 ABSENT = Raw(b"")
 """Stands where a member was left out: Raw takes no None."""
 
@@ -147,6 +149,15 @@ class Form(Struct, frozen=True):
 def given(raw: Raw) -> Raw | None:
     """None for what was left out, or null."""
     return None if bytes(raw) in (b"", b"null") else raw
+
+
+def text_of(raw: Raw) -> str:
+    """A string; JSON in one, or (some clients and servers) as it is."""
+    if given(raw) is None:
+        return ""
+    if bytes(raw).startswith(b'"'):
+        return msgspec.json.decode(raw, type=str)
+    return compact(raw).decode()
 
 
 decode_form = msgspec.json.Decoder(Form).decode

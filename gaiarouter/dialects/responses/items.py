@@ -9,7 +9,6 @@ from msgspec import Raw
 
 from gaiarouter.canonical.losses import refused
 from gaiarouter.canonical.parts import Opaque, Part, Reasoning, Sealed, Text, ToolCall, ToolResult
-from gaiarouter.canonical.rawjson import compact
 from gaiarouter.canonical.request import Extra, Instruction, Role, Turn
 from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.dialects.responses import form
@@ -158,19 +157,10 @@ def _call(item: form.Item, kind: str, path: str) -> ToolCall:
     return ToolCall(
         call_id=item.call_id,
         name=flat_name(item.name, item.namespace),
-        arguments=(item.input or "") if custom else _arguments(item.arguments),
+        arguments=(item.input or "") if custom else form.text_of(item.arguments),
         kind="custom" if custom else "function",
         item_id=item.id,
         namespace=item.namespace,
         path=path,
         arguments_path=f"{path}.input" if custom else f"{path}.arguments",
     )
-
-
-def _arguments(raw: Raw) -> str:
-    """JSON in a string, or (some clients) as it is."""
-    if form.given(raw) is None:
-        return ""
-    if bytes(raw).startswith(b'"'):
-        return msgspec.json.decode(raw, type=str)
-    return compact(raw).decode()

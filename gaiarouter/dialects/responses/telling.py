@@ -120,9 +120,7 @@ class Telling:
                 pass  # a tool that the provider runs by itself
 
     def _id(self, prefix: str, own: str | None) -> str:
-        if own and own.startswith(f"{prefix}_"):
-            return own
-        return self._view.item_id(prefix, self.response_id, len(self.items))
+        return own or self._view.item_id(prefix, self.response_id, len(self.items))
 
     def _begin_item(self, item: OpenReasoning | OpenCall) -> list[Told]:
         self._item = item

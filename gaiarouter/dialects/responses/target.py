@@ -1,0 +1,47 @@
+"""Targets that speak the Responses format, whatever their callers speak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from gaiarouter.canonical.events import Event
+from gaiarouter.canonical.losses import Loss
+from gaiarouter.canonical.request import CanonicalRequest
+from gaiarouter.dialects.responses.errors import read_error
+from gaiarouter.dialects.responses.target_chunks import StreamDecoder
+from gaiarouter.dialects.responses.target_request import EncodedRequest, encode_request
+from gaiarouter.dialects.responses.target_response import decode_answer
+from gaiarouter.errors import UpstreamError
+
+
+class ResponsesTarget:
+    """Implements dialects.translate.Target."""
+
+    def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedResponses:
+        return PreparedResponses(encode_request(request, model=model, strict=strict))
+
+
+class PreparedResponses:
+    """Implements dialects.translate.PreparedRequest."""
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, encoded: EncodedRequest) -> None:
+        self._encoded = encoded
+
+    @property
+    def body(self) -> bytes:
+        return self._encoded.body
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        return self._encoded.losses
+
+    def decode_answer(self, body: bytes) -> Iterable[Event]:
+        return decode_answer(body, self._encoded.plan)
+
+    def stream_decoder(self) -> StreamDecoder:
+        return StreamDecoder(self._encoded.plan)
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        return read_error(status, headers, body)

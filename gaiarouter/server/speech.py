@@ -6,10 +6,10 @@ from aiohttp import web
 
 
 def spoken_in(request: web.Request) -> str:
-    """A dialect's name, by the path, else by the header that only Anthropic's clients send."""
-    path = request.path
-    if path.startswith("/v1beta/"):
+    """A dialect's name, by the path, else by the headers that only one vendor's clients send."""
+    path, headers = request.path, request.headers
+    if path.startswith("/v1beta/") or "x-goog-api-key" in headers:
         return "gemini"
-    if path.startswith("/v1/messages") or "anthropic-version" in request.headers:
+    if path.startswith("/v1/messages") or "anthropic-version" in headers or "x-api-key" in headers:
         return "messages"
     return "chat"

@@ -161,7 +161,7 @@ def bearer(key: str) -> dict[str, str]:
         bearer("sk-gaia-" + "x" * 4000),
         bearer("sk-proj-of-somebody-else"),
         bearer("sk-gaia-\xe9\xff"),
-        {"x-api-key": "sk-ant-of-somebody-else"},
+        {"api-key": "of-somebody-else"},
     ],
 )
 async def test_without_a_key_there_is_one_answer_for_all(start: Starter, headers: Mapping[str, str]) -> None:
@@ -198,6 +198,21 @@ async def test_two_different_keys_of_ours_are_one_too_many(start: Starter) -> No
     reply = await gateway.post(chat_body("demo"), headers={"x-api-key": other})
     assert_error(reply, 400, "invalid_request")
     assert (await gateway.post(chat_body("demo"), headers={"x-api-key": gateway.key})).status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("x-api-key", ("type", "authentication_error")),
+        ("anthropic-version", ("type", "authentication_error")),
+    ],
+)
+async def test_a_list_of_models_is_refused_in_the_shape_of_the_clients_vendor(
+    start: Starter, name: str, expected: tuple[str, str]
+) -> None:
+    gateway = await start({})
+    reply = await gateway.request("GET", "/v1/models", headers={name: "of-somebody-else"})
+    assert (reply.status, reply.error[expected[0]]) == (401, expected[1])
 
 
 @pytest.mark.parametrize("name", ["x-api-key", "x-goog-api-key", "api-key"])

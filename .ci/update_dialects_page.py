@@ -36,6 +36,7 @@ CALLERS: Mapping[str, Mapping[str, Field]] = {
     "Chat": chat.TOP_LEVEL | chat.NESTED,
     "Messages": messages.TOP_LEVEL | messages.NESTED,
     "Responses": responses.TOP_LEVEL | responses.NESTED,
+    "Gemini": gemini.FIELDS | gemini.NESTED,
 }
 
 

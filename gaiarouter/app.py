@@ -22,6 +22,8 @@ from gaiarouter.dialects.chat import listing as chat_listing
 from gaiarouter.dialects.chat.caller import ChatCaller
 from gaiarouter.dialects.embeddings import EmbeddingsDialect
 from gaiarouter.dialects.gemini import listing as gemini_listing
+from gaiarouter.dialects.gemini.caller import GeminiCaller
+from gaiarouter.dialects.gemini.dialect import GeminiDialect
 from gaiarouter.dialects.messages import listing as messages_listing
 from gaiarouter.dialects.messages.caller import MessagesCaller
 from gaiarouter.dialects.messages.dialect import MessagesDialect
@@ -98,8 +100,9 @@ class Gateway:
             self.dialect.name: ChatCaller(),
             "messages": MessagesCaller(),
             "responses": ResponsesCaller(),
+            "gemini": GeminiCaller(),
         }
-        spoken: tuple[SpokenByBoth, ...] = (self.dialect, MessagesDialect(), ResponsesDialect())
+        spoken: tuple[SpokenByBoth, ...] = (self.dialect, MessagesDialect(), ResponsesDialect(), GeminiDialect())
         self._both = {each.name: each for each in spoken}
         self._dialects: dict[str, Dialect] = {**self._both, "embeddings": EmbeddingsDialect()}
         self._service: Service

@@ -65,7 +65,7 @@ class _Folded:
         self._start: Start | None = None
         self._usage: Usage | None = None
         self._asides: list[Aside] = []
-        self._parts: dict[tuple[int, int], _OpenPart] = {}
+        self._parts: dict[tuple[int, int], OpenPart] = {}
         self._finishes: dict[int, Finish] = {}
 
     def take(self, event: Event) -> None:
@@ -73,7 +73,7 @@ class _Folded:
             case Start():
                 self._start = event
             case PartStart(index=index, part=part, choice=choice):
-                self._parts[choice, index] = _OpenPart(part)
+                self._parts[choice, index] = OpenPart(part)
             case PartEnd() | End():
                 pass
             case UsageSnapshot(usage=usage):
@@ -106,7 +106,7 @@ class _Folded:
         return Choice(index, parts, self._finishes[index])
 
 
-class _OpenPart:
+class OpenPart:
     """A part and the pieces that came after its start."""
 
     def __init__(self, part: AnswerPart) -> None:

@@ -31,6 +31,7 @@ class FileRef(Struct, frozen=True):
 
     id: str
     minted_by: str | None = None
+    media_type: str | None = None
 
 
 class PlainText(Struct, frozen=True):

@@ -143,7 +143,7 @@ class Extra(Struct, frozen=True, kw_only=True):
 class CanonicalRequest(Struct, frozen=True, kw_only=True):
     """dialect: the caller's. paths: for each field that the caller gave (`sampling.seed`), its name in the caller's own
     request; what cannot be carried over is reported by it. extras: by name in the caller's request. echoed: members as
-    the caller spelt them, for a dialect whose answers repeat the request's settings."""
+    the caller spelt them, for a dialect whose answers repeat them or are written by them."""
 
     dialect: str
     model: str

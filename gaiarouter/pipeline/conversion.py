@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from gaiarouter.canonical.request import CanonicalRequest
-from gaiarouter.dialects.base import Conversion, SpokenByBoth
+from gaiarouter.dialects.base import Conversion, Envelope, SpokenByBoth
 from gaiarouter.dialects.passing import PassThrough
 from gaiarouter.dialects.translate import AnswerWriter, Target, Translation
 from gaiarouter.errors import NotServed
@@ -29,7 +29,7 @@ def by_operation(generate: Convert, others: Mapping[str, Convert]) -> Convert:
 class Caller(Protocol):
     """A dialect as callers speak it."""
 
-    def decode_request(self, body: bytes) -> CanonicalRequest: ...
+    def decode_request(self, body: bytes, envelope: Envelope) -> CanonicalRequest: ...
 
     def writer(
         self, request: CanonicalRequest, *, answer_id: str, created: int, input_tokens: int, model: str | None = None
@@ -67,7 +67,8 @@ class Converter:
     def _translation(self, exchange: Exchange, target: ResolvedTarget, asked: Target) -> Translation:
         assert exchange.request is not None
         caller = self._callers[exchange.dialect.name]
-        request = caller.decode_request(exchange.request.body_for(model=exchange.request.model, ask_usage=False))
+        body = exchange.request.body_for(model=exchange.request.model, ask_usage=False)
+        request = caller.decode_request(body, exchange.envelope)
         writer = caller.writer(
             request,
             answer_id=exchange.id,

@@ -20,6 +20,7 @@ from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.runner import Stage, run
 from gaiarouter.server.body import read_body
 from gaiarouter.server.credentials import credentials
+from gaiarouter.server.framing import Framing
 from gaiarouter.server.headers import request_id
 from gaiarouter.server.reply import HttpReply
 from gaiarouter.telemetry import Metrics
@@ -73,12 +74,19 @@ class DataPlane:
             task.cancel()
 
     async def serve(
-        self, request: web.Request, dialect: Dialect, envelope: Envelope, *, key_in_query: bool = False
+        self,
+        request: web.Request,
+        dialect: Dialect,
+        envelope: Envelope,
+        *,
+        key_in_query: bool = False,
+        framing: Framing | None = None,
     ) -> web.StreamResponse:
+        """framing: of a stream whose events do not go out as they are."""
         service = self._service()
         task = asyncio.current_task()
         assert task is not None
-        reply = HttpReply(request, time.monotonic)
+        reply = HttpReply(request, time.monotonic, framing)
         exchange = Exchange(
             id=new_id(),
             request_id=request_id(request.headers),

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from aiohttp import web
 
 from gaiarouter.dialects.base import Dialect, Envelope
 from gaiarouter.errors import NotFound
+from gaiarouter.server.framing import Framing
 from gaiarouter.server.handler import DataPlane
 from gaiarouter.server.reply import error_response
 
 
 class ModelPaths:
-    def __init__(self, data_plane: DataPlane, dialects: Mapping[str, Dialect]) -> None:
+    """array: frames a stream for a caller who did not ask for events."""
+
+    def __init__(self, data_plane: DataPlane, dialect: Dialect, array: Callable[[], Framing]) -> None:
         self._data_plane = data_plane
-        self._dialects = dialects
+        self._dialect = dialect
+        self._array = array
 
     async def call(self, request: web.Request) -> web.StreamResponse:
         """Split at the last colon: names of models hold colons and slashes."""
         model, _, method = request.match_info["call"].rpartition(":")
-        match method:
-            case "generateContent":
-                dialect, stream = self._dialects["gemini"], False
-            case "streamGenerateContent":
-                framed = "gemini" if request.query.get("alt") == "sse" else "gemini-array"
-                dialect, stream = self._dialects[framed], True
-            case _:
-                error = NotFound("There is no such method of a model on this gateway.")
-                return error_response(error, self._dialects["gemini"], request.headers)
+        if method not in ("generateContent", "streamGenerateContent"):
+            error = NotFound("There is no such method of a model on this gateway.")
+            return error_response(error, self._dialect, request.headers)
+        stream = method == "streamGenerateContent"
         envelope = Envelope(model=model, stream=stream, headers=request.headers)
-        return await self._data_plane.serve(request, dialect, envelope, key_in_query=True)
+        framing = self._array() if stream and request.query.get("alt") != "sse" else None
+        return await self._data_plane.serve(request, self._dialect, envelope, key_in_query=True, framing=framing)

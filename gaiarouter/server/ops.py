@@ -72,7 +72,7 @@ class Ops:
             models = await self._usable(request)
             body = self._listings[spoken].models_body(models, request.query)
         except GatewayError as error:
-            return error_response(error, self._dialects.get(spoken, self._dialects["chat"]), request.headers)
+            return error_response(error, self._dialects[spoken], request.headers)
         return _answer(request, body)
 
     async def model(self, request: web.Request) -> web.Response:
@@ -82,7 +82,7 @@ class Ops:
             if model is None:
                 raise NotFound("There is no such model here.", code="model_not_found", param="model")
         except GatewayError as error:
-            return error_response(error, self._dialects.get(spoken, self._dialects["chat"]), request.headers)
+            return error_response(error, self._dialects[spoken], request.headers)
         return _answer(request, self._listings[spoken].model_body(model))
 
     async def _usable(self, request: web.Request) -> Sequence[ListedModel]:

@@ -12,6 +12,7 @@ from aiohttp_sse import EventSourceResponse
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import CallerGone, GatewayError, Rejected
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.server.framing import Framing
 from gaiarouter.server.headers import error_headers, exchange_headers, plain_headers, request_id
 
 _PING_S: Final = 15.0
@@ -20,11 +21,15 @@ _STALLED_S: Final = 60.0
 
 
 class HttpReply:
-    """Implements pipeline.exchange.Reply for one request; `response` is what the handler returns at the end."""
+    """Implements pipeline.exchange.Reply for one request; `response` is what the handler returns at the end.
 
-    def __init__(self, request: web.Request, clock: Callable[[], float]) -> None:
+    framing: of streams, where their events do not go out as they are.
+    """
+
+    def __init__(self, request: web.Request, clock: Callable[[], float], framing: Framing | None = None) -> None:
         self._request = request
         self._clock = clock
+        self._framing = framing
         self._exchange: Exchange | None = None
         self._stream: _EventStream | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -48,8 +53,7 @@ class HttpReply:
             if not self.committed:
                 self.committed = True
                 await self._open()
-            assert self._stream is not None
-            await self._stream.write(data)
+            await self._write(data)
         except ConnectionError as error:
             raise CallerGone("The caller hung up.") from error
 
@@ -63,7 +67,7 @@ class HttpReply:
             self.response = _error_response(error, exchange.dialect, exchange.request_id, self._headers())
         elif not isinstance(error, CallerGone):
             try:
-                await self._stream.write(exchange.dialect.error_event(error, exchange.request_id))
+                await self._write(exchange.dialect.error_event(error, exchange.request_id))
             except ConnectionError:
                 pass  # nobody is there to be told
 
@@ -73,6 +77,8 @@ class HttpReply:
         self.close()
         try:
             await self.response.prepare(self._request)
+            if self._stream is not None and self._framing is not None:
+                await self._stream.write(self._framing.end())
             await self.response.write_eof()
         except ConnectionError:
             pass  # nobody is there to read it
@@ -83,6 +89,10 @@ class HttpReply:
         if self._stream is not None and self._stream.prepared:
             self._stream.stop_streaming()
 
+    async def _write(self, events: bytes) -> None:
+        assert self._stream is not None
+        await self._stream.write(events if self._framing is None else self._framing.frame(events))
+
     async def _open(self) -> None:
         self._stop_hold()
         if self._opening is not None:
@@ -92,7 +102,11 @@ class HttpReply:
 
     async def _start_stream(self) -> None:
         self.started = True
-        self.response = self._stream = _EventStream(self._headers(), self._attached().dialect)
+        dialect, framing = self._attached().dialect, self._framing
+        media_type, keepalive = (dialect.media_type, dialect.keepalive)
+        if framing is not None:
+            media_type, keepalive = (framing.media_type, framing.keepalive)
+        self.response = self._stream = _EventStream(self._headers(), media_type=media_type, keepalive=keepalive)
         await self._stream.prepare(self._request)
 
     def _end_hold(self) -> None:
@@ -102,7 +116,7 @@ class HttpReply:
         try:
             await self._start_stream()
             assert self._stream is not None
-            await self._stream.write(self._attached().dialect.keepalive)
+            await self._stream.write(self._stream.keepalive)
         except ConnectionError:
             pass  # the request's own task learns of the hang-up by itself
 
@@ -124,17 +138,17 @@ class _EventStream(EventSourceResponse):
     Its ping comes from a task of its own, between two writes: so every write here is of whole events.
     """
 
-    def __init__(self, headers: dict[str, str], dialect: Dialect) -> None:
+    def __init__(self, headers: dict[str, str], *, media_type: str, keepalive: bytes) -> None:
         super().__init__(headers=headers, allow_all_methods=True, send_timeout=_STALLED_S, ping_interval=_PING_S)
-        self.headers["Content-Type"] = dialect.media_type
+        self.headers["Content-Type"] = media_type
         self.headers.popall("Connection", None)
-        self._keepalive_event = dialect.keepalive
+        self.keepalive = keepalive
 
     async def _ping(self) -> None:
         while True:
             await asyncio.sleep(self._ping_interval)
             try:
-                await self.write(self._keepalive_event)
+                await self.write(self.keepalive)
             except ConnectionError:
                 return
 

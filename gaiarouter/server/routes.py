@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from gaiarouter.dialects.base import Dialect
+from gaiarouter.dialects.gemini.array import ArrayFraming
 from gaiarouter.errors import NotFound, RequestRefused
 from gaiarouter.server.handler import DataPlane
 from gaiarouter.server.model_paths import ModelPaths
@@ -28,9 +29,8 @@ _LISTS: Final = ("/v1/models", "/v1beta/models")
 def add_routes(app: web.Application, data_plane: DataPlane, ops: Ops, dialects: Mapping[str, Dialect]) -> None:
     router = app.router
     for path, name in DATA_PLANE.items():
-        if name in dialects:
-            router.add_post(path, data_plane.handler(dialects[name]), expect_handler=_expect)
-    called = ModelPaths(data_plane, dialects)
+        router.add_post(path, data_plane.handler(dialects[name]), expect_handler=_expect)
+    called = ModelPaths(data_plane, dialects["gemini"], ArrayFraming)
     for path in _LISTS:
         router.add_get(path, ops.models)
         router.add_get(path + "/{id:(?s:.+)}", ops.model)
@@ -54,7 +54,7 @@ class _Unmatched:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
-        dialect = self._dialects.get(spoken_in(request), self._dialects["chat"])
+        dialect = self._dialects[spoken_in(request)]
         allowed = _METHODS.get("/" + path) or ("GET, HEAD" if path.startswith(_PREFIXES) else None)
         if allowed:
             error = RequestRefused(

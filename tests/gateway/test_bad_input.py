@@ -205,6 +205,7 @@ async def test_two_different_keys_of_ours_are_one_too_many(start: Starter) -> No
     [
         ("x-api-key", ("type", "authentication_error")),
         ("anthropic-version", ("type", "authentication_error")),
+        ("x-goog-api-key", ("status", "UNAUTHENTICATED")),
     ],
 )
 async def test_a_list_of_models_is_refused_in_the_shape_of_the_clients_vendor(

@@ -104,7 +104,9 @@ PROVIDERS = (
 )
 _PROVIDER = re.compile(rf"\b(?:{'|'.join(PROVIDERS)})\b", re.IGNORECASE)
 # Words of a provider's that belong to a wire format, not to who serves it.
-_FORMAT_WORDS = re.compile(r"(?:anthropic|openai|google-gemini)-[a-z-]*", re.IGNORECASE)
+_FORMAT_WORDS = re.compile(
+    r"(?:anthropic|openai|google-gemini)-[a-z-]*|type\.googleapis\.com/google\.rpc\.[a-z]+", re.IGNORECASE
+)
 
 
 def imports(module: Module) -> Iterator[tuple[int, str]]:

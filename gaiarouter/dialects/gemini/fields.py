@@ -1,4 +1,5 @@
-"""What becomes of each slot of the canonical form in a Gemini request."""
+"""Every field of a Gemini request: where its meaning lies in the canonical form, and what becomes of each slot of that
+in a request of this format."""
 
 from __future__ import annotations
 
@@ -9,7 +10,135 @@ from msgspec import Raw
 from gaiarouter.canonical.losses import Losses
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects import accounting
-from gaiarouter.dialects.accounting import NO_COUNTERPART, Rule, dropped
+from gaiarouter.dialects.accounting import NO_COUNTERPART, Field, Rule, dropped, slots
+from gaiarouter.dialects.gemini.parts import DIALECT
+
+CONFIG = "generationConfig."
+"""How the name of a field begins that stands in there."""
+TOOL_CONFIG = "toolConfig."
+
+FIELDS: dict[str, Field] = {
+    **slots(
+        **{
+            "model": "model",
+            "contents": "turns",
+            "systemInstruction": "instructions",
+            "tools": "tools",
+            "toolConfig": "tool_choice",
+            "serviceTier": "tier",
+            f"{CONFIG}maxOutputTokens": "max_output_tokens",
+            f"{CONFIG}temperature": "sampling.temperature",
+            f"{CONFIG}topP": "sampling.top_p",
+            f"{CONFIG}topK": "sampling.top_k",
+            f"{CONFIG}presencePenalty": "sampling.presence_penalty",
+            f"{CONFIG}frequencyPenalty": "sampling.frequency_penalty",
+            f"{CONFIG}seed": "sampling.seed",
+            f"{CONFIG}stopSequences": "sampling.stop",
+            f"{CONFIG}candidateCount": "sampling.n",
+            f"{CONFIG}responseLogprobs": "sampling.logprobs",
+            f"{CONFIG}logprobs": "sampling.top_logprobs",
+            f"{CONFIG}responseModalities": "output.modalities",
+            f"{CONFIG}thinkingConfig": "thinking",
+            # of several names for one slot, the first that is given counts
+            f"{CONFIG}responseJsonSchema": "output.format",
+            f"{CONFIG}responseSchema": "output.format",
+            f"{CONFIG}responseMimeType": "output.format",
+        }
+    ),
+    "safetySettings": Field(),
+    "labels": Field(loss="blind"),
+    "store": Field(loss="blind"),
+    "modelArmorConfig": Field(),
+    # without these the answer would be another
+    "cachedContent": Field(loss="refuse"),
+    f"{CONFIG}responseFormat": Field(loss="refuse"),
+    f"{CONFIG}speechConfig": Field(),
+    f"{CONFIG}imageConfig": Field(),
+    f"{CONFIG}mediaResolution": Field(loss="blind"),
+    f"{CONFIG}audioTimestamp": Field(),
+    f"{CONFIG}audioTranscriptionConfig": Field(),
+    f"{CONFIG}enableAffectiveDialog": Field(),
+    f"{CONFIG}enableEnhancedCivicAnswers": Field(),
+    f"{CONFIG}modelSelectionConfig": Field(),
+    f"{CONFIG}routingConfig": Field(),
+    f"{CONFIG}translationConfig": Field(),
+    f"{CONFIG}continuationToken": Field(loss="refuse"),
+    f"{CONFIG}automaticContinuation": Field(),
+    f"{CONFIG}generationOutputConfig": Field(loss="refuse"),
+}
+"""A field without a slot stays an extra of this dialect, which no other one can take."""
+
+_PARTS = "contents[].parts[]."
+NESTED: dict[str, Field] = {
+    **slots(
+        **{
+            "contents[].role": "turns",
+            "contents[].parts": "turns",
+            f"{_PARTS}text": "part.text",
+            f"{_PARTS}thought": "thinking",
+            f"{_PARTS}thoughtSignature": "thinking",
+            f"{_PARTS}inlineData": "turns",
+            f"{_PARTS}inlineData.data": "turns",
+            f"{_PARTS}inlineData.mimeType": "turns",
+            f"{_PARTS}fileData": "part.document.file_ref",
+            f"{_PARTS}fileData.fileUri": "part.document.file_ref",
+            f"{_PARTS}fileData.mimeType": "turns",
+            f"{_PARTS}functionCall": "part.tool_call",
+            f"{_PARTS}functionCall.id": "part.tool_call",
+            f"{_PARTS}functionCall.name": "part.tool_call",
+            f"{_PARTS}functionCall.args": "part.tool_call",
+            f"{_PARTS}functionResponse": "part.tool_result",
+            f"{_PARTS}functionResponse.id": "part.tool_result",
+            f"{_PARTS}functionResponse.name": "part.tool_result",
+            f"{_PARTS}functionResponse.response": "part.tool_result",
+            f"{_PARTS}functionResponse.parts": "part.tool_result",
+            f"{_PARTS}mediaResolution": "part.image.detail",
+            "tools[].functionDeclarations": "tools",
+            "tools[].functionDeclarations[].name": "tools",
+            "tools[].functionDeclarations[].description": "tools",
+            "tools[].functionDeclarations[].parameters": "tools",
+            "tools[].functionDeclarations[].parametersJsonSchema": "tools",
+            "tools[].googleSearch": "tools",
+            "tools[].googleSearchRetrieval": "tools",
+            "tools[].enterpriseWebSearch": "tools",
+            "toolConfig.functionCallingConfig": "tool_choice",
+            "toolConfig.functionCallingConfig.mode": "tool_choice",
+            "toolConfig.functionCallingConfig.allowedFunctionNames": "tool_choice",
+            f"{CONFIG}thinkingConfig.thinkingBudget": "thinking",
+            f"{CONFIG}thinkingConfig.thinkingLevel": "thinking",
+            f"{CONFIG}thinkingConfig.includeThoughts": "thinking",
+        }
+    ),
+    # parts and tools that only this format has: refused by all others
+    **{
+        f"{_PARTS}{name}": Field(loss="refuse")
+        for name in (
+            *("codeExecutionResult", "executableCode", "toolCall", "toolResponse", "videoMetadata", "partMetadata"),
+            *("audioTranscription", "mediaProcessing", "speechMetadata", "documentMetadata", "spreadsheetMetadata"),
+            "audioMetadata",
+        )
+    },
+    **{
+        f"tools[].{name}": Field(loss="refuse")
+        for name in (
+            *("retrieval", "computerUse", "fileSearch", "googleMaps", "codeExecution", "parallelAiSearch"),
+            *("urlContext", "mcpServers", "exaAiSearch"),
+        )
+    },
+    # of no meaning elsewhere
+    f"{_PARTS}inlineData.displayName": Field(loss="blind"),
+    f"{_PARTS}fileData.displayName": Field(loss="blind"),
+    f"{_PARTS}functionCall.partialArgs": Field(loss="blind"),
+    f"{_PARTS}functionCall.willContinue": Field(loss="blind"),
+    f"{_PARTS}functionResponse.willContinue": Field(loss="blind"),
+    f"{_PARTS}functionResponse.scheduling": Field(loss="blind"),
+    "tools[].functionDeclarations[].response": Field(loss="blind"),
+    "tools[].functionDeclarations[].responseJsonSchema": Field(loss="blind"),
+    "tools[].functionDeclarations[].behavior": Field(loss="blind"),
+    "toolConfig.retrievalConfig": Field(loss="blind"),
+    "toolConfig.includeServerSideToolInvocations": Field(loss="blind"),
+    "toolConfig.functionCallingConfig.streamFunctionCallArguments": Field(loss="blind"),
+}
 
 _MAP = Rule("map")
 
@@ -76,9 +205,15 @@ FORWARDED_EXTRAS: Mapping[str, str] = {
 
 def account(request: CanonicalRequest, losses: Losses) -> None:
     """Drops or refuses what has no place in a Gemini request. Raises InvalidRequest."""
-    accounting.account(request, losses, slots=SLOTS, forwarded=FORWARDED_EXTRAS)
+    known = request.extras if request.dialect == DIALECT else FORWARDED_EXTRAS
+    accounting.account(request, losses, slots=SLOTS, forwarded=known)
 
 
-def forwarded(request: CanonicalRequest) -> dict[str, Raw]:
-    known = FORWARDED_EXTRAS
-    return {known[name]: extra.value for name, extra in request.extras.items() if name in known}
+def forwarded(request: CanonicalRequest, inside: str = "") -> dict[str, Raw]:
+    """Those that the API takes, all of its own callers': at the top, or `inside` an object there."""
+    if request.dialect != DIALECT:
+        known = {} if inside else FORWARDED_EXTRAS
+        return {known[name]: extra.value for name, extra in request.extras.items() if name in known}
+    found = {name: extra.value for name, extra in request.extras.items() if name.startswith(inside)}
+    own = {name.removeprefix(inside): value for name, value in found.items()}
+    return {name: value for name, value in own.items() if "." not in name}

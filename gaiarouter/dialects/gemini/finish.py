@@ -37,6 +37,11 @@ _UNEXPECTED = "UNEXPECTED_TOOL_CALL"
 _LOST_SIGNATURE = "MISSING_THOUGHT_SIGNATURE"
 
 
+def is_word(native: str) -> bool:
+    """Whether the format has this word for an ending."""
+    return native in _REASONS or native in _NUMBERED
+
+
 def finish_of(native: str | int | None, *, message: str | None, calls: bool, all_declared: bool, choice: int) -> Finish:
     """calls: functions were called; all_declared: none that the model was not told of. A model that calls says `STOP`
     all the same. Raises Failed where what the model made is of no use."""

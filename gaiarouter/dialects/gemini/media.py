@@ -83,8 +83,8 @@ class MediaWriter:
                 return {"inlineData": {"mimeType": "text/plain", "data": data}}
             case Url(url=url, media_type=media_type):
                 return self._address(url, media_type, path)
-            case FileRef(id=url) if self._is_own_file(url):
-                return {"fileData": {"fileUri": url}}
+            case FileRef(id=url, media_type=media_type) if self._is_own_file(url):
+                return {"fileData": {"fileUri": url} | ({"mimeType": media_type} if media_type else {})}
             case FileRef():
                 raise refused(path, "a handle to a file is good only where the file was uploaded")
             case Bucket(uri=uri) if uri.startswith("gs://") and not self._own_files:
@@ -105,7 +105,7 @@ class MediaWriter:
         if not url.lower().startswith(("https://", "http://")):
             raise refused(path, "this is neither a web address nor a data URL", code="invalid_value")
         if _host(url, path) in _FILM_HOSTS:
-            return {"fileData": {"fileUri": url}}
+            return {"fileData": {"fileUri": url} | ({"mimeType": media_type} if media_type else {})}
         if not self._fetches_urls:
             raise refused(path, "the model's provider does not load addresses: send the bytes as a data URL")
         return self._file(url, media_type, path)

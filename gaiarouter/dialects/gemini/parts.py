@@ -142,7 +142,7 @@ class PartWriter:
                     raise refused(part.path, "no part of a function's result for this provider")
                 case _:
                     assert_never(part)
-            kind = media.get("inlineData", {}).get("mimeType")
+            kind = (media.get("inlineData") or media["fileData"]).get("mimeType")
             if self._model.media_results and kind not in _IN_RESULTS:
                 raise refused(part.path, "a result may hold pictures (PNG, JPEG, WebP), PDF and text")
             written.append(media)
@@ -172,6 +172,8 @@ def _arguments(call: ToolCall) -> Raw | dict[str, str]:
 def _response(result: ToolResult) -> Raw | dict[str, Any]:
     """`output` and `error` are the API's own names for what is no object."""
     content = result.content
+    if isinstance(content, tuple) and all(_read_as(part) is None for part in content) and not result.is_error:
+        return {}  # it is all in the parts beside
     if isinstance(content, Raw):
         content = compact(content).decode()
     elif not isinstance(content, str):

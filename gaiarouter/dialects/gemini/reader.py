@@ -16,6 +16,7 @@ from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.gemini import finish, wire
 from gaiarouter.dialects.gemini.candidate import CandidateReader
 from gaiarouter.dialects.gemini.errors import read_error_in_answer
+from gaiarouter.dialects.gemini.parts import DIALECT
 from gaiarouter.dialects.gemini.plan import AnswerPlan
 from gaiarouter.dialects.gemini.usage import UsageTotals
 
@@ -93,7 +94,7 @@ class AnswerReader:
 def _asides(members: dict[str, Raw], read: frozenset[str], prefix: str) -> Iterator[Aside]:
     for name, raw in members.items():
         if name not in read and wire.is_given(raw):
-            yield Aside(prefix + name, raw)
+            yield Aside(prefix + name, raw, DIALECT)
 
 
 def _seconds(created: str | None) -> int | None:

@@ -13,7 +13,7 @@ from gaiarouter.canonical.losses import Loss, Losses, refused
 from gaiarouter.canonical.parts import ToolCall
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.gemini.capabilities import Capabilities
-from gaiarouter.dialects.gemini.fields import FORWARDED_EXTRAS, account, forwarded
+from gaiarouter.dialects.gemini.fields import CONFIG, FORWARDED_EXTRAS, TOOL_CONFIG, account, forwarded
 from gaiarouter.dialects.gemini.format import FormatPlan, plan_format
 from gaiarouter.dialects.gemini.media import MediaWriter
 from gaiarouter.dialects.gemini.names import Names
@@ -79,7 +79,8 @@ class _Encoder:
         format_ = self._format(tools)
         sampling = SamplingWriter(request, self._losses, has_tiers=self._target.developer_api)
         thinking = thinking_config(request.thinking, self._model, path=self._path("thinking"), losses=self._losses)
-        config = _given(sampling.config() | {"thinkingConfig": thinking} | format_.config)
+        own = forwarded(request, CONFIG)
+        config = _given(sampling.config() | {"thinkingConfig": thinking} | format_.config | own)
         body = _given(
             {
                 "systemInstruction": self._system(format_),
@@ -112,7 +113,7 @@ class _Encoder:
         config: dict[str, Any] = {"functionCallingConfig": calling} if calling else {}
         if tools.hosted and tools.functions and self._target.developer_api:
             config["includeServerSideToolInvocations"] = True
-        return tools, config or None
+        return tools, (config | forwarded(request, TOOL_CONFIG)) or None
 
     def _format(self, tools: ToolPlan) -> FormatPlan:
         return plan_format(

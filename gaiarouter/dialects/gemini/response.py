@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import msgspec
 
 from gaiarouter.canonical.events import Event
+from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.gemini import wire
 from gaiarouter.dialects.gemini.plan import AnswerPlan
 from gaiarouter.dialects.gemini.reader import AnswerReader
+from gaiarouter.dialects.gemini.watched import Watched
 from gaiarouter.errors import BadAnswer, Interrupted
+
+
+def read_answer(body: bytes) -> Answer:
+    """Read a 200 body that goes on as it came. Raises BadAnswer, or the error object that it holds."""
+    watched = Watched()
+    try:
+        if not body.isascii():
+            body.decode()
+        for response in wire.decode_list(body) if body.lstrip().startswith(b"[") else [body]:
+            watched.read(response)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadAnswer("The provider's answer is not of the Gemini format") from error
+    if watched.is_empty:
+        raise BadAnswer("The provider's answer holds no candidate")
+    return Answer(
+        body=body,
+        usage=watched.usage,
+        text_tokens=math.ceil(watched.weight),
+        finish_reason=watched.finish_reason,
+    )
 
 
 def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:

@@ -11,6 +11,7 @@ from msgspec import Raw, Struct
 from gaiarouter.canonical.losses import Losses, refused
 from gaiarouter.canonical.request import Tool, ToolChoice
 from gaiarouter.dialects.gemini.capabilities import Capabilities
+from gaiarouter.dialects.gemini.form import FUNCTION_MEMBERS, members
 from gaiarouter.dialects.gemini.names import Names
 from gaiarouter.dialects.gemini.openapi import openapi_schema
 from gaiarouter.dialects.gemini.parts import DIALECT
@@ -89,7 +90,7 @@ class ToolWriter:
         if tool.kind == "custom":
             return self._custom(tool, name)
         declaration: dict[str, Any] = {"name": name, "description": tool.description or ""}
-        return declaration | self._parameters(tool, name)
+        return _own_members(tool) | declaration | self._parameters(tool, name)
 
     def _parameters(self, tool: Tool, name: str) -> dict[str, Any]:
         if tool.schema is None:
@@ -128,11 +129,20 @@ class ToolWriter:
             if tool.user_location is not None:
                 self._losses.drop(tool.path, "the provider's search does not ask where the user is", blind=True)
             return {"googleSearch": {}}
-        members: dict[str, Raw] = {} if tool.raw is None else msgspec.json.decode(tool.raw, type=dict[str, Raw])
-        own = {name: value for name, value in members.items() if name in _HOSTED}
-        if tool.dialect in (None, DIALECT) and own and members.keys() - own.keys() <= {"type", "cache_control"}:
+        told: dict[str, Raw] = {} if tool.raw is None else msgspec.json.decode(tool.raw, type=dict[str, Raw])
+        if told and tool.dialect == DIALECT:
+            return told
+        own = {name: value for name, value in told.items() if name in _HOSTED}
+        if tool.dialect is None and own and told.keys() - own.keys() <= {"type", "cache_control"}:
             return own
         raise refused(tool.path, "a tool that runs at another provider cannot be used with this model")
+
+
+def _own_members(tool: Tool) -> dict[str, Raw]:
+    """Those of a declaration that only this format has, for its own callers."""
+    if tool.raw is None or tool.dialect != DIALECT:
+        return {}
+    return {name: value for name, value in members(tool.raw).items() if name not in FUNCTION_MEMBERS}
 
 
 class ChoiceWriter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gaiarouter.canonical.events import CanonicalAnswer
 from gaiarouter.canonical.request import CanonicalRequest
+from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.messages.decode import decode_request
 from gaiarouter.dialects.messages.encode import encode_answer
 from gaiarouter.dialects.messages.encode_events import StreamEncoder
@@ -13,7 +14,7 @@ from gaiarouter.dialects.messages.view import AnswerView, view_of
 class MessagesCaller:
     """Stateless; one instance serves all requests."""
 
-    def decode_request(self, body: bytes) -> CanonicalRequest:
+    def decode_request(self, body: bytes, envelope: Envelope = BARE) -> CanonicalRequest:
         """Raises InvalidRequest with the path of the first wrong field."""
         return decode_request(body)
 

@@ -6,16 +6,13 @@ one that the gateway knows as its own: it is opened on the way back, goes to who
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from gaiarouter.canonical.parts import Sealed
-
-_PREFIX: Final = "gw1."
+from gaiarouter.dialects import sealing
 
 Holder = Literal["thinking", "text", "call"]
 
@@ -34,15 +31,9 @@ _decode = msgspec.json.Decoder(Wrapped).decode
 
 
 def wrap(wrapped: Wrapped) -> str:
-    return _PREFIX + base64.urlsafe_b64encode(msgspec.json.encode(wrapped)).decode().rstrip("=")
+    return sealing.wrap(wrapped)
 
 
 def unwrap(signature: str) -> Wrapped | None:
     """None for a signature that the gateway did not make."""
-    if not signature.startswith(_PREFIX):
-        return None
-    text = signature.removeprefix(_PREFIX)
-    try:
-        return _decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        return None
+    return sealing.unwrap(signature, _decode)

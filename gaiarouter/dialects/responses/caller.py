@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gaiarouter.canonical.events import CanonicalAnswer
 from gaiarouter.canonical.request import CanonicalRequest
+from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.responses.decode import decode_request
 from gaiarouter.dialects.responses.encode import encode_answer
 from gaiarouter.dialects.responses.encode_events import StreamEncoder
@@ -14,7 +15,7 @@ from gaiarouter.dialects.responses.view import AnswerView, view_of
 class ResponsesCaller:
     """Stateless; one instance serves all requests."""
 
-    def decode_request(self, body: bytes) -> CanonicalRequest:
+    def decode_request(self, body: bytes, envelope: Envelope = BARE) -> CanonicalRequest:
         """Raises InvalidRequest with the path of the first wrong field."""
         return decode_request(body)
 

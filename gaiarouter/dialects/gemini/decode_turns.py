@@ -1,0 +1,114 @@
+"""The conversation of a Gemini request as instructions and turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Raw
+
+from gaiarouter.canonical.losses import refused
+from gaiarouter.canonical.parts import Part, Reasoning, Text, ToolCall, ToolResult
+from gaiarouter.canonical.request import Instruction, Role, Turn
+from gaiarouter.dialects.gemini import form
+from gaiarouter.dialects.gemini.decode_parts import PartReader
+from gaiarouter.dialects.gemini.foreign import Wrapped
+from gaiarouter.dialects.gemini.parts import SIGNATURE_FORMAT
+
+_ROLES: dict[str | None, Role] = {None: "user", "": "user", "user": "user", "function": "user", "model": "assistant"}
+
+
+def read_instructions(raw: Raw | None) -> tuple[Instruction, ...]:
+    """A text, a content, or a list of parts. Raises InvalidRequest for anything but text."""
+    path = "systemInstruction"
+    if raw is None:
+        return ()
+    if (text := form.text_of(raw)) is not None:
+        return (Instruction(text=text, origin="top_level", path=path),)
+    parts, inside = raw, path
+    if bytes(raw).startswith(b"{") and "parts" in form.members(raw, path):
+        parts, inside = form.read(raw, form.Content, path).parts, f"{path}.parts"
+    return tuple(_instruction(each, f"{inside}[{index}]") for index, each in enumerate(form.items(parts, inside)))
+
+
+def _instruction(raw: Raw, path: str) -> Instruction:
+    text = form.text_of(raw)
+    if text is None:
+        text = form.read(raw, form.Part, path).text
+    if text is None:
+        raise refused(path, "only text stands here", code="invalid_value")
+    return Instruction(text=text, origin="top_level", path=path)
+
+
+def read_turns(raw: Raw) -> tuple[Turn, ...]:
+    """A list of contents; a single one, or a text, in its place. Raises InvalidRequest with the path of the part that
+    is wrong."""
+    if (text := form.text_of(raw)) is not None:
+        return (Turn(role="user", parts=(Text(text=text, path="contents"),), path="contents"),)
+    waiting: list[ToolCall] = []
+    turns: list[Turn] = []
+    for index, each in enumerate(form.items(raw, "contents")):
+        turn = _turn(each, index)
+        if turn.role == "assistant" and waiting and turns[-1].role == "assistant":
+            # the results of both follow: for other formats this is one message
+            before = turns.pop()
+            turn = msgspec.structs.replace(before, parts=before.parts + turn.parts)
+        if turn.role == "assistant":
+            waiting = [part for part in turn.parts if isinstance(part, ToolCall)]
+        else:
+            turn = msgspec.structs.replace(turn, parts=tuple(_matched(part, waiting) for part in turn.parts))
+        turns.append(turn)
+    return tuple(turns)
+
+
+def _turn(raw: Raw, index: int) -> Turn:
+    path = f"contents[{index}]"
+    if (text := form.text_of(raw)) is not None:
+        return Turn(role="user", parts=(Text(text=text, path=path),), path=path)
+    content = form.read(raw, form.Content, path)
+    role = _ROLES.get(content.role)
+    if role is None:
+        raise refused(f"{path}.role", "must be `user` or `model`", code="invalid_value")
+    raws = form.items(content.parts, f"{path}.parts") if form.given(content.parts) is not None else []
+    reader = PartReader(turn=index)
+    parts = [reader.read(each, f"{path}.parts[{number}]") for number, each in enumerate(raws)]
+    return Turn(role=role, parts=tuple(_with_thoughts(parts, reader.wrapped)), path=path)
+
+
+def _matched(part: Part, waiting: list[ToolCall]) -> Part:
+    """A result with the id of its call: told by the caller, else that of the first call of its name that has none."""
+    if not isinstance(part, ToolResult):
+        return part
+    call = next((each for each in waiting if each.call_id == part.call_id), None)
+    if call is None and not part.call_id:
+        call = next((each for each in waiting if each.name == part.name), None)
+        if call is None:
+            raise refused(f"{part.path}.name", "answers no call of the content before", code="invalid_value")
+    if call is None:
+        return part
+    waiting.remove(call)
+    return msgspec.structs.replace(part, call_id=call.call_id)
+
+
+def _with_thoughts(parts: list[Part], wrapped: Sequence[tuple[Wrapped, str]]) -> list[Part]:
+    """Thinking that was wrapped, back in its place. What was shown of it is in there too."""
+    thoughts = [found for each, path in wrapped for found in each.reasoning(path)]
+    if not thoughts:
+        return parts
+    units: list[list[Part]] = []
+    for part in parts:
+        if isinstance(part, Reasoning) and part.format == SIGNATURE_FORMAT and not part.sealed:
+            continue
+        if isinstance(part, Text) and not part.text and part.sealed is None:
+            continue  # it was there to carry a signature
+        if units and isinstance(part, Text) and isinstance(units[-1][-1], Text):
+            units[-1].append(part)
+        else:
+            units.append([part])
+    for place, thought in sorted(thoughts, key=_place):
+        units.insert(place, [thought])
+    return [part for unit in units for part in unit]
+
+
+def _place(found: tuple[int, Reasoning]) -> int:
+    return found[0]

@@ -1,0 +1,154 @@
+"""A Gemini request as it passes by: checked field by field, and patched in the caller's own bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from gaiarouter.canonical.usage import token_weight
+from gaiarouter.dialects.base import Envelope
+from gaiarouter.dialects.body import parse
+from gaiarouter.dialects.gemini import form
+from gaiarouter.dialects.members import JsonObject
+from gaiarouter.errors import InvalidRequest
+
+# what a picture or a document is taken for in an estimate, whose true price depends on the model
+_MEDIA_TOKENS: Final = 260
+_CONTENT_TOKENS: Final = 4
+_BYTES_PER_TOKEN: Final = 4
+_SYSTEM: Final = ("systemInstruction", "system_instruction")
+_ABSENT: Final = Raw(b"")
+
+
+class _Part(Struct, gc=False):
+    """Both spellings of each name."""
+
+    text: str | None = None
+    blob: Raw = msgspec.field(default=_ABSENT, name="inlineData")
+    snake_blob: Raw = msgspec.field(default=_ABSENT, name="inline_data")
+    file: Raw = msgspec.field(default=_ABSENT, name="fileData")
+    snake_file: Raw = msgspec.field(default=_ABSENT, name="file_data")
+
+
+class _Content(Struct, gc=False):
+    parts: list[Raw] = []
+
+
+class _Body(Struct, gc=False):
+    contents: Raw
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+_decode_part = msgspec.json.Decoder(_Part).decode
+
+
+@dataclass(slots=True)
+class GeminiHead:
+    """Implements dialects.base.RequestHead. Model and streaming stand in the address, not in the body."""
+
+    model: str
+    stream: bool
+    include_usage: bool
+    max_output_tokens: int | None
+    prompt_bytes: int
+    _object: JsonObject
+    forwarded: Mapping[str, str] = field(default_factory=dict)
+
+    def estimated_input_tokens(self) -> int:
+        return int(_weight(self._object.members)) + 1
+
+    def body_for(self, *, model: str, ask_usage: bool) -> bytes:
+        """Usage comes unasked."""
+        return self._object.body
+
+    def edited(
+        self, *, default: Mapping[str, Any], set_: Mapping[str, Any], drop: tuple[str, ...], system: str | None
+    ) -> GeminiHead:
+        """Raises InvalidRequest if what the edits make of it is no request any more."""
+        given = {form.camel(name) for name, value in self._object.members.items() if bytes(value) != b"null"}
+        changes = {name: value for name, value in default.items() if name not in given} | dict(set_)
+        values = {name: msgspec.json.encode(value) for name, value in changes.items() if name not in drop}
+        if system is not None:
+            spelt = next((name for name in _SYSTEM if name in self._object.members), _SYSTEM[0])
+            values[spelt] = _with_system(system, values.get(spelt) or self._object.members.get(spelt))
+        if not values and not drop:
+            return self
+        spellings = tuple(name for name in self._object.members if form.camel(name) in drop)
+        envelope = Envelope(model=self.model, stream=self.stream)
+        return replace(read_request(self._object.patched(values, (*drop, *spellings)), envelope))
+
+
+def _with_system(text: str, before: bytes | Raw | None) -> bytes:
+    """Before the caller's own."""
+    parts: list[Any] = [{"text": text}]
+    if before is not None and bytes(before) != b"null":
+        own = Raw(before)
+        if (said := form.text_of(own)) is not None:
+            parts.append({"text": said})
+        else:
+            found = form.members(own).get("parts") if bytes(own).startswith(b"{") else own
+            parts += form.items(found, _SYSTEM[0]) if found is not None else []
+    return msgspec.json.encode({"parts": parts})
+
+
+def read_request(body: bytes, envelope: Envelope) -> GeminiHead:
+    """Raises InvalidRequest with the path of the first wrong field; its message holds nothing of the body."""
+    request, members = parse(body, _decode)
+    if not (envelope.model or "").strip():
+        raise InvalidRequest("The address names no model", param="model")
+    if bytes(request.contents) in (b"null", b"[]", b'""', b"{}"):
+        raise InvalidRequest("`contents` must hold at least one content", param="contents")
+    read = sum(len(value) for name, value in members.members.items() if form.camel(name) in _READ_BY_THE_MODEL)
+    return GeminiHead(
+        model=envelope.model or "",
+        stream=bool(envelope.stream),
+        include_usage=bool(envelope.stream),
+        max_output_tokens=_limit(members.members),
+        prompt_bytes=read,
+        _object=members,
+    )
+
+
+def _limit(members: Mapping[str, Raw]) -> int | None:
+    """None for one that is wrong, which the provider will tell."""
+    config = next((value for name, value in members.items() if form.camel(name) == "generationConfig"), form.ABSENT)
+    if form.given(config) is None:
+        return None
+    wish = form.members(config, "generationConfig").get("maxOutputTokens", form.ABSENT)
+    return int(bytes(wish)) if bytes(wish).isdigit() else None
+
+
+_READ_BY_THE_MODEL: Final = frozenset({"contents", "systemInstruction", "tools"})
+
+
+def _weight(members: Mapping[str, Raw]) -> float:
+    """An estimate of anything at all: what is wrong in it is told by whoever reads it for good."""
+    weight = 0.0
+    for name, value in members.items():
+        match form.camel(name):
+            case "contents":
+                weight += _contents_weight(value)
+            case "systemInstruction" | "tools":
+                weight += len(value) / _BYTES_PER_TOKEN
+            case _:
+                pass
+    return weight
+
+
+def _contents_weight(raw: Raw) -> float:
+    try:
+        contents = msgspec.json.decode(raw, type=list[_Content])
+        parts = [part for content in contents for part in content.parts]
+        return _CONTENT_TOKENS * len(contents) + sum(_part_weight(_decode_part(part), part) for part in parts)
+    except msgspec.DecodeError:
+        return len(raw) / _BYTES_PER_TOKEN
+
+
+def _part_weight(part: _Part, raw: Raw) -> float:
+    if any(bytes(each) for each in (part.blob, part.snake_blob, part.file, part.snake_file)):
+        return _MEDIA_TOKENS
+    return token_weight(part.text) if part.text is not None else len(raw) / _BYTES_PER_TOKEN

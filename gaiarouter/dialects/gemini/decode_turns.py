@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 from msgspec import Raw
@@ -95,20 +96,45 @@ def _with_thoughts(parts: list[Part], wrapped: Sequence[tuple[Wrapped, str]]) ->
     thoughts = [found for each, path in wrapped for found in each.reasoning(path)]
     if not thoughts:
         return parts
-    units: list[list[Part]] = []
+    placed: list[Part] = []
+    for number, thing in enumerate(_things(parts)):
+        placed += _interrupted(thing, [(place.characters, part) for place, part in thoughts if place.things == number])
+    return placed + [part for place, part in thoughts if place.things >= len(_things(parts))]
+
+
+def _things(parts: list[Part]) -> list[list[Part]]:
+    """As Place counts them: neighbouring texts are one."""
+    things: list[list[Part]] = []
     for part in parts:
         if isinstance(part, Reasoning) and part.format == SIGNATURE_FORMAT and not part.sealed:
-            continue
+            continue  # what was shown of wrapped thinking
         if isinstance(part, Text) and not part.text and part.sealed is None:
             continue  # it was there to carry a signature
-        if units and isinstance(part, Text) and isinstance(units[-1][-1], Text):
-            units[-1].append(part)
+        if things and isinstance(part, Text) and isinstance(things[-1][-1], Text):
+            things[-1].append(part)
         else:
-            units.append([part])
-    for place, thought in sorted(thoughts, key=_place):
-        units.insert(place, [thought])
-    return [part for unit in units for part in unit]
+            things.append([part])
+    return things
 
 
-def _place(found: tuple[int, Reasoning]) -> int:
-    return found[0]
+def _interrupted(thing: list[Part], thoughts: list[tuple[int, Reasoning]]) -> list[Part]:
+    """The thing with each thought after so many of its characters."""
+    pieces: list[tuple[int, Part]] = [*thoughts]
+    done = 0
+    for part in thing:
+        length = len(part.text) if isinstance(part, Text) else 0
+        cuts = [at - done for at, _ in thoughts if done < at < done + length]
+        for start, end in pairwise([0, *cuts, length]):
+            pieces.append((done + start, _piece(part, start, end) if cuts else part))
+        done += length
+    return [piece for _, piece in sorted(pieces, key=_start)]
+
+
+def _piece(part: Part, start: int, end: int) -> Part:
+    assert isinstance(part, Text)
+    sealed = part.sealed if end == len(part.text) else None
+    return msgspec.structs.replace(part, text=part.text[start:end], sealed=sealed)
+
+
+def _start(placed: tuple[int, Part]) -> int:
+    return placed[0]

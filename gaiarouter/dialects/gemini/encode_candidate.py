@@ -27,7 +27,7 @@ from gaiarouter.canonical.events import (
 from gaiarouter.canonical.fold import OpenPart
 from gaiarouter.canonical.parts import AnswerPart, Audio, Image, Opaque, Reasoning, Refusal, Sealed, Text, ToolCall
 from gaiarouter.dialects.gemini import view as words
-from gaiarouter.dialects.gemini.foreign import wrap
+from gaiarouter.dialects.gemini.foreign import Place, wrap
 from gaiarouter.dialects.gemini.parts import DIALECT, SIGNATURE_FORMAT
 from gaiarouter.dialects.gemini.sources import Sources
 from gaiarouter.dialects.gemini.view import AnswerView
@@ -43,9 +43,10 @@ class CandidateWriter:
         self._pieces = streams and not view.bare_choice
         self._parts: list[Part] = []
         self._open: dict[int, _Open] = {}
-        self._units = 0
-        self._in_text = False
-        self._thoughts: list[tuple[int, Reasoning]] = []
+        self._things = 0
+        self._run: int | None = None
+        """Characters of the text under way."""
+        self._thoughts: list[tuple[Place, Reasoning]] = []
         self._malformed: str | None = None
         self._logprobs: list[Raw] = []
         self._sources = Sources()
@@ -97,7 +98,7 @@ class CandidateWriter:
             case Refusal(text=text):
                 self._text(index, opened, text)
             case Reasoning():
-                opened.at, self._units, self._in_text = self._units, self._units + 1, False
+                opened.place = Place(self._things, self._run or 0)
                 self._thought(opened, "".join((*part.visible, *part.summary)))
             case Image() | Audio() | ToolCall() | Opaque():
                 pass  # told at its end
@@ -126,8 +127,7 @@ class CandidateWriter:
         self._sources.say(index, text)
         if not text:
             return
-        if not self._in_text:
-            self._units, self._in_text = self._units + 1, True
+        self._run = (self._run or 0) + len(text)
         if self._pieces:
             self._piece(opened, {"text": text})
         else:
@@ -170,7 +170,7 @@ class CandidateWriter:
                 self._held(opened, {"thought": True}, part.sealed[-1] if part.sealed else None)
             case Reasoning():
                 self._held(opened, {"thought": True}, None)
-                self._thoughts.append((opened.at, part))
+                self._thoughts.append((opened.place, part))
             case ToolCall() if words.is_callers(part):
                 self._call(part)
             case Image() | Audio():
@@ -206,7 +206,8 @@ class CandidateWriter:
             self._tell({"text": transcript})
 
     def _tell(self, part: Part) -> None:
-        self._units, self._in_text = self._units + 1, False
+        self._things += 1 if self._run is None else 2
+        self._run = None
         self._parts.append(part)
 
     def _signature(self, sealed: Sealed | None) -> Part:
@@ -228,14 +229,13 @@ _NOT_PLAIN = frozenset({"thought", "thoughtSignature"})
 
 
 class _Open:
-    """A part under way. told: its last piece, while nothing else was told. held: what is told at its end. at: of
-    thinking, its place in the turn."""
+    """A part under way. told: its last piece, while nothing else was told. held: what is told at its end."""
 
-    __slots__ = ("at", "held", "part", "told", "whole")
+    __slots__ = ("held", "part", "place", "told", "whole")
 
     def __init__(self, part: AnswerPart) -> None:
         self.part = part
         self.whole = OpenPart(part)
         self.held: list[str] = []
         self.told: Part | None = None
-        self.at = 0
+        self.place = Place()

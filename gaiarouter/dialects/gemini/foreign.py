@@ -16,15 +16,23 @@ from gaiarouter.canonical.parts import Reasoning, Sealed
 from gaiarouter.dialects import sealing
 
 
+class Place(Struct, frozen=True, order=True, omit_defaults=True):
+    """Where thinking stood. things: how many stood before it that are no thinking, text in one run being one of them.
+    characters: of the run of text that it interrupts, how much came before."""
+
+    things: int = 0
+    characters: int = 0
+
+
 class _Thought(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """As of Reasoning. at: how many things of the turn stood before it, thinking included and all text as one."""
+    """As of Reasoning. place: where it stood in the turn."""
 
     visible: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
     sealed: tuple[Sealed, ...] = ()
     format: str = ""
     id: str | None = None
-    at: int = 0
+    place: Place = Place()
 
 
 class Wrapped(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,11 +41,10 @@ class Wrapped(Struct, frozen=True, kw_only=True, omit_defaults=True):
     thoughts: tuple[_Thought, ...] = ()
     sealed: Sealed | None = None
 
-    def reasoning(self, path: str) -> list[tuple[int, Reasoning]]:
-        """Each with its place in the turn."""
+    def reasoning(self, path: str) -> list[tuple[Place, Reasoning]]:
         return [
             (
-                each.at,
+                each.place,
                 Reasoning(
                     visible=each.visible,
                     summary=each.summary,
@@ -54,7 +61,7 @@ class Wrapped(Struct, frozen=True, kw_only=True, omit_defaults=True):
 _decode = msgspec.json.Decoder(Wrapped).decode
 
 
-def wrap(thoughts: list[tuple[int, Reasoning]], sealed: Sealed | None) -> str:
+def wrap(thoughts: list[tuple[Place, Reasoning]], sealed: Sealed | None) -> str:
     """A signature must be base64: clients read it as bytes. This one is the same in both alphabets of that."""
     told = tuple(
         _Thought(
@@ -63,9 +70,9 @@ def wrap(thoughts: list[tuple[int, Reasoning]], sealed: Sealed | None) -> str:
             sealed=part.sealed,
             format=part.format,
             id=part.id,
-            at=at,
+            place=place,
         )
-        for at, part in thoughts
+        for place, part in thoughts
     )
     return base64.b64encode(sealing.wrap(Wrapped(thoughts=told, sealed=sealed)).encode()).decode()
 

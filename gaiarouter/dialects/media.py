@@ -1,4 +1,4 @@
-"""Pictures and documents inside JSON: data URLs, and what kind of picture some bytes are."""
+"""Pictures and documents inside JSON: data URLs, and what their bytes are."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from gaiarouter.canonical.parts import Base64, Url
+from gaiarouter.dialects.magic import media_type_of
 
 _DATA_URL = re.compile(r"data:([^,]*),", re.IGNORECASE)
 _BLANK = re.compile(r"\s+")
-_MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"%PDF-", "application/pdf"),
-)
 _SNIFFED_CHARS = 32
 
 
@@ -54,10 +49,8 @@ def checked_base64(text: str) -> str:
 
 def sniffed(data: str) -> str | None:
     """The media type that the first bytes of base64 `data` tell."""
-    head = base64.b64decode(data[:_SNIFFED_CHARS] + "=" * (-len(data[:_SNIFFED_CHARS]) % 4))
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
+    head = data[:_SNIFFED_CHARS]
+    return media_type_of(base64.b64decode(head + "=" * (-len(head) % 4)))
 
 
 def _media_type(text: str) -> str | None:

@@ -1,0 +1,171 @@
+"""Loads pictures, sounds and files from addresses that callers name, for targets that do not load them themselves.
+
+Such an address may lead anywhere, so four rules hold. Only the open internet is called (outward.py). Nothing is
+unbounded: bytes (also those that a compressed body unfolds to), time, redirects and the number of addresses have
+limits. Nothing is sent but the request line and a few headers of our own. And nothing of an address but its host, and
+nothing of what came, is told to anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+
+from aiohttp import (
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientResponse,
+    ClientSession,
+    ClientSSLError,
+    ClientTimeout,
+    DummyCookieJar,
+)
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from gaiarouter import __version__
+from gaiarouter.canonical.parts import Base64
+from gaiarouter.upstream.faults import FOREIGN
+from gaiarouter.upstream.media_body import Allowance, Unusable, read_body, typed
+from gaiarouter.upstream.outward import Allows, NotAllowed, Outward, address_of, redirected
+from gaiarouter.upstream.pool import Resolver
+from gaiarouter.upstream.public import is_public
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_READ_BUFFER = 64 * 1024
+_HEADERS = {
+    "user-agent": f"gaiarouter/{__version__}",
+    "accept": "image/*, application/pdf, audio/*, video/*, text/*;q=0.9, */*;q=0.1",
+    "accept-encoding": "identity",
+}
+_FAULTS: tuple[tuple[type[Exception], str], ...] = (
+    (ClientSSLError, "its server has no trusted TLS certificate"),
+    (ClientConnectorDNSError, "its host leads to no public address"),
+    (ClientConnectorError, "its server did not accept the connection"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NotLoaded:
+    """reason: a clause for the caller, with nothing of the address in it."""
+
+    reason: str
+
+
+Loaded = Base64 | NotLoaded
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """For one request: addresses, how many of them at once, bytes of each and of all, seconds for all of them.
+
+    redirects: of each address.
+    """
+
+    addresses: int = 20
+    at_once: int = 4
+    file_bytes: int = 20_000_000
+    all_bytes: int = 32_000_000
+    seconds: float = 20.0
+    redirects: int = 3
+
+
+class MediaLoader:
+    """Make it inside the running event loop; close it there.
+
+    allows: the addresses that may be called. names, tls: as usual, but for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        allows: Allows = is_public,
+        names: AbstractResolver | None = None,
+        tls: ssl.SSLContext | None = None,
+        limits: MediaLimits | None = None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._allows = allows
+        self._limits = limits or MediaLimits()
+        self._session = ClientSession(
+            connector=Outward(allows, names or Resolver(self._loop), tls),
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,
+            read_bufsize=_READ_BUFFER,
+            timeout=ClientTimeout(),
+            headers=_HEADERS,
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def load(self, urls: Iterable[str], loaded: MutableMapping[str, Loaded], *, deadline: float) -> None:
+        """Adds what stands at `urls` to `loaded`: all that was ever loaded for the same request, so that nothing is
+        asked for twice. After the first that cannot be loaded the others are given up. deadline: on the loop's clock.
+        """
+        missing = [url for url in dict.fromkeys(urls) if url not in loaded]
+        if len(loaded) + len(missing) > self._limits.addresses:
+            loaded[missing[-1]] = NotLoaded(f"at most {self._limits.addresses} addresses of a request are loaded")
+            return
+        spent = sum(len(found.data) * 3 // 4 for found in loaded.values() if isinstance(found, Base64))
+        allowance = Allowance(file_bytes=self._limits.file_bytes, all_bytes=self._limits.all_bytes, spent=spent)
+        gate = asyncio.Semaphore(self._limits.at_once)
+        until = min(self._loop.time() + self._limits.seconds, deadline)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for url in missing:
+                    group.create_task(self._load(url, loaded, gate, allowance, until))
+        except* _GivenUp:
+            pass  # `loaded` says which, and why
+
+    async def _load(
+        self,
+        url: str,
+        loaded: MutableMapping[str, Loaded],
+        gate: asyncio.Semaphore,
+        allowance: Allowance,
+        until: float,
+    ) -> None:
+        try:
+            async with asyncio.timeout_at(until), gate:
+                loaded[url] = await self._follow(url, allowance)
+        except TimeoutError:
+            reason = "it did not come in time"
+        except (NotAllowed, Unusable) as error:
+            reason = str(error)
+        else:
+            return
+        loaded[url] = NotLoaded(reason)
+        raise _GivenUp
+
+    async def _follow(self, url: str, allowance: Allowance) -> Base64:
+        place = address_of(url, self._allows)
+        for _ in range(self._limits.redirects + 1):
+            found = await self._ask(place, allowance)
+            if isinstance(found, Base64):
+                return found
+            place = found
+        raise Unusable("its server redirects too often")
+
+    async def _ask(self, place: URL, allowance: Allowance) -> Base64 | URL:
+        try:
+            async with self._session.get(place, allow_redirects=False) as answer:
+                return await self._read(place, answer, allowance)
+        except FOREIGN as error:
+            known = (reason for kind, reason in _FAULTS if isinstance(error, kind))
+            raise Unusable(next(known, "the connection to its server broke")) from error
+
+    async def _read(self, place: URL, answer: ClientResponse, allowance: Allowance) -> Base64 | URL:
+        if answer.status in _REDIRECTS:
+            return redirected(place, answer.headers.get("location"), self._allows)
+        if answer.status != 200:
+            raise Unusable(f"its server answered {answer.status}")
+        media_type, body = typed(await read_body(answer, allowance), answer.headers.get("content-type", ""))
+        return Base64(media_type, base64.b64encode(body).decode())
+
+
+class _GivenUp(Exception):
+    """Ends the group that loads the addresses of one request."""

@@ -13,7 +13,14 @@ from gaiarouter.config.structure import schema_text
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 BEGIN, END = "<!-- settings: begin (written by .ci/update_configuration_page.py) -->", "<!-- settings: end -->"
 
-_WORDS = {"string": "text", "integer": "number", "boolean": "true or false", "object": "mapping", "array": "list"}
+_WORDS = {
+    "null": "null",
+    "string": "text",
+    "integer": "number",
+    "boolean": "true or false",
+    "object": "mapping",
+    "array": "list",
+}
 
 Schema = dict[str, Any]
 
@@ -55,7 +62,7 @@ def _whole(schema: Schema, shared: dict[str, Schema]) -> Schema:
 
 def _takes(schema: Schema, shared: dict[str, Schema]) -> str:
     if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
+        return ", ".join(f"`{'null' if value is None else value}`" for value in schema["enum"])
     if "title" in schema:
         return str(schema["title"])
     if schema.get("type") == "array" and "items" in schema:

@@ -101,6 +101,7 @@ def _keys_create(arguments: argparse.Namespace) -> int:
                 limits=limits,
                 expires_us=None if arguments.expires is None else now + round(arguments.expires * 1e6),
                 inference=not arguments.no_inference,
+                unsupported=arguments.unsupported,
             ),
         )
     except InvalidRequest as error:

@@ -125,20 +125,7 @@ def _add_keys(commands: Commands) -> None:
         export OPENAI_API_KEY="$(gaiarouter keys create --name me)"
         """,
     )
-    create.add_argument("--name", required=True, help="what it is for; 1 to 64 characters")
-    create.add_argument("--admin", action="store_true", help="the same as --permission admin")
-    create.add_argument(
-        "--permission", action="append", default=[], choices=("read", "write", "admin"), help="may be given again"
-    )
-    create.add_argument("--model", metavar="GLOB", action="append", help="a model it may use; may be given again")
-    create.add_argument("--expires", metavar="TIME", type=_duration, help="how long it is valid, as 12h or 30d")
-    limits = create.add_argument_group(
-        "limits", "What is not given is as in the file.", argument_default=argparse.SUPPRESS
-    )
-    limits.add_argument("--requests", metavar="RATE", type=_rate, help="as 60/min, or unlimited")
-    limits.add_argument("--tokens", metavar="RATE", type=_rate, help="as 100k/min, or unlimited")
-    limits.add_argument("--concurrent", metavar="N", type=_concurrent, help="at the same time, or unlimited")
-    create.add_argument("--no-inference", action="store_true", help="it may manage, but call no models")
+    _add_key_options(create)
     _add_config(create)
     listing = _add(actions, "list", "list keys", "Lists all keys, the revoked too.", "gaiarouter keys list")
     _add_config(listing)
@@ -151,6 +138,26 @@ def _add_keys(commands: Commands) -> None:
     )
     revoke.add_argument("id", metavar="ID", help="as `keys list` shows it")
     _add_config(revoke)
+
+
+def _add_key_options(create: argparse.ArgumentParser) -> None:
+    create.add_argument("--name", required=True, help="what it is for; 1 to 64 characters")
+    create.add_argument("--admin", action="store_true", help="the same as --permission admin")
+    create.add_argument(
+        "--permission", action="append", default=[], choices=("read", "write", "admin"), help="may be given again"
+    )
+    create.add_argument("--model", metavar="GLOB", action="append", help="a model it may use; may be given again")
+    create.add_argument("--expires", metavar="TIME", type=_duration, help="how long it is valid, as 12h or 30d")
+    create.add_argument(
+        "--unsupported", choices=("error",), help="refuse what a target cannot take, instead of leaving it out"
+    )
+    limits = create.add_argument_group(
+        "limits", "What is not given is as in the file.", argument_default=argparse.SUPPRESS
+    )
+    limits.add_argument("--requests", metavar="RATE", type=_rate, help="as 60/min, or unlimited")
+    limits.add_argument("--tokens", metavar="RATE", type=_rate, help="as 100k/min, or unlimited")
+    limits.add_argument("--concurrent", metavar="N", type=_concurrent, help="at the same time, or unlimited")
+    create.add_argument("--no-inference", action="store_true", help="it may manage, but call no models")
 
 
 def _add_schema(commands: Commands) -> None:

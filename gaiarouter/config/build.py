@@ -14,6 +14,7 @@ from gaiarouter.config.settings import (
     Breaker,
     Group,
     Limits,
+    ModelCapabilities,
     ModelReference,
     Provider,
     ProviderKey,
@@ -77,8 +78,24 @@ def _provider(name: str, given: Mapping[str, Any], variables: Variables) -> Prov
         speaks=tuple(given["speaks"]) if "speaks" in given else None,
         api_version=given.get("api_version"),
         headers=dict(given.get("headers", {})),
+        capabilities=tuple(_capabilities(each) for each in given.get("capabilities", ())),
         off=_off([at for at, _ in keys], variables) if keys and not usable else None,
     )
+
+
+def _capabilities(given: Mapping[str, Any]) -> ModelCapabilities:
+    return ModelCapabilities(
+        match=_globs(given["match"]),
+        fields={
+            dialect: {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+            for dialect, told in given.items()
+            if dialect != "match"
+        },
+    )
+
+
+def _globs(given: str | list[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _key_weight(api_key: Any, path: Path) -> int:
@@ -97,7 +114,7 @@ def _routes(data: Mapping[str, Any], findings: Findings, hold_s: float) -> Itera
     defaults = data.get("defaults", {})
     names: set[str] = set()
     for index, given in enumerate(data.get("routes", ())):
-        match = (given["match"],) if isinstance(given["match"], str) else tuple(given["match"])
+        match = _globs(given["match"])
         yield Route(
             name=_unique(match[0], names),
             match=match,

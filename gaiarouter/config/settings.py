@@ -37,6 +37,15 @@ class ProviderKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelCapabilities:
+    """An entry of `capabilities:`. match: globs over the provider's names of models. fields: by dialect, those of its
+    Capabilities that the operator knows better."""
+
+    match: tuple[str, ...]
+    fields: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One entry of `providers:`.
 
@@ -52,6 +61,7 @@ class Provider:
     speaks: tuple[str, ...] | None = None
     api_version: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    capabilities: tuple[ModelCapabilities, ...] = ()
     off: str | None = None
 
 

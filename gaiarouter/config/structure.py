@@ -28,6 +28,7 @@ _WORDS = {
     "boolean": "true or false",
     "object": "a mapping",
     "array": "a list",
+    "null": "null",
 }
 _HIDDEN = frozenset({"api_key", "store", "headers"})
 _MAX_ERRORS = 1000

@@ -75,5 +75,10 @@ class Converter:
             created=exchange.received_us // 1_000_000,
             input_tokens=exchange.request.estimated_input_tokens(),
         )
-        strict = exchange.match is not None and exchange.match.route.unsupported == "error"
-        return Translation(asked.prepare(request, model=target.model, strict=strict), writer)
+        return Translation(asked.prepare(request, model=target.model, strict=_is_strict(exchange)), writer)
+
+
+def _is_strict(exchange: Exchange) -> bool:
+    """Whether the route or the caller's key wants errors for what the target cannot take exactly."""
+    wishes = (exchange.match and exchange.match.route.unsupported, exchange.key and exchange.key.unsupported)
+    return "error" in wishes

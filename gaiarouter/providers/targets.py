@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from gaiarouter.config.settings import Provider, Settings
 from gaiarouter.dialects.chat import capabilities as chat
@@ -27,16 +28,22 @@ def compile_targets(provider: Provider, profile: Profile) -> Mapping[str, Target
     return {name: make(provider, profile) for name, make in _MAKERS.items() if name in speaks}
 
 
+def _overrides(provider: Provider, dialect: str) -> list[tuple[str, Mapping[str, Any]]]:
+    return [
+        (glob, each.fields[dialect]) for each in provider.capabilities if dialect in each.fields for glob in each.match
+    ]
+
+
 def _messages(provider: Provider, profile: Profile) -> Target:
-    return MessagesTarget(messages.CapabilityTable())
+    return MessagesTarget(messages.CapabilityTable(_overrides(provider, "messages")))
 
 
 def _gemini(provider: Provider, profile: Profile) -> Target:
-    return GeminiTarget(gemini.CapabilityTable())
+    return GeminiTarget(gemini.CapabilityTable(_overrides(provider, "gemini")))
 
 
 def _chat(provider: Provider, profile: Profile) -> Target:
-    return ChatTarget(profile.chat, chat.CapabilityTable())
+    return ChatTarget(profile.chat, chat.CapabilityTable(_overrides(provider, "chat")))
 
 
 def _responses(provider: Provider, profile: Profile) -> Target:

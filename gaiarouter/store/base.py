@@ -20,7 +20,8 @@ Permission = Literal["read", "write", "admin"]
 class ApiKey:
     """A key's record. `secret_hash` is that of keys.hash_secret; the key itself is nowhere.
 
-    models: globs it may use; None is all. limits: None is the configuration's `limits`.
+    models: globs it may use; None is all. limits: None is the configuration's `limits`. unsupported: `error` refuses
+    what a target cannot take exactly, whatever the route says; None leaves it to that.
     """
 
     id: str
@@ -35,6 +36,7 @@ class ApiKey:
     expires_us: int | None = None
     revoked_us: int | None = None
     last_used_us: int | None = None
+    unsupported: Literal["error"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from gaiarouter.config.settings import Limits
 from gaiarouter.errors import InvalidRequest
@@ -39,6 +40,7 @@ async def create_key(
     expires_us: int | None = None,
     organization: str | None = None,
     inference: bool = True,
+    unsupported: Literal["error"] | None = None,
     pepper: bytes | None = None,
 ) -> MintedKey:
     """The new key, whose text is nowhere else. models: globs; None is all. Raises InvalidRequest."""
@@ -58,6 +60,7 @@ async def create_key(
         limits=limits,
         inference=inference,
         expires_us=expires_us,
+        unsupported=unsupported,
     )
     while True:  # an id that is taken is drawn again; it will not happen in anyone's lifetime
         minted = mint(pepper=pepper)

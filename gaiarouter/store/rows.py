@@ -34,6 +34,7 @@ def key_row(key: ApiKey) -> Row:
         key.expires_us,
         key.revoked_us,
         key.last_used_us,
+        key.unsupported,
     )
 
 
@@ -52,6 +53,7 @@ def key_of(row: Row) -> ApiKey:
         expires_us=row[9],
         revoked_us=row[10],
         last_used_us=row[11],
+        unsupported=row[12],
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 FIND_KEY = """
 SELECT id, name, secret_hash, created_us, organization, permissions, models, limits, inference,
-       expires_us, revoked_us, last_used_us
+       expires_us, revoked_us, last_used_us, unsupported
 FROM api_keys WHERE id = $1
 """
 
 LIST_KEYS = """
 SELECT id, name, secret_hash, created_us, organization, permissions, models, limits, inference,
-       expires_us, revoked_us, last_used_us
+       expires_us, revoked_us, last_used_us, unsupported
 FROM api_keys ORDER BY created_us, id
 """
 
@@ -22,8 +22,8 @@ ANY_KEY = "SELECT id FROM api_keys LIMIT 1"
 
 ADD_KEY = """
 INSERT INTO api_keys (id, name, secret_hash, created_us, organization, permissions, models, limits, inference,
-                      expires_us, revoked_us, last_used_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                      expires_us, revoked_us, last_used_us, unsupported)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (id) DO NOTHING RETURNING id
 """
 

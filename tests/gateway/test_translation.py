@@ -117,6 +117,19 @@ async def test_a_strict_route_refuses_what_would_be_left_out(tmp_path: Path) -> 
         assert (await ask(gateway, "strict", stream=True))[0] == 200
 
 
+async def test_a_strict_key_refuses_what_would_be_left_out_on_every_route(tmp_path: Path) -> None:
+    async with scene(tmp_path, sse_answer(WHOLE)) as (gateway, upstream):
+        key = await gateway.mint(unsupported="error")
+        headers = {"authorization": f"Bearer {key}"}
+        body = {"model": "claude", "messages": [USER], "stream": True}
+        async with gateway.post(json={**body, "seed": 7}, headers=headers) as refused:
+            error = (await refused.json())["error"]
+        assert (refused.status, error["code"], error["param"]) == (400, "unsupported_parameter", "seed")
+        assert upstream.requests == []
+        async with gateway.post(json=body, headers=headers) as taken:
+            assert taken.status == 200
+
+
 async def test_the_key_and_the_version_go_where_the_format_has_them(tmp_path: Path) -> None:
     async with scene(tmp_path, sse_answer(WHOLE)) as (gateway, upstream):
         await ask(gateway, stream=True)

@@ -25,6 +25,7 @@ FULL_KEY = ApiKey(
     expires_us=1_800_000_000_000_000,
     revoked_us=1_750_000_000_000_000,
     last_used_us=1_740_000_000_000_000,
+    unsupported="error",
 )
 RECORD = UsageRecord(
     id="req_1",

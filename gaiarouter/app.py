@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -57,9 +57,11 @@ from gaiarouter.store.base import MigrationError, StorageUnavailable
 from gaiarouter.store.commands import first_key
 from gaiarouter.store.keyring import KeyRing, now_us
 from gaiarouter.telemetry import Metrics, breaker_family, gauge_family
-from gaiarouter.upstream.base import Upstream
+from gaiarouter.upstream.base import MediaSource, Upstream
 from gaiarouter.upstream.echo import EchoUpstream
 from gaiarouter.upstream.http import HttpUpstream
+from gaiarouter.upstream.media import MediaLoader
+from gaiarouter.upstream.public import is_public
 
 ConfigSource = str | os.PathLike[str] | Mapping[str, Any] | Settings
 
@@ -81,10 +83,18 @@ def load(config: str | os.PathLike[str] | Mapping[str, Any]) -> Settings:
 class Gateway:
     """One gateway: its parts live from the application's start to its clean-up.
 
-    workers: how many processes share the limits.
+    workers: how many processes share the limits. media_from: the IP addresses that callers' pictures and files may be
+    loaded from.
     """
 
-    def __init__(self, settings: Settings, *, workers: int = 1, migrate: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        workers: int = 1,
+        migrate: bool = True,
+        media_from: Callable[[str], bool] = is_public,
+    ) -> None:
         self.settings = settings
         self.life = Lifecycle()
         self.metrics = Metrics()
@@ -92,6 +102,7 @@ class Gateway:
         self.store = open_store(settings.store)
         self.data_plane = DataPlane(lambda: self._service, self.metrics)
         self._migrate = migrate
+        self._media_from = media_from
         self._limiter = MemoryLimiter(time.monotonic, share=workers)
         self.health = Health()
         self._random = Random()  # noqa: S311  # spreads load, guards nothing
@@ -132,14 +143,16 @@ class Gateway:
         http = HttpUpstream(on_stale_retry=self.metrics.stale_connections.inc)
         http.permit(e.url for spoken in places.values() for e in spoken.values() if e.transport == "http")
         upstreams: dict[Transport, Upstream] = {"http": http, "echo": EchoUpstream()}
+        media = MediaLoader(allows=self._media_from)
         keys.start()
         ledger.start()
-        self._service = self._build_service(keys, ledger, places, upstreams)
+        self._service = self._build_service(keys, ledger, places, upstreams, media)
         self.metrics.add_collector(lambda: self._scraped(ledger))
         self.life.ready()
         try:
             yield
         finally:
+            await media.close()
             await http.close()
             await ledger.close()
             await keys.close()
@@ -151,6 +164,7 @@ class Gateway:
         ledger: Ledger,
         places: Mapping[str, Mapping[str, Endpoint]],
         upstreams: Mapping[Transport, Upstream],
+        media: MediaSource,
     ) -> Service:
         """What this configuration serves with. A reload would build another beside it."""
         settings, grants = self.settings, Grants()
@@ -164,7 +178,7 @@ class Gateway:
             Transform: Transform(table, grants.allows),
             Proxy: Proxy(
                 convert=by_operation(
-                    Converter(places, self._both, self._callers, targets(settings)).convert,
+                    Converter(places, self._both, self._callers, targets(settings), media).convert,
                     {"embeddings": EmbeddingConverter(places).convert},
                 ),
                 upstreams=upstreams,

@@ -23,6 +23,7 @@
         ├── Overloaded          503 upstream_overloaded
         ├── Failed              502 upstream_error: other 5xx, an error inside a 200
         ├── NotServed           400 unsupported_operation: this target has no such operation; nothing was sent
+        ├── MediaNotLoaded      400 media_not_loaded: what stands at a caller's address did not come; nothing was sent
         └── Rejected            the provider blames the caller (400, 413, 422 …): its status and words go back
 
 Three questions have an answer in every class: whose fault, which status and code, may another target be tried.
@@ -249,6 +250,21 @@ class NotServed(UpstreamError):
 
     def __init__(self) -> None:
         super().__init__("The model of this name serves no requests of this kind; its provider has no such operation.")
+
+
+class MediaNotLoaded(UpstreamError):
+    """The target needs the bytes of a picture or file that the caller named by its address, and the gateway could not
+    load them. Another target may load them by itself."""
+
+    status, code, counts_against_target = 400, "media_not_loaded", False
+    type: ErrorType = "invalid_request_error"
+    source: ClassVar[Literal["gateway", "upstream"]] = "gateway"
+    sent = False
+
+    def __init__(self, path: str, host: str, reason: str) -> None:
+        """host: of the address, of which nothing else may be told."""
+        where = f"what `{host[:64]}` has there" if host else "what stands there"
+        super().__init__(f"`{path}`: {where} could not be loaded: {reason}", param=path)
 
 
 class Rejected(UpstreamError):

@@ -79,6 +79,7 @@ def _provider(name: str, given: Mapping[str, Any], variables: Variables) -> Prov
         api_version=given.get("api_version"),
         headers=dict(given.get("headers", {})),
         capabilities=tuple(_capabilities(each) for each in given.get("capabilities", ())),
+        fetch_media=given.get("fetch_media", False),
         off=_off([at for at, _ in keys], variables) if keys and not usable else None,
     )
 

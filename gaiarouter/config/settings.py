@@ -62,6 +62,7 @@ class Provider:
     api_version: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     capabilities: tuple[ModelCapabilities, ...] = ()
+    fetch_media: bool = False
     off: str | None = None
 
 

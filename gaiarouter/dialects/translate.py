@@ -12,6 +12,7 @@ from typing import Protocol
 from gaiarouter.canonical.events import CanonicalAnswer, End, Event, Failure, Finish, UsageSnapshot, is_content, said
 from gaiarouter.canonical.fold import fold, unfold
 from gaiarouter.canonical.losses import Loss
+from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.canonical.usage import Usage, token_weight
 from gaiarouter.dialects.base import Answer
@@ -60,6 +61,11 @@ class PreparedRequest(Protocol):
 
 class Target(Protocol):
     """One provider, spoken to in one dialect."""
+
+    def needs_bytes(self, part: Media) -> bool:
+        """Whether the provider takes what such a part stands for, but cannot be given its address. The part's source
+        is a web address."""
+        ...
 
     def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedRequest:
         """model: its name at the provider. Raises InvalidRequest, by the caller's own name of the field, for what the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from gaiarouter.canonical.request import CanonicalRequest
@@ -11,16 +11,18 @@ from gaiarouter.dialects.passing import PassThrough
 from gaiarouter.dialects.translate import AnswerWriter, Target, Translation
 from gaiarouter.errors import NotServed
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.media import with_bytes
 from gaiarouter.providers.base import Endpoint
 from gaiarouter.routing.base import ResolvedTarget
+from gaiarouter.upstream.base import MediaSource
 
-Convert = Callable[[Exchange, ResolvedTarget], tuple[Endpoint, Conversion]]
+Convert = Callable[[Exchange, ResolvedTarget], Awaitable[tuple[Endpoint, Conversion]]]
 
 
 def by_operation(generate: Convert, others: Mapping[str, Convert]) -> Convert:
     """others: by the caller's dialect, for what is asked of models besides generating."""
 
-    def convert(exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
+    def convert(exchange: Exchange, target: ResolvedTarget) -> Awaitable[tuple[Endpoint, Conversion]]:
         return others.get(exchange.dialect.name, generate)(exchange, target)
 
     return convert
@@ -38,7 +40,7 @@ class Caller(Protocol):
 
 class Converter:
     """endpoints, targets: by provider, then by dialect; targets in the order of preference. both: dialects that may be
-    passed through, callers: those that may be translated, by dialect."""
+    passed through, callers: those that may be translated, by dialect. media: where it is loaded from."""
 
     def __init__(
         self,
@@ -46,14 +48,17 @@ class Converter:
         both: Mapping[str, SpokenByBoth],
         callers: Mapping[str, Caller],
         targets: Mapping[str, Mapping[str, Target]],
+        media: MediaSource,
     ) -> None:
         self._endpoints = endpoints
         self._both = both
         self._callers = callers
         self._targets = targets
+        self._media = media
 
-    def convert(self, exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
-        """Where the request goes and in which words. Raises InvalidRequest for what the target's dialect cannot say."""
+    async def convert(self, exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
+        """Where the request goes and in which words. Raises InvalidRequest for what the target's dialect cannot say,
+        MediaNotLoaded."""
         assert exchange.request is not None
         spoken = self._endpoints[target.provider]
         endpoint = spoken.get(exchange.dialect.name)
@@ -61,10 +66,12 @@ class Converter:
             dialect = self._both[exchange.dialect.name]
             return endpoint, PassThrough(dialect, exchange.request, model=target.model, ask_usage=endpoint.asks_usage)
         for name, asked in self._targets[target.provider].items():
-            return spoken[name], self._translation(exchange, target, asked)
+            return spoken[name], await self._translation(exchange, target, spoken[name], asked)
         raise NotServed
 
-    def _translation(self, exchange: Exchange, target: ResolvedTarget, asked: Target) -> Translation:
+    async def _translation(
+        self, exchange: Exchange, target: ResolvedTarget, endpoint: Endpoint, asked: Target
+    ) -> Translation:
         assert exchange.request is not None
         caller = self._callers[exchange.dialect.name]
         body = exchange.request.body_for(model=exchange.request.model, ask_usage=False)
@@ -75,6 +82,8 @@ class Converter:
             created=exchange.received_us // 1_000_000,
             input_tokens=exchange.request.estimated_input_tokens(),
         )
+        if endpoint.fetch_media:
+            request = await with_bytes(request, asked, exchange, self._media)
         return Translation(asked.prepare(request, model=target.model, strict=_is_strict(exchange)), writer)
 
 

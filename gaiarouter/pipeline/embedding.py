@@ -20,7 +20,7 @@ class EmbeddingConverter:
     def __init__(self, endpoints: Mapping[str, Mapping[str, Endpoint]]) -> None:
         self._endpoints = endpoints
 
-    def convert(self, exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
+    async def convert(self, exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
         """Where the request goes and in which words."""
         assert isinstance(exchange.request, EmbeddingHead)
         endpoint = self._endpoints[target.provider].get("embeddings")

@@ -12,6 +12,7 @@ from gaiarouter.errors import GatewayError
 from gaiarouter.limits.base import Lease
 from gaiarouter.routing.base import Match, ResolvedTarget
 from gaiarouter.store.base import ApiKey
+from gaiarouter.upstream.base import Loaded
 
 
 class Reply(Protocol):
@@ -78,6 +79,8 @@ class Exchange:
     # proxy
     attempts: list[AttemptRecord] = field(default_factory=list)
     served: ResolvedTarget | None = None
+    media: dict[str, Loaded] = field(default_factory=dict)
+    """What was loaded for targets that do not load it themselves, by its address."""
     dropped: tuple[str, ...] = ()
     """The caller's fields that the target could not take."""
     usage: Usage | None = None
@@ -94,6 +97,11 @@ class Exchange:
     cut_short: GatewayError | None = None
     """Set before the request's task is cancelled by the gateway itself: what the caller is told then."""
     error: BaseException | None = None
+
+    def waited_for_media(self, seconds: float) -> None:
+        """Others' time, though not the target's, which has not been asked yet."""
+        self.upstream_s += seconds
+        self.attempt_started_s += seconds
 
     def spoke(self, now: float) -> None:
         self.spoke_s = now

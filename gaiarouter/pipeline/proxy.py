@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from gaiarouter.dialects.base import Conversion
 from gaiarouter.errors import (
     Interrupted,
     InvalidRequest,
@@ -19,12 +18,12 @@ from gaiarouter.errors import (
     Unreachable,
     UpstreamError,
 )
+from gaiarouter.pipeline.conversion import Convert
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
 from gaiarouter.pipeline.relay import Relay
-from gaiarouter.providers.base import Endpoint, Transport
+from gaiarouter.providers.base import Transport
 from gaiarouter.providers.request import request_for
 from gaiarouter.routing.attempts import Attempt, Plan
-from gaiarouter.routing.base import ResolvedTarget
 from gaiarouter.upstream.base import AttemptTimeouts, Upstream
 
 
@@ -34,7 +33,7 @@ class Proxy:
     def __init__(
         self,
         *,
-        convert: Callable[[Exchange, ResolvedTarget], tuple[Endpoint, Conversion]],
+        convert: Convert,
         upstreams: Mapping[Transport, Upstream],
         plan: Callable[[Exchange], Plan],
         clock: Callable[[], float],
@@ -103,8 +102,9 @@ class Proxy:
     async def _ask(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> None:
         assert exchange.request is not None
         assert exchange.match is not None
-        request, limits, started = exchange.request, exchange.match.route.timeouts, exchange.attempt_started_s
-        endpoint, conversion = self._convert(exchange, attempt.target)
+        request, limits = exchange.request, exchange.match.route.timeouts
+        endpoint, conversion = await self._convert(exchange, attempt.target)
+        started = exchange.attempt_started_s
         exchange.served, exchange.dropped = attempt.target, conversion.dropped
         speak_by = min(attempt.deadline, started + limits.first_byte_s)
         response = await self._upstreams[endpoint.transport].send(

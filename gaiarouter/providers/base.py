@@ -45,7 +45,8 @@ class Endpoint:
 
     url: may hold `{model}` where the provider takes the model in the path (percent-encoded when filled in). stream_url:
     another for streams, where the path says so.
-    headers: names in lower case, everything but the credential and the request's id.
+    headers: names in lower case, everything but the credential and the request's id. fetch_media: what the provider
+    does not load by itself is loaded by the gateway.
     """
 
     provider: str
@@ -56,6 +57,7 @@ class Endpoint:
     asks_usage: bool
     stream_url: str | None = None
     sends_base64: bool = False
+    fetch_media: bool = False
 
 
 @dataclass(frozen=True, slots=True)

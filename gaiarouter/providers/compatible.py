@@ -50,7 +50,7 @@ _MISTRAL = ChatProfile(
 _DEEPSEEK = ChatProfile(json_schema=False, images=False, effort="thinking", echo="content", extensions=False)
 # a template of the model's own reads the conversation
 _OWN_SERVER = ChatProfile(one_system=True)
-_OLLAMA = ChatProfile(forced_choice=False)
+_OLLAMA = ChatProfile(forced_choice=False, image_urls=False)
 
 ROWS: tuple[Profile, ...] = (
     # any server that speaks like OpenAI is `dialect: openai` with a base_url

@@ -46,6 +46,7 @@ def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpo
             headers=_headers(provider, profile),
             asks_usage=profile.asks_usage,
             sends_base64=profile.sends_base64,
+            fetch_media=provider.fetch_media,
             stream_url=f"{address}{STREAMS[name]}" if name in STREAMS else None,
         )
         for name, path in OPERATIONS.items()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import structs
 
 from gaiarouter.config.settings import Provider, Settings
 from gaiarouter.dialects.chat import capabilities as chat
@@ -34,8 +37,20 @@ def _overrides(provider: Provider, dialect: str) -> list[tuple[str, Mapping[str,
     ]
 
 
+def _fetches_urls(provider: Provider, profile: Profile) -> bool:
+    """Whether addresses of pictures and files are sent where the format knows them, as its vendor loads them. With
+    `fetch_media` a server elsewhere is sent bytes: nobody knows whether it loads anything."""
+    return not provider.fetch_media or provider.base_url is None or _host(provider.base_url) == _host(profile.base_url)
+
+
+def _host(url: str | None) -> str | None:
+    return urlsplit(url or "").hostname
+
+
 def _messages(provider: Provider, profile: Profile) -> Target:
-    return MessagesTarget(messages.CapabilityTable(_overrides(provider, "messages")))
+    return MessagesTarget(
+        messages.CapabilityTable(_overrides(provider, "messages")), fetches_urls=_fetches_urls(provider, profile)
+    )
 
 
 def _gemini(provider: Provider, profile: Profile) -> Target:
@@ -43,11 +58,13 @@ def _gemini(provider: Provider, profile: Profile) -> Target:
 
 
 def _chat(provider: Provider, profile: Profile) -> Target:
-    return ChatTarget(profile.chat, chat.CapabilityTable(_overrides(provider, "chat")))
+    image_urls = profile.chat.image_urls and _fetches_urls(provider, profile)
+    table = chat.CapabilityTable(_overrides(provider, "chat"))
+    return ChatTarget(structs.replace(profile.chat, image_urls=image_urls), table)
 
 
 def _responses(provider: Provider, profile: Profile) -> Target:
-    return ResponsesTarget()
+    return ResponsesTarget(fetches_urls=_fetches_urls(provider, profile))
 
 
 _MAKERS: Mapping[str, Callable[[Provider, Profile], Target]] = {

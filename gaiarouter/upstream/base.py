@@ -5,10 +5,11 @@ Every failure comes out as an UpstreamError of errors.py; no name of an HTTP lib
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from gaiarouter.canonical.parts import Base64
 from gaiarouter.providers.base import UpstreamRequest as UpstreamRequest
 
 
@@ -53,6 +54,26 @@ class UpstreamResponse(Protocol):
 
     def close(self) -> None:
         """Back to the pool if the answer was read to its end, else the connection is closed at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NotLoaded:
+    """reason: a clause for the caller, with nothing in it of the address or of what came."""
+
+    reason: str
+
+
+Loaded = Base64 | NotLoaded
+
+
+class MediaSource(Protocol):
+    """Where callers' pictures and files are loaded from, for targets that do not load them themselves."""
+
+    async def load(self, urls: Iterable[str], loaded: MutableMapping[str, Loaded], *, deadline: float) -> float:
+        """Adds what stands at `urls` to `loaded`: all that was ever loaded for the same request, so that nothing is
+        asked for twice. After the first that cannot be loaded the others are given up. Returns the seconds that it
+        took. deadline: on the event loop's clock."""
         ...
 
 

@@ -28,6 +28,7 @@ from yarl import URL
 
 from gaiarouter import __version__
 from gaiarouter.canonical.parts import Base64
+from gaiarouter.upstream.base import Loaded, NotLoaded
 from gaiarouter.upstream.faults import FOREIGN
 from gaiarouter.upstream.media_body import Allowance, Unusable, read_body, typed
 from gaiarouter.upstream.outward import Allows, NotAllowed, Outward, address_of, redirected
@@ -49,16 +50,6 @@ _FAULTS: tuple[tuple[type[Exception], str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class NotLoaded:
-    """reason: a clause for the caller, with nothing of the address in it."""
-
-    reason: str
-
-
-Loaded = Base64 | NotLoaded
-
-
-@dataclass(frozen=True, slots=True)
 class MediaLimits:
     """For one request: addresses, how many of them at once, bytes of each and of all, seconds for all of them.
 
@@ -74,7 +65,7 @@ class MediaLimits:
 
 
 class MediaLoader:
-    """Make it inside the running event loop; close it there.
+    """Implements upstream.base.MediaSource. Make it inside the running event loop; close it there.
 
     allows: the addresses that may be called. names, tls: as usual, but for tests.
     """
@@ -102,21 +93,22 @@ class MediaLoader:
     async def close(self) -> None:
         await self._session.close()
 
-    async def load(self, urls: Iterable[str], loaded: MutableMapping[str, Loaded], *, deadline: float) -> None:
-        """Adds what stands at `urls` to `loaded`: all that was ever loaded for the same request, so that nothing is
-        asked for twice. After the first that cannot be loaded the others are given up. deadline: on the loop's clock.
-        """
+    async def load(self, urls: Iterable[str], loaded: MutableMapping[str, Loaded], *, deadline: float) -> float:
+        started = self._loop.time()
         missing = [url for url in dict.fromkeys(urls) if url not in loaded]
         if len(loaded) + len(missing) > self._limits.addresses:
             loaded[missing[-1]] = NotLoaded(f"at most {self._limits.addresses} addresses of a request are loaded")
-            return
+        else:
+            await self._load_all(missing, loaded, min(started + self._limits.seconds, deadline))
+        return self._loop.time() - started
+
+    async def _load_all(self, urls: list[str], loaded: MutableMapping[str, Loaded], until: float) -> None:
         spent = sum(len(found.data) * 3 // 4 for found in loaded.values() if isinstance(found, Base64))
         allowance = Allowance(file_bytes=self._limits.file_bytes, all_bytes=self._limits.all_bytes, spent=spent)
         gate = asyncio.Semaphore(self._limits.at_once)
-        until = min(self._loop.time() + self._limits.seconds, deadline)
         try:
             async with asyncio.TaskGroup() as group:
-                for url in missing:
+                for url in urls:
                     group.create_task(self._load(url, loaded, gate, allowance, until))
         except* _GivenUp:
             pass  # `loaded` says which, and why

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -18,7 +18,7 @@ from gaiarouter.providers.base import Endpoint, UpstreamRequest
 from gaiarouter.routing.attempts import Plan
 from gaiarouter.routing.base import Match, ResolvedGroup, ResolvedTarget
 from gaiarouter.routing.breaker import Health
-from gaiarouter.upstream.base import AttemptTimeouts
+from gaiarouter.upstream.base import AttemptTimeouts, Loaded
 
 BODY = b'{"model":"m","messages":[{"role":"user","content":"hello there"}]}'
 STREAM_BODY = BODY[:-1] + b',"stream":true}'
@@ -124,6 +124,13 @@ class ScriptedTarget:
 TIMEOUTS = Timeouts(connect_s=1.0, first_byte_s=10.0, idle_s=5.0, total_s=60.0)
 
 
+class NoMedia:
+    """Implements upstream.base.MediaSource where none may be asked for."""
+
+    async def load(self, urls: Iterable[str], loaded: MutableMapping[str, Loaded], *, deadline: float) -> float:
+        raise AssertionError("nothing was to be loaded")
+
+
 def match_of(*providers: str) -> Match:
     """A route with a target at each provider, all but the first as fallbacks."""
     groups = tuple(ResolvedGroup((ResolvedTarget(name, f"{name}-model", "r"),)) for name in providers)
@@ -154,7 +161,7 @@ def proxy(clock: Clock, target: ScriptedTarget, exchange: Exchange) -> Proxy:
         name: {"chat": Endpoint(name, "http", f"http://{name}/v1", "none", {}, asks_usage=True)} for name in names
     }
     convert = Converter(
-        endpoints, both={"chat": ChatDialect()}, callers={}, targets={name: {} for name in names}
+        endpoints, both={"chat": ChatDialect()}, callers={}, targets={name: {} for name in names}, media=NoMedia()
     ).convert
     return Proxy(convert=convert, upstreams={"http": target, "echo": target}, plan=plan, clock=clock)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from gaiarouter.app import Gateway, load
 from gaiarouter.server.protocol import Listener
 from gaiarouter.store.commands import create_key
 from gaiarouter.store.keyring import now_us
+from gaiarouter.upstream.public import is_public
 
 
 @dataclass(slots=True)
@@ -66,10 +67,12 @@ class RunningGateway:
 
 
 @asynccontextmanager
-async def running_gateway(config: Mapping[str, Any], folder: Path) -> AsyncIterator[RunningGateway]:
-    """config: in the shape of gaiarouter.yaml; its store is put into `folder`."""
+async def running_gateway(
+    config: Mapping[str, Any], folder: Path, *, media_from: Callable[[str], bool] = is_public
+) -> AsyncIterator[RunningGateway]:
+    """config: in the shape of gaiarouter.yaml; its store is put into `folder`. media_from: as of Gateway."""
     database = folder / "gaiarouter.db"
-    gateway = Gateway(load({**config, "store": f"sqlite:///{database}"}))
+    gateway = Gateway(load({**config, "store": f"sqlite:///{database}"}), media_from=media_from)
     listener = Listener(gateway.app, gateway.dialect)
     await listener.setup()
     try:

@@ -11,7 +11,8 @@ from typing import Any
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gaiarouter.canonical.parts import Base64
-from gaiarouter.upstream.media import Loaded, MediaLimits, MediaLoader, NotLoaded
+from gaiarouter.upstream.base import Loaded, NotLoaded
+from gaiarouter.upstream.media import MediaLimits, MediaLoader
 from gaiarouter.upstream.public import is_public
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))

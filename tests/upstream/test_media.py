@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gaiarouter.canonical.parts import Base64
-from gaiarouter.upstream.media import Loaded, MediaLoader, NotLoaded
+from gaiarouter.upstream.base import Loaded, NotLoaded
+from gaiarouter.upstream.media import MediaLoader
 from tests.support import tls
 from tests.support.script import Close, Drip, Hang, Reset, Script, Send, answer, chunk, head
 from tests.support.upstream import Received, ScriptedUpstream

@@ -12,9 +12,10 @@ class ChatProfile(Struct, frozen=True, kw_only=True):
 
     limit_field: the name of the answer's limit. stream_options: usage is asked for with it. developer_role: messages
     may have it. one_system: the only system message is the first one. text_only: content is a string. images, files,
-    audio: parts that are taken. forced_choice: `tool_choice` may be other than auto and none. choice_none: tools may
-    stand beside `none`. parallel_field: `parallel_tool_calls` is known. custom_tools: tools of free text. json_schema:
-    answers can be held to a schema. seed_field: its name. stop_max: as many sequences. many_answers: `n` is known.
+    audio: parts that are taken. image_urls: addresses of pictures are loaded. forced_choice: `tool_choice` may be other
+    than auto and none. choice_none: tools may stand beside `none`. parallel_field: `parallel_tool_calls` is known.
+    custom_tools: tools of free text. json_schema: answers can be held to a schema. seed_field: its name. stop_max: as
+    many sequences. many_answers: `n` is known.
     effort: how the wish to think is told: by `reasoning_effort`, OpenRouter's `reasoning`, DeepSeek's `thinking`.
     echo: what of earlier thinking goes back: nothing, `reasoning_content` beside calls, or `reasoning_details`.
     call_ids: any, of at most 40 characters, or exactly 9 letters and digits. bridge: an assistant's message must stand
@@ -29,6 +30,7 @@ class ChatProfile(Struct, frozen=True, kw_only=True):
     one_system: bool = False
     text_only: bool = False
     images: bool = True
+    image_urls: bool = True
     files: bool = False
     audio: bool = False
     forced_choice: bool = True

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import assert_never
 
 from gaiarouter.canonical.events import Event
 from gaiarouter.canonical.losses import Loss
+from gaiarouter.canonical.media import Media
+from gaiarouter.canonical.parts import Audio, Document, Image, Video
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.chat.capabilities import CapabilityTable
 from gaiarouter.dialects.chat.profile import ChatProfile
@@ -25,6 +28,19 @@ class ChatTarget:
     def __init__(self, profile: ChatProfile, table: CapabilityTable) -> None:
         self._profile = profile
         self._table = table
+
+    def needs_bytes(self, part: Media) -> bool:
+        match part:
+            case Image():
+                return self._profile.images and not self._profile.image_urls
+            case Document():
+                return self._profile.files
+            case Audio():
+                return self._profile.audio
+            case Video():
+                return False
+            case _:
+                assert_never(part)
 
     def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedChat:
         target = Target(model=model, profile=self._profile, capabilities=self._table.of(model), strict=strict)

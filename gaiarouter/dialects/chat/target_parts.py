@@ -120,8 +120,10 @@ class PartWriter:
         match source:
             case Base64(media_type=media_type, data=data):
                 return f"data:{media_type or 'application/octet-stream'};base64,{data}"
-            case Url(url=url):
+            case Url(url=url) if self._profile.image_urls:
                 return url
+            case Url():
+                raise refused(path, "the model's provider does not load addresses: send the bytes as a data URL")
             case FileRef() | PlainText():
                 raise refused(path, "a handle to a file is good only where the file was uploaded")
             case Bucket():

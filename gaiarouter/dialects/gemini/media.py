@@ -7,10 +7,10 @@ from typing import Any, assert_never
 from urllib.parse import urlsplit
 
 from gaiarouter.canonical.losses import Losses, refused
+from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.parts import Audio, Base64, Bucket, Document, FileRef, Image, PlainText, Source, Url, Video
 from gaiarouter.dialects.gemini.capabilities import Capabilities
 
-Media = Image | Audio | Video | Document
 _OWN_FILES = "https://generativelanguage.googleapis.com/"
 _FILM_HOSTS = frozenset({"www.youtube.com", "youtube.com", "youtu.be", "m.youtube.com"})
 _RESOLUTIONS = {"low": "MEDIA_RESOLUTION_LOW", "high": "MEDIA_RESOLUTION_HIGH"}
@@ -104,7 +104,10 @@ class MediaWriter:
             return self._file(url, media_type, path)
         if not url.lower().startswith(("https://", "http://")):
             raise refused(path, "this is neither a web address nor a data URL", code="invalid_value")
-        if _host(url, path) in _FILM_HOSTS:
+        host = _host(url)
+        if host is None:
+            raise refused(path, "this is no web address", code="invalid_value")
+        if host in _FILM_HOSTS:
             return {"fileData": {"fileUri": url} | ({"mimeType": media_type} if media_type else {})}
         if not self._fetches_urls:
             raise refused(path, "the model's provider does not load addresses: send the bytes as a data URL")
@@ -117,8 +120,14 @@ class MediaWriter:
         return {"fileData": {"fileUri": url, "mimeType": found}}
 
 
-def _host(url: str, path: str) -> str:
+def loads_anyway(url: str, *, own_files: bool) -> bool:
+    """Whether it is one of the web addresses that the provider can always be given. own_files: as of MediaWriter."""
+    return (own_files and url.startswith(_OWN_FILES)) or _host(url) in _FILM_HOSTS
+
+
+def _host(url: str) -> str | None:
+    """None for what is no address."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
-        raise refused(path, "this is no web address", code="invalid_value") from None
+        return None

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from gaiarouter.canonical.events import Event
 from gaiarouter.canonical.losses import Loss
+from gaiarouter.canonical.media import Media, web_address
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.gemini.capabilities import CapabilityTable
 from gaiarouter.dialects.gemini.chunks import StreamDecoder
 from gaiarouter.dialects.gemini.errors import read_error
+from gaiarouter.dialects.gemini.media import loads_anyway
 from gaiarouter.dialects.gemini.request import EncodedRequest, Target, encode_request
 from gaiarouter.dialects.gemini.response import decode_answer
 from gaiarouter.errors import UpstreamError
@@ -30,6 +32,10 @@ class GeminiTarget:
         self._developer_api = developer_api
         self._fetches_urls = fetches_urls
         self._web_search = web_search
+
+    def needs_bytes(self, part: Media) -> bool:
+        url = web_address(part)
+        return not self._fetches_urls and url is not None and not loads_anyway(url, own_files=self._developer_api)
 
     def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedGemini:
         """Raises InvalidRequest, by the caller's own name of the field, for what the API cannot do; `strict`, for

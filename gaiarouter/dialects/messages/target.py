@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from gaiarouter.canonical.events import Event
 from gaiarouter.canonical.losses import Loss
+from gaiarouter.canonical.media import Media
+from gaiarouter.canonical.parts import Document, Image
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.messages.capabilities import CapabilityTable
 from gaiarouter.dialects.messages.chunks import StreamDecoder
@@ -22,6 +24,9 @@ class MessagesTarget:
         self._table = table
         self._fetches_urls = fetches_urls
         self._web_search = web_search
+
+    def needs_bytes(self, part: Media) -> bool:
+        return not self._fetches_urls and isinstance(part, Image | Document)
 
     def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedMessages:
         """Raises InvalidRequest, by the caller's own name of the field, for what the API cannot do; `strict`, for

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import assert_never
 
 from gaiarouter.canonical.events import Event
 from gaiarouter.canonical.losses import Loss
+from gaiarouter.canonical.media import Media
+from gaiarouter.canonical.parts import Audio, Document, Image, Video
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.responses.errors import read_error
 from gaiarouter.dialects.responses.target_chunks import StreamDecoder
@@ -15,7 +18,22 @@ from gaiarouter.errors import UpstreamError
 
 
 class ResponsesTarget:
-    """Implements dialects.translate.Target."""
+    """Implements dialects.translate.Target. fetches_urls: the provider loads addresses of pictures and files by
+    itself."""
+
+    def __init__(self, *, fetches_urls: bool = True) -> None:
+        self._fetches_urls = fetches_urls
+
+    def needs_bytes(self, part: Media) -> bool:
+        match part:
+            case Image() | Document():
+                return not self._fetches_urls
+            case Audio():
+                return True
+            case Video():
+                return False
+            case _:
+                assert_never(part)
 
     def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedResponses:
         return PreparedResponses(encode_request(request, model=model, strict=strict))

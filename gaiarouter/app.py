@@ -20,19 +20,24 @@ from gaiarouter.dialects.base import Dialect, SpokenByBoth
 from gaiarouter.dialects.chat import ChatDialect
 from gaiarouter.dialects.chat import listing as chat_listing
 from gaiarouter.dialects.chat.caller import ChatCaller
+from gaiarouter.dialects.counting import CountDialect, CountFormat, counted_in
 from gaiarouter.dialects.embeddings import EmbeddingsDialect
 from gaiarouter.dialects.gemini import listing as gemini_listing
 from gaiarouter.dialects.gemini.caller import GeminiCaller
+from gaiarouter.dialects.gemini.counting import GeminiCount
 from gaiarouter.dialects.gemini.dialect import GeminiDialect
 from gaiarouter.dialects.messages import listing as messages_listing
 from gaiarouter.dialects.messages.caller import MessagesCaller
+from gaiarouter.dialects.messages.counting import MessagesCount
 from gaiarouter.dialects.messages.dialect import MessagesDialect
 from gaiarouter.dialects.responses.caller import ResponsesCaller
+from gaiarouter.dialects.responses.counting import ResponsesCount
 from gaiarouter.dialects.responses.dialect import ResponsesDialect
 from gaiarouter.ledger.writer import Ledger
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import STAGES, Auth, Metering, Proxy, RateLimit, Stage, Transform
 from gaiarouter.pipeline.conversion import Caller, Converter, by_operation
+from gaiarouter.pipeline.counting import CountConverter
 from gaiarouter.pipeline.embedding import EmbeddingConverter
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers import known_kinds
@@ -115,7 +120,17 @@ class Gateway:
         }
         spoken: tuple[SpokenByBoth, ...] = (self.dialect, MessagesDialect(), ResponsesDialect(), GeminiDialect())
         self._both = {each.name: each for each in spoken}
-        self._dialects: dict[str, Dialect] = {**self._both, "embeddings": EmbeddingsDialect()}
+        self._counts: dict[str, CountFormat] = {
+            "messages": MessagesCount(),
+            "responses": ResponsesCount(),
+            "gemini": GeminiCount(),
+        }
+        counting = [CountDialect(self._both[name], format_) for name, format_ in self._counts.items()]
+        self._dialects: dict[str, Dialect] = {
+            **self._both,
+            "embeddings": EmbeddingsDialect(),
+            **{each.name: each for each in counting},
+        }
         self._service: Service
         self.app = self._make_app()
 
@@ -168,7 +183,8 @@ class Gateway:
     ) -> Service:
         """What this configuration serves with. A reload would build another beside it."""
         settings, grants = self.settings, Grants()
-        table = Table(settings)
+        table, to_each = Table(settings), targets(settings)
+        counts = CountConverter(places, self._counts, self._callers, to_each, media)
         known = {name: self._catalogue.models(provider.kind) for name, provider in settings.providers.items()}
         models = list_models(table, settings, known)
         auth = Auth(keys, required=settings.auth.required)
@@ -178,9 +194,13 @@ class Gateway:
             Transform: Transform(table, grants.allows),
             Proxy: Proxy(
                 convert=by_operation(
-                    Converter(places, self._both, self._callers, targets(settings), media).convert,
-                    {"embeddings": EmbeddingConverter(places).convert},
+                    Converter(places, self._both, self._callers, to_each, media).convert,
+                    {
+                        "embeddings": EmbeddingConverter(places).convert,
+                        **{counted_in(name): counts.convert for name in self._counts},
+                    },
                 ),
+                estimate=counts.estimate,
                 upstreams=upstreams,
                 plan=self._plan,
                 clock=time.monotonic,

@@ -84,10 +84,10 @@ class Converter:
         )
         if endpoint.fetch_media:
             request = await with_bytes(request, asked, exchange, self._media)
-        return Translation(asked.prepare(request, model=target.model, strict=_is_strict(exchange)), writer)
+        return Translation(asked.prepare(request, model=target.model, strict=is_strict(exchange)), writer)
 
 
-def _is_strict(exchange: Exchange) -> bool:
+def is_strict(exchange: Exchange) -> bool:
     """Whether the route or the caller's key wants errors for what the target cannot take exactly."""
     wishes = (exchange.match and exchange.match.route.unsupported, exchange.key and exchange.key.unsupported)
     return "error" in wishes

@@ -84,6 +84,8 @@ class Exchange:
     dropped: tuple[str, ...] = ()
     """The caller's fields that the target could not take."""
     usage: Usage | None = None
+    estimated: bool = False
+    """The answer is a count of tokens that the gateway has guessed."""
     finish_reason: str | None = None
     attempt_started_s: float = 0.0
     spoke_s: float = 0.0

@@ -54,7 +54,9 @@ _OLLAMA = ChatProfile(forced_choice=False, image_urls=False)
 
 ROWS: tuple[Profile, ...] = (
     # any server that speaks like OpenAI is `dialect: openai` with a base_url
-    Profile("openai", "OpenAI", "https://api.openai.com/v1", speaks=_ALL, sends_base64=True, chat=_OPENAI),
+    Profile(
+        "openai", "OpenAI", "https://api.openai.com/v1", speaks=(*_ALL, "count_tokens"), sends_base64=True, chat=_OPENAI
+    ),
     Profile(
         "azure",
         "Azure OpenAI",
@@ -73,14 +75,21 @@ ROWS: tuple[Profile, ...] = (
         speaks=("chat", "responses", "completions"),
         chat=_OPENROUTER,
     ),
-    Profile("anthropic", "Anthropic", "https://api.anthropic.com", root="/v1", auth="x-api-key", speaks=("messages",)),
+    Profile(
+        "anthropic",
+        "Anthropic",
+        "https://api.anthropic.com",
+        root="/v1",
+        auth="x-api-key",
+        speaks=("messages", "count_tokens"),
+    ),
     Profile(
         "google",
         "Google Gemini",
         "https://generativelanguage.googleapis.com",
         root="/v1beta",
         auth="x-goog-api-key",
-        speaks=("gemini",),
+        speaks=("gemini", "count_tokens"),
     ),
     Profile("groq", "Groq", "https://api.groq.com/openai/v1", chat=_GROQ),
     # stream_options is no field of theirs; usage comes in the last chunk unasked

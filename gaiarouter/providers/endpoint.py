@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from gaiarouter import __version__
 from gaiarouter.config.settings import Provider, Settings
+from gaiarouter.dialects.counting import counted_in
 from gaiarouter.providers import PROFILES
 from gaiarouter.providers.base import Endpoint, Profile
 
@@ -24,6 +25,13 @@ OPERATIONS: Mapping[str, str] = {
 STREAMS: Mapping[str, str] = {"gemini": "/models/{model}:streamGenerateContent?alt=sse"}
 """Where a stream has a path of its own."""
 
+COUNTS: Mapping[str, str] = {
+    "messages": "/messages/count_tokens",
+    "responses": "/responses/input_tokens",
+    "gemini": "/models/{model}:countTokens",
+}
+"""Where each format has tokens counted, at a provider that speaks `count_tokens`."""
+
 _VERSION = re.compile(r"v\d+(alpha|beta)?\d*")
 
 
@@ -33,10 +41,14 @@ def endpoints(settings: Settings) -> Mapping[str, Mapping[str, Endpoint]]:
 
 
 def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpoint]:
-    """By dialect's name, for all that it speaks. provider.base_url is given where the profile has none."""
+    """By dialect's name or the operation's, for all that it speaks. provider.base_url is given where the profile has
+    none."""
     speaks = profile.speaks if provider.speaks is None else provider.speaks
     address = _address(provider, profile)
     query = f"?api-version={quote(provider.api_version, safe='')}" if provider.api_version is not None else ""
+    paths = {name: path for name, path in OPERATIONS.items() if name in speaks}
+    if "count_tokens" in speaks:
+        paths |= {counted_in(name): path for name, path in COUNTS.items() if name in speaks}
     return {
         name: Endpoint(
             provider=provider.name,
@@ -49,8 +61,7 @@ def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpo
             fetch_media=provider.fetch_media,
             stream_url=f"{address}{STREAMS[name]}" if name in STREAMS else None,
         )
-        for name, path in OPERATIONS.items()
-        if name in speaks
+        for name, path in paths.items()
     }
 
 

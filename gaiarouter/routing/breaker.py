@@ -161,6 +161,8 @@ class Health:
         if flight.is_over:
             return
         match error:
+            case UpstreamError(sent=False):
+                pass  # it was not asked
             case Throttled(retryable=False):
                 pass  # this request alone is too large for the limit: others are not to suffer
             case Throttled():

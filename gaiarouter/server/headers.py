@@ -55,6 +55,8 @@ def exchange_headers(exchange: Exchange, now: float) -> dict[str, str]:
         headers["x-gaia-attempts"] = str(len(exchange.attempts) + (1 if exchange.spoke_s else 0))
     if exchange.dropped:
         headers["x-gaia-dropped"] = _safe(", ".join(exchange.dropped))[:_MOST_DROPPED]
+    if exchange.estimated:
+        headers["x-gaia-estimated"] = "tokens"
     if exchange.spoke_s:
         headers["x-gaia-overhead-ms"] = f"{max(0.0, now - exchange.received_s - exchange.upstream_s) * 1000:.2f}"
     if exchange.lease is not None:

@@ -19,7 +19,9 @@ from gaiarouter.server.speech import spoken_in
 DATA_PLANE: Final = {
     "/v1/chat/completions": "chat",
     "/v1/responses": "responses",
+    "/v1/responses/input_tokens": "responses.count_tokens",
     "/v1/messages": "messages",
+    "/v1/messages/count_tokens": "messages.count_tokens",
     "/v1/embeddings": "embeddings",
 }
 """POST paths that models answer, and the dialect spoken there."""

@@ -163,7 +163,9 @@ def proxy(clock: Clock, target: ScriptedTarget, exchange: Exchange) -> Proxy:
     convert = Converter(
         endpoints, both={"chat": ChatDialect()}, callers={}, targets={name: {} for name in names}, media=NoMedia()
     ).convert
-    return Proxy(convert=convert, upstreams={"http": target, "echo": target}, plan=plan, clock=clock)
+    return Proxy(
+        convert=convert, estimate=lambda _: None, upstreams={"http": target, "echo": target}, plan=plan, clock=clock
+    )
 
 
 def exchange(

@@ -160,6 +160,7 @@ def test_openai_speaks_its_formats_each_at_its_own_path() -> None:
         "responses": "/responses",
         "completions": "/completions",
         "embeddings": "/embeddings",
+        "responses.count_tokens": "/responses/input_tokens",
     }
 
 
@@ -178,7 +179,7 @@ def test_endpoints_are_by_provider_and_by_the_dialects_that_it_speaks() -> None:
     )
     found = endpoints(settings)
     assert {name: set(spoken) for name, spoken in found.items()} == {
-        "openai": {"chat", "responses", "completions", "embeddings"},
+        "openai": {"chat", "responses", "completions", "embeddings", "responses.count_tokens"},
         "demo": {"chat"},
         "vectors": {"embeddings"},
     }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from gaiarouter.config.settings import Breaker, Provider
-from gaiarouter.errors import Failed, Interrupted, KeyRefused, Rejected, Throttled, UpstreamError
+from gaiarouter.errors import Failed, Interrupted, KeyRefused, NotServed, Rejected, Throttled, UpstreamError
 from gaiarouter.routing.base import ResolvedTarget
 from gaiarouter.routing.breaker import Flight, Health
 from tests.routing.build import provider
@@ -111,14 +111,15 @@ def test_a_failed_probe_opens_the_circuit_again() -> None:
     assert _state(health, 30.0) == "half_open"
 
 
-@pytest.mark.parametrize("ending", ["cancelled", "throttled", "refused"])
-def test_a_probe_that_says_nothing_of_the_target_is_free_again(ending: str) -> None:
+@pytest.mark.parametrize("ending", [None, Throttled("x"), KeyRefused("x"), NotServed()], ids=repr)
+def test_a_probe_that_says_nothing_of_the_target_is_free_again(ending: UpstreamError | None) -> None:
     health = _opened()
-    probe = _begin(health, 15.0, at=TWO_KEYS)
-    if ending == "cancelled":
-        health.cancelled(probe)
-    else:
-        health.failed(probe, Throttled("x") if ending == "throttled" else KeyRefused("x"), 15.0)
+    for _ in range(3):
+        probe = _begin(health, 15.0, at=TWO_KEYS)
+        if ending is None:
+            health.cancelled(probe)
+        else:
+            health.failed(probe, ending, 15.0)
     assert _state(health, 15.0) == "half_open"
     assert health.admits(TARGET, TWO_KEYS, 15.0)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest
-from gaiarouter.dialects.base import Answer, StreamWatcher
+from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.chat.provider_errors import read_error
 from gaiarouter.dialects.embeddings.answer import decode_answer, is_as_asked
 from gaiarouter.dialects.embeddings.request import EmbeddingHead
-from gaiarouter.errors import BadAnswer, Rejected, UpstreamError
+from gaiarouter.dialects.whole import NeverStreams
+from gaiarouter.errors import Rejected, UpstreamError
 
 Encode = Callable[[EmbeddingAnswer, EmbeddingRequest], bytes]
 
@@ -35,21 +36,7 @@ class PreparedEmbedding(Protocol):
         ...
 
 
-class _NeverStreams:
-    def watch(self) -> StreamWatcher:
-        self._streamed()
-
-    def answer_of(self, stream: bytes) -> Answer:
-        self._streamed()
-
-    def stream_of(self, body: bytes) -> tuple[bytes, Answer]:
-        self._streamed()
-
-    def _streamed(self) -> NoReturn:
-        raise BadAnswer("The provider answered with a stream where there is none")
-
-
-class EmbeddingTranslation(_NeverStreams):
+class EmbeddingTranslation(NeverStreams):
     """Implements dialects.base.Conversion. encode: the caller's dialect's."""
 
     def __init__(self, request: EmbeddingRequest, prepared: PreparedEmbedding, encode: Encode) -> None:
@@ -71,7 +58,7 @@ class EmbeddingTranslation(_NeverStreams):
         return error
 
 
-class EmbeddingsPassed(_NeverStreams):
+class EmbeddingsPassed(NeverStreams):
     """Implements dialects.base.Conversion for a caller and a target that both speak Embeddings: the bytes go on both
     ways, but for the encoding of vectors where the two differ in it.
 

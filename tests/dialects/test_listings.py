@@ -20,7 +20,7 @@ def asked(shape: Listing, **query: str) -> Any:
     return json.loads(shape.models_body(MODELS, query))
 
 
-def test_openai_clients_get_all_models_at_once() -> None:
+def test_t78_openai_clients_get_all_models_at_once() -> None:
     body = asked(chat)
     assert body["object"] == "list"
     assert [model["id"] for model in body["data"]] == [f"m{number}" for number in range(45)]
@@ -40,7 +40,7 @@ def test_openai_clients_get_all_models_at_once() -> None:
         ({"after_id": "m44"}, None, None, False),
     ],
 )
-def test_anthropic_clients_get_pages(
+def test_t78_anthropic_clients_get_pages(
     query: dict[str, str], first: str | None, last: str | None, has_more: bool
 ) -> None:
     body = asked(messages, **query)
@@ -71,7 +71,7 @@ def test_a_page_that_cannot_be_names_the_parameter(shape: Listing, query: dict[s
     assert raised.value.param == param
 
 
-def test_google_clients_follow_tokens_to_the_end() -> None:
+def test_t78_google_clients_follow_tokens_to_the_end() -> None:
     names, token = [], ""
     while True:
         body = asked(gemini, pageSize="20", **({"pageToken": token} if token else {}))

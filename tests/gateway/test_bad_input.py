@@ -208,7 +208,7 @@ async def test_two_different_keys_of_ours_are_one_too_many(start: Starter) -> No
         ("x-goog-api-key", ("status", "UNAUTHENTICATED")),
     ],
 )
-async def test_a_list_of_models_is_refused_in_the_shape_of_the_clients_vendor(
+async def test_t78_a_list_of_models_is_refused_in_the_shape_of_the_clients_vendor(
     start: Starter, name: str, expected: tuple[str, str]
 ) -> None:
     gateway = await start({})

@@ -186,7 +186,7 @@ async def test_u11_interim_answers_are_passed_over(start: Starter, stream: bool)
         assert attempts(gateway) == {("main", "ok"): 1}
 
 
-async def test_u12_a_redirect_takes_neither_prompt_nor_key_along(start: Starter) -> None:
+async def test_t103_u12_a_redirect_takes_neither_prompt_nor_key_along(start: Starter) -> None:
     async with ScriptedUpstream(json_answer(completion(ANSWER))) as thief:
         away = head(307, {"location": thief.url("/v1/chat/completions"), "content-length": "0"})
         async with ScriptedUpstream([Send(away)]) as upstream:

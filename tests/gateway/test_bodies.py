@@ -108,7 +108,7 @@ async def ask(start: Starter, script: Script, **changes: Any) -> tuple[RunningGa
         return gateway, await gateway.chat()
 
 
-async def test_u45_compression_that_nobody_asked_for_is_undone(start: Starter) -> None:
+async def test_t89_u45_compression_that_nobody_asked_for_is_undone(start: Starter) -> None:
     gateway, reply = await ask(start, answer(gzip.compress(GOOD), headers={**JSON, "content-encoding": "gzip"}))
     assert (reply.status, reply.body) == (200, GOOD)
     assert "content-encoding" not in reply.headers

@@ -43,7 +43,7 @@ async def caller(gateway: RunningGateway, *, stream: bool) -> AsyncIterator[asyn
     [[Hang()], [HEAD, Send(chunk(ROLE)), Hang()], [HEAD, Hang()]],
     ids=["before the head", "before content", "after the head"],
 )
-async def test_c1_leaving_before_the_first_byte_ends_the_attempt(
+async def test_t58_c1_leaving_before_the_first_byte_ends_the_attempt(
     start: Starter, script: Sequence[Step], stream: bool
 ) -> None:
     async with ScriptedUpstream(script) as upstream, ScriptedUpstream(healthy(BACKUP_ANSWER)) as backup:
@@ -59,7 +59,7 @@ async def test_c1_leaving_before_the_first_byte_ends_the_attempt(
         assert gateway.metric("client_disconnects_total", phase="before") == 1
 
 
-async def test_c2_leaving_in_mid_stream_ends_the_attempt_and_is_accounted_for(start: Starter) -> None:
+async def test_t58_t98_c2_leaving_in_mid_stream_ends_the_attempt_and_is_accounted_for(start: Starter) -> None:
     script: list[Step] = [HEAD, Send(chunk(ROLE)), Send(chunk(SAID)), Hang()]
     async with ScriptedUpstream(script) as upstream, ScriptedUpstream(healthy(BACKUP_ANSWER)) as backup:
         gateway = await start({"main": upstream.url("/v1"), "backup": backup.url("/v1")}, defaults=PATIENT)

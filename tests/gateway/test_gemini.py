@@ -109,7 +109,7 @@ async def test_every_recorded_interaction_passes_byte_for_byte(start: Starter, i
 
 
 @pytest.mark.parametrize("prefix", ["/v1beta/models/", "/v1/models/"])
-async def test_the_name_of_a_model_may_hold_slashes_and_colons(start: Starter, prefix: str) -> None:
+async def test_t81_the_name_of_a_model_may_hold_slashes_and_colons(start: Starter, prefix: str) -> None:
     async with ScriptedUpstream(json_answer(ANSWER)) as upstream:
         gateway = await serving(start, upstream)
         for name in ("team/model:free", "team%2Fmodel%3Afree"):

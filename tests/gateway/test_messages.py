@@ -106,6 +106,20 @@ async def test_headers_that_belong_to_the_body_go_on_and_credentials_do_not(star
     assert not {"anthropic-organization-id", "x-stainless-lang", "cookie", "authorization"} & got.keys()
 
 
+async def test_t63_t76_t101_what_the_gateway_does_not_know_arrives_as_it_was_sent(start: Starter) -> None:
+    books = "x-anthropic-billing-header: v=1;"
+    system = [{"type": "text", "text": books}, {"type": "text", "text": "P", "cache_control": {"type": "ephemeral"}}]
+    sent = body(system=system, some_new_field={"a": [1]}, context_management={"edits": []})
+    async with ScriptedUpstream(json_answer(ANSWER)) as upstream:
+        gateway = await serving(start, upstream)
+        headers = {"anthropic-beta": "never-heard-of-2031-01-01"}
+        reply = await gateway.post(sent, path="/v1/messages?beta=true", headers=headers)
+        got = upstream.requests[0]
+    assert reply.status == 200, reply.body
+    assert got.json() == sent | {"model": "claude-haiku-4-5"}
+    assert got.headers["anthropic-beta"] == "never-heard-of-2031-01-01"
+
+
 @pytest.mark.parametrize("interaction", RECORDED, ids=repr)
 async def test_every_recorded_interaction_passes_byte_for_byte(start: Starter, interaction: Interaction) -> None:
     kind = "text/event-stream" if interaction.is_stream else "application/json"

@@ -140,7 +140,7 @@ AFTER = [
 
 
 @pytest.mark.parametrize("broken", AFTER, ids=str)
-async def test_a_stream_that_breaks_ends_with_an_error_event(start: Starter, broken: Broken) -> None:
+async def test_t33_t35_a_stream_that_breaks_ends_with_an_error_event(start: Starter, broken: Broken) -> None:
     """No finish reason, no [DONE], nobody else's text; what was said is accounted for, as an estimate."""
     go = asyncio.Event()
     script = begun(Until(go), *broken.steps, said=SAID)
@@ -185,7 +185,7 @@ async def test_usage_that_came_before_the_break_is_believed(start: Starter) -> N
         assert (record["in_uncached"], record["out_visible"], record["estimated"]) == (70, 5, 0)
 
 
-async def test_u67_json_for_a_stream_is_told_as_a_stream(start: Starter) -> None:
+async def test_t88_u67_json_for_a_stream_is_told_as_a_stream(start: Starter) -> None:
     async with ScriptedUpstream(json_answer(completion(ANSWER))) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
         reply = await gateway.chat(stream=True, stream_options={"include_usage": True})

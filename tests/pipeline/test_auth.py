@@ -59,7 +59,7 @@ def test_credentials_are_read_from_where_clients_put_them(
 
 @pytest.mark.parametrize("at_hand", [True, False])
 @pytest.mark.parametrize("sent", [(OURS,), (OURS, OURS), ("sk-ant-foreign", OURS), (OURS, "sk-proj-x")])
-async def test_the_one_of_ours_counts(sent: tuple[str, ...], at_hand: bool) -> None:
+async def test_t102_the_one_of_ours_counts(sent: tuple[str, ...], at_hand: bool) -> None:
     ring = Ring(at_hand=at_hand)
     made = exchange(Clock(), credentials=sent)
     await Auth(ring, required=True).request(made)

@@ -48,7 +48,7 @@ FALLS_BACK: list[Callable[[], UpstreamError]] = [
 
 
 @pytest.mark.parametrize("error", FALLS_BACK)
-def test_a_failure_falls_back_at_once(error: Callable[[], UpstreamError]) -> None:
+def test_t70_a_failure_falls_back_at_once(error: Callable[[], UpstreamError]) -> None:
     world = World(route("m", "a", fallbacks=[group("b")]))
     assert world.play(error(), None) == (["a", "b"], None)
     assert world.now == 1000.0
@@ -99,7 +99,7 @@ def test_a_retry_waits_a_random_part_of_a_doubling_pause() -> None:
         assert 0.98 * most < max(seen) <= most
 
 
-def test_a_retry_waits_as_long_as_the_provider_asks() -> None:
+def test_t70_a_retry_waits_as_long_as_the_provider_asks() -> None:
     world = World(route("m", "a"))
     plan = world.plan()
     plan.failed(must(plan.next(world.now)), Throttled("x", retry_after_s=1.5), world.now)
@@ -255,7 +255,7 @@ def test_nothing_is_begun_after_the_total_time() -> None:
 
 
 @pytest.mark.parametrize("end", ["spoke", "cancelled", "succeeded"])
-def test_after_the_first_content_or_the_callers_leave_nothing_is_tried(end: str) -> None:
+def test_t35_after_the_first_content_or_the_callers_leave_nothing_is_tried(end: str) -> None:
     world = World(route("m", "a", fallbacks=[group("b")]))
     plan = world.plan()
     attempt = must(plan.next(world.now))

@@ -108,7 +108,7 @@ QUOTA = {
 
 
 @pytest.mark.parametrize(("status", "body"), QUOTA.values(), ids=QUOTA)
-def test_a_spent_quota_is_neither_waited_for_nor_tried_again(status: int, body: Any) -> None:
+def test_t69_a_spent_quota_is_neither_waited_for_nor_tried_again(status: int, body: Any) -> None:
     found = read(status, body, {"retry-after": "1"})
     assert isinstance(found, QuotaSpent)
     assert (found.status, found.retryable, found.falls_back, found.should_retry) == (503, False, True, False)
@@ -245,7 +245,9 @@ def test_without_words_the_status_decides(
         (429, {"error": {"status": "RESOURCE_EXHAUSTED", "message": "x", "code": 429}}, Throttled),
     ],
 )
-def test_a_code_says_more_than_the_status_and_a_number_in_the_text_nothing(status: int, body: Any, error: type) -> None:
+def test_t73_a_code_says_more_than_the_status_and_a_number_in_the_text_nothing(
+    status: int, body: Any, error: type
+) -> None:
     assert type(read(status, body)) is error
 
 

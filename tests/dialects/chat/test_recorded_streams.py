@@ -194,7 +194,7 @@ def test_the_line_ends_do_not_matter(recorded: Interaction) -> None:
 
 
 @pytest.mark.parametrize("recorded", SOUND, ids=repr)
-def test_comments_between_any_two_lines_change_nothing(recorded: Interaction) -> None:
+def test_t44_comments_between_any_two_lines_change_nothing(recorded: Interaction) -> None:
     commented = recorded.body.replace(b"\n", b"\n: still here\n").removesuffix(b": still here\n")
     seen, expected = watch([commented]), watch([recorded.body])
     assert seen.out.removesuffix(DONE_EVENT) in commented

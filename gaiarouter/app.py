@@ -125,14 +125,14 @@ class Gateway:
             "responses": ResponsesCount(),
             "gemini": GeminiCount(),
         }
-        counting = [CountDialect(self._both[name], format_) for name, format_ in self._counts.items()]
-        self._dialects: dict[str, Dialect] = {
-            **self._both,
-            "embeddings": EmbeddingsDialect(),
-            **{each.name: each for each in counting},
-        }
+        self._dialects = self._all_dialects()
         self._service: Service
         self.app = self._make_app()
+
+    def _all_dialects(self) -> Mapping[str, Dialect]:
+        """By name: those of conversations, and of what else models are asked for."""
+        counting = [CountDialect(self._both[name], format_) for name, format_ in self._counts.items()]
+        return {**self._both, "embeddings": EmbeddingsDialect(), **{each.name: each for each in counting}}
 
     def _make_app(self) -> web.Application:
         app = web.Application()

@@ -25,6 +25,12 @@ DATA_PLANE: Final = {
     "/v1/embeddings": "embeddings",
 }
 """POST paths that models answer, and the dialect spoken there."""
+MODEL_METHODS: Final = {
+    "generateContent": "gemini",
+    "streamGenerateContent": "gemini",
+    "countTokens": "gemini.count_tokens",
+}
+"""What is asked of models in paths that name them, and the dialect spoken there."""
 _LISTS: Final = ("/v1/models", "/v1beta/models")
 
 
@@ -32,7 +38,8 @@ def add_routes(app: web.Application, data_plane: DataPlane, ops: Ops, dialects: 
     router = app.router
     for path, name in DATA_PLANE.items():
         router.add_post(path, data_plane.handler(dialects[name]), expect_handler=_expect)
-    called = ModelPaths(data_plane, dialects["gemini"], ArrayFraming)
+    methods = {method: dialects[name] for method, name in MODEL_METHODS.items()}
+    called = ModelPaths(data_plane, dialects["gemini"], methods, ArrayFraming)
     for path in _LISTS:
         router.add_get(path, ops.models)
         router.add_get(path + "/{id:(?s:.+)}", ops.model)

@@ -6,8 +6,11 @@ import json
 from typing import Any
 
 import anthropic
+import httpx2
 import openai
 import pytest
+from google import genai
+from google.genai import types
 
 from tests.gateway.running import BACKUP_KEY, PROVIDER_KEY, RunningGateway, Starter
 from tests.recorded import Interaction, interactions
@@ -111,7 +114,7 @@ def body(**members: Any) -> dict[str, Any]:
         ),
     ],
 )
-async def test_anthropics_client_gets_the_count_of_every_provider_that_counts(
+async def test_t77_anthropics_client_gets_the_count_of_every_provider_that_counts(
     start: Starter, kind: str, path: str, sent: Any
 ) -> None:
     async with ScriptedUpstream(json_answer(ANSWERS[kind])) as upstream:
@@ -187,7 +190,7 @@ async def test_a_count_is_recorded_and_not_billed(start: Starter) -> None:
         (RESPONSES_PATH, {"input": "x" * 400}, {"object": "response.input_tokens"}),
     ],
 )
-async def test_who_does_not_count_is_not_asked_and_an_estimate_is_marked(
+async def test_t77_who_does_not_count_is_not_asked_and_an_estimate_is_marked(
     start: Starter, kind: str, model: str, path: str, asked: Any, told: Any
 ) -> None:
     async with ScriptedUpstream(json_answer({})) as upstream:
@@ -314,3 +317,43 @@ async def test_every_recorded_count_arrives_as_it_was_told(start: Starter, recor
         reply = await gateway.post(recorded.request | {"model": "alone"}, path=path)
         assert json.loads(upstream.requests[0].body) == recorded.request
     assert (reply.status, reply.json()) == (200, recorded.answer)
+
+
+GOOGLES: list[Any] = [
+    {"contents": [{"parts": [{"text": "Hi"}]}]},
+    {"generateContentRequest": {"model": "models/alone", "contents": [{"parts": [{"text": "Hi"}]}]}},
+    {"generate_content_request": {"model": "models/alone", "contents": [{"parts": [{"text": "Hi"}]}]}},
+]
+
+
+@pytest.mark.parametrize("sent", GOOGLES)
+@pytest.mark.parametrize("kind", ["anthropic", "openai", "google", "groq"])
+async def test_t77_googles_clients_get_the_count_in_their_own_shape(start: Starter, kind: str, sent: Any) -> None:
+    async with ScriptedUpstream(json_answer(ANSWERS.get(kind, {}))) as upstream:
+        gateway = await serving(start, upstream, kind)
+        reply = await gateway.post(sent, path="/v1beta/models/alone:countTokens")
+        asked = upstream.requests
+    assert reply.status == 200, reply.body
+    if kind == "groq":
+        assert reply.headers["x-gaia-estimated"] == "tokens"
+        assert reply.json()["totalTokens"] > 0
+        assert asked == []
+    else:
+        assert "x-gaia-estimated" not in reply.headers
+        assert reply.json()["totalTokens"] == 43
+    if kind == "google":
+        named = next((name for name in sent if name != "contents"), None)
+        expected = sent if named is None else {named: sent[named] | {"model": "models/m-1"}}
+        assert (asked[0].path, asked[0].json()) == ("/v1beta/models/m-1:countTokens", expected)
+    if kind == "anthropic":
+        assert asked[0].json()["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
+
+
+async def test_googles_own_client_counts(start: Starter) -> None:
+    async with ScriptedUpstream(json_answer(ANSWERS["anthropic"])) as upstream:
+        gateway = await serving(start, upstream, "anthropic")
+        async with httpx2.AsyncClient() as http:
+            options = types.HttpOptions(base_url=gateway.url(""), httpx_async_client=http)
+            client = genai.Client(api_key=gateway.key, http_options=options)
+            counted = await client.aio.models.count_tokens(model="alone", contents="Hi")
+    assert counted.total_tokens == 43

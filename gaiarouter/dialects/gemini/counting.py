@@ -18,7 +18,7 @@ class _Count(Struct, gc=False, rename="camel"):
     total_tokens: Annotated[int, Meta(ge=0)]
 
 
-_WHOLE = "generateContentRequest"
+_WHOLE = ("generateContentRequest", "generate_content_request")
 _decode = msgspec.json.Decoder(_Count).decode
 
 
@@ -28,17 +28,19 @@ class GeminiCount:
     counted = frozenset({"cachedContent", "contents", "generationConfig", "systemInstruction", "toolConfig", "tools"})
 
     def unwrap(self, body: JsonObject) -> bytes:
-        return bytes(body.members.get(_WHOLE, body.body))
+        name = _whole_in(body)
+        return body.body if name is None else bytes(body.members[name])
 
     def wrap(self, whole: bytes, like: JsonObject) -> bytes:
-        return like.patched({_WHOLE: whole}) if _WHOLE in like.members else whole
+        name = _whole_in(like)
+        return whole if name is None else like.patched({name: whole})
 
     def named(self, body: JsonObject, *, model: str) -> bytes:
         """The address names the model too, and the two must be the same."""
-        inside = body.members.get(_WHOLE)
-        if inside is None:
+        name = _whole_in(body)
+        if name is None:
             return body.body
-        return body.patched({_WHOLE: JsonObject(bytes(inside)).patched({"model": _name(model)})})
+        return body.patched({name: JsonObject(bytes(body.members[name])).patched({"model": _name(model)})})
 
     def body_of(self, body: bytes, *, model: str) -> bytes:
         """The whole request stands inside: only so are instructions and tools counted."""
@@ -60,6 +62,11 @@ class GeminiCount:
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         return read_error(status, headers, body)
+
+
+def _whole_in(body: JsonObject) -> str | None:
+    """Callers send the contents alone, or the whole request, in either spelling."""
+    return next((name for name in _WHOLE if name in body.members), None)
 
 
 def _name(model: str) -> bytes:

@@ -26,6 +26,7 @@ from gaiarouter.dialects.gemini import listing as gemini_listing
 from gaiarouter.dialects.gemini.caller import GeminiCaller
 from gaiarouter.dialects.gemini.counting import GeminiCount
 from gaiarouter.dialects.gemini.dialect import GeminiDialect
+from gaiarouter.dialects.gemini.embeddings import GeminiEmbeddings
 from gaiarouter.dialects.messages import listing as messages_listing
 from gaiarouter.dialects.messages.caller import MessagesCaller
 from gaiarouter.dialects.messages.counting import MessagesCount
@@ -43,7 +44,7 @@ from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers import known_kinds
 from gaiarouter.providers.base import Endpoint, Transport
 from gaiarouter.providers.catalogue import Catalogue
-from gaiarouter.providers.endpoint import endpoints
+from gaiarouter.providers.endpoint import GEMINI_EMBEDDINGS, endpoints
 from gaiarouter.providers.targets import targets
 from gaiarouter.routing.attempts import Plan
 from gaiarouter.routing.breaker import Health
@@ -196,7 +197,7 @@ class Gateway:
                 convert=by_operation(
                     Converter(places, self._both, self._callers, to_each, media).convert,
                     {
-                        "embeddings": EmbeddingConverter(places).convert,
+                        "embeddings": EmbeddingConverter(places, {GEMINI_EMBEDDINGS: GeminiEmbeddings()}).convert,
                         **{counted_in(name): counts.convert for name in self._counts},
                     },
                 ),

@@ -85,7 +85,7 @@ class Exchange:
     """The caller's fields that the target could not take."""
     usage: Usage | None = None
     estimated: bool = False
-    """The answer is a count of tokens that the gateway has guessed."""
+    """The answer tells a number of tokens that the gateway has guessed."""
     finish_reason: str | None = None
     attempt_started_s: float = 0.0
     spoke_s: float = 0.0

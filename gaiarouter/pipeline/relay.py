@@ -106,6 +106,7 @@ class Relay:
         return self._exchange.request is not None and self._exchange.request.stream
 
     def _whole(self, answer: Answer) -> bytes:
+        self._exchange.estimated = answer.usage is not None and answer.usage.estimated
         self._account(answer.usage, answer.text_tokens, answer.finish_reason)
         self._first_content()
         return answer.body

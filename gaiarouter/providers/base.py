@@ -19,7 +19,7 @@ class Profile:
     label: the vendor's own spelling. base_url: None where the operator must give one. root: the path that its
     operations stand under, put behind a configured base_url as far as that does not end with it already; empty where
     the operator gives the whole address. speaks: operations it serves, by dialect name; `count_tokens` is the counting
-    of tokens in those of its dialects that have it.
+    of tokens in those of its dialects that have it, `embeddings` beside `gemini` are Gemini's.
     asks_usage: whether a stream must be asked for usage with `stream_options.include_usage`; False where the
     provider sends it unasked or refuses the field. versioned_root: the root when the configuration names an
     `api_version`; the model is then part of the path. sends_base64: embeddings come in base64

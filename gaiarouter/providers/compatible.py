@@ -89,7 +89,7 @@ ROWS: tuple[Profile, ...] = (
         "https://generativelanguage.googleapis.com",
         root="/v1beta",
         auth="x-goog-api-key",
-        speaks=("gemini", "count_tokens"),
+        speaks=("gemini", "embeddings", "count_tokens"),
     ),
     Profile("groq", "Groq", "https://api.groq.com/openai/v1", chat=_GROQ),
     # stream_options is no field of theirs; usage comes in the last chunk unasked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import quote
 
 from gaiarouter import __version__
@@ -32,6 +33,9 @@ COUNTS: Mapping[str, str] = {
 }
 """Where each format has tokens counted, at a provider that speaks `count_tokens`."""
 
+GEMINI_EMBEDDINGS: Final = "gemini.embeddings"
+_BATCH: Final = "/models/{model}:batchEmbedContents"
+
 _VERSION = re.compile(r"v\d+(alpha|beta)?\d*")
 
 
@@ -49,6 +53,8 @@ def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpo
     paths = {name: path for name, path in OPERATIONS.items() if name in speaks}
     if "count_tokens" in speaks:
         paths |= {counted_in(name): path for name, path in COUNTS.items() if name in speaks}
+    if "gemini" in speaks and paths.pop("embeddings", None) is not None:
+        paths[GEMINI_EMBEDDINGS] = _BATCH
     return {
         name: Endpoint(
             provider=provider.name,

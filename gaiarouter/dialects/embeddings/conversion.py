@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest
+from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.chat.provider_errors import read_error
 from gaiarouter.dialects.embeddings.answer import decode_answer, is_as_asked
@@ -14,6 +17,14 @@ from gaiarouter.dialects.whole import NeverStreams
 from gaiarouter.errors import Rejected, UpstreamError
 
 Encode = Callable[[EmbeddingAnswer, EmbeddingRequest], bytes]
+
+
+class EmbeddingTarget(Protocol):
+    """One provider that speaks something else than Embeddings."""
+
+    def prepare(self, request: EmbeddingRequest, *, model: str, strict: bool) -> PreparedEmbedding:
+        """As of dialects.translate.Target."""
+        ...
 
 
 class PreparedEmbedding(Protocol):
@@ -37,18 +48,24 @@ class PreparedEmbedding(Protocol):
 
 
 class EmbeddingTranslation(NeverStreams):
-    """Implements dialects.base.Conversion. encode: the caller's dialect's."""
+    """Implements dialects.base.Conversion. encode: the caller's dialect's. model: told where the provider names none.
+    tokens: estimated, told where the provider has not counted."""
 
-    def __init__(self, request: EmbeddingRequest, prepared: PreparedEmbedding, encode: Encode) -> None:
+    def __init__(
+        self, request: EmbeddingRequest, prepared: PreparedEmbedding, encode: Encode, *, model: str, tokens: int
+    ) -> None:
         self._request = request
         self._prepared = prepared
         self._encode = encode
+        self._model = model
+        self._estimate = Usage(in_uncached=tokens, estimated=True)
         self.body = prepared.body
         self.headers = prepared.headers
         self.dropped = prepared.dropped
 
     def read_answer(self, body: bytes) -> Answer:
-        answer = self._prepared.decode_answer(body)
+        told = self._prepared.decode_answer(body)
+        answer = replace(told, model=told.model or self._model, usage=told.usage or self._estimate)
         return Answer(self._encode(answer, self._request), answer.usage, 0, None)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:

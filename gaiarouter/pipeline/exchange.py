@@ -107,6 +107,7 @@ class Exchange:
 
     def spoke(self, now: float) -> None:
         self.spoke_s = now
+        self.media.clear()  # no other target will be asked, and a stream may last
         self.upstream_s += now - self.attempt_started_s
 
     @property

@@ -185,6 +185,16 @@ async def test_a_file_of_a_responses_caller_reaches_gemini_in_its_bytes(tmp_path
     ]
 
 
+async def test_a_file_of_a_gemini_caller_reaches_chat_in_its_bytes(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        parts = [{"fileData": {"fileUri": there.url("/a.pdf"), "mimeType": "application/pdf"}}]
+        body = {"contents": [{"role": "user", "parts": parts}]}
+        async with there.gateway.post("/v1beta/models/chat:generateContent", json=body) as response:
+            assert response.status == 200, await response.read()
+        (part,) = json.loads(there.sent("openai"))["messages"][0]["content"]
+    assert part["file"]["file_data"] == f"data:application/pdf;base64,{in_base64(PDF)}"
+
+
 async def test_a_picture_in_a_tools_result_is_loaded_too(tmp_path: Path) -> None:
     async with scene(tmp_path) as there:
         picture = {"type": "image", "source": {"type": "url", "url": there.url("/a.png")}}
@@ -255,6 +265,7 @@ async def test_what_cannot_be_loaded_is_refused_by_its_field(tmp_path: Path, api
         assert (body["error"]["code"], body["error"]["param"]) == ("media_not_loaded", "messages[0].content[1]")
     assert there.providers["google"].connections == []
     assert (record["status"], record["outcome"], record["attempts"]) == (400, "error", 0)
+    assert record["duration_us"] < 10_000_000
 
 
 async def test_an_address_inside_is_refused_before_any_connection(tmp_path: Path) -> None:
@@ -274,6 +285,13 @@ async def test_what_cannot_be_loaded_falls_back_to_a_target_that_loads_it_itself
         sent = json.loads(there.sent("by_itself"))
     assert sent["messages"][0]["content"][0]["source"] == {"type": "url", "url": there.url("/missing")}
     assert there.providers["google"].connections == []
+
+
+async def test_what_cannot_be_loaded_is_not_held_against_the_target(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        for _ in range(6):  # one more than opens a breaker
+            assert (await there.ask("gemini", image(there.url("/missing"))))[0] == 400
+        assert (await there.ask("gemini", image(there.url("/a.png"))))[0] == 200
 
 
 async def test_a_fallback_does_not_load_again(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.parts import Audio, Document, Image, Url, Video
+from gaiarouter.canonical.request import CanonicalRequest, Turn
 from gaiarouter.config.settings import Provider
+from gaiarouter.errors import InvalidRequest
 from gaiarouter.providers import PROFILES
 from gaiarouter.providers.targets import compile_targets
 
@@ -53,6 +55,15 @@ def test_bytes_are_needed_of_what_the_provider_takes_and_does_not_load(
     target = compile_targets(Provider(name="p", kind=kind, **given), PROFILES[kind])[dialect]
     plain = {"image", "document", "audio", "video"}
     assert {name for name in plain if target.needs_bytes(PARTS[name])} == plain & set(needed.split())
+
+
+def test_t11_a_server_that_loads_nothing_is_not_sent_addresses() -> None:
+    target = compile_targets(Provider(name="p", kind="ollama"), PROFILES["ollama"])["chat"]
+    turn = Turn(role="user", parts=(Image(source=HERE, path="messages[0].content[0]"),))
+    request = CanonicalRequest(dialect="messages", model="m", turns=(turn,))
+    with pytest.raises(InvalidRequest, match="does not load addresses") as caught:
+        target.prepare(request, model="llava", strict=False)
+    assert caught.value.param == "messages[0].content[0]"
 
 
 def test_what_gemini_always_takes_by_its_address_is_not_loaded() -> None:

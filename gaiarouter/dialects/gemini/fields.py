@@ -178,7 +178,7 @@ SLOTS: Mapping[str, Rule] = {
     "turn.name": Rule("drop", "a turn has no author's name"),
     "part.text": _MAP,
     "part.refusal": Rule("map", "as text"),
-    "part.image": Rule("map", "an address only where the provider loads it"),
+    "part.image": Rule("map", "an address only where the provider loads it, or `fetch_media` does"),
     "part.image.detail": Rule("adapt", "`low` and `high`, where the model knows them", blind=True),
     "part.audio": _MAP,
     "part.video": _MAP,

@@ -159,7 +159,9 @@ class Gateway:
         http = HttpUpstream(on_stale_retry=self.metrics.stale_connections.inc)
         http.permit(e.url for spoken in places.values() for e in spoken.values() if e.transport == "http")
         upstreams: dict[Transport, Upstream] = {"http": http, "echo": EchoUpstream()}
-        media = MediaLoader(allows=self._media_from)
+        media = MediaLoader(
+            allows=self._media_from, on_end=lambda outcome: self.metrics.media_loads.labels(outcome).inc()
+        )
         keys.start()
         ledger.start()
         self._service = self._build_service(keys, ledger, places, upstreams, media)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
+from typing import Literal
 
 from aiohttp import (
     ClientConnectorDNSError,
@@ -31,7 +32,7 @@ from gaiarouter.canonical.parts import Base64
 from gaiarouter.upstream.base import Loaded, NotLoaded
 from gaiarouter.upstream.faults import FOREIGN
 from gaiarouter.upstream.media_body import Allowance, Unusable, read_body, typed
-from gaiarouter.upstream.outward import Allows, NotAllowed, Outward, address_of, redirected
+from gaiarouter.upstream.outward import NOWHERE, Allows, NotAllowed, Outward, address_of, redirected
 from gaiarouter.upstream.pool import Resolver
 from gaiarouter.upstream.public import is_public
 
@@ -42,9 +43,10 @@ _HEADERS = {
     "accept": "image/*, application/pdf, audio/*, video/*, text/*;q=0.9, */*;q=0.1",
     "accept-encoding": "identity",
 }
+MediaOutcome = Literal["ok", "refused", "failed", "timeout"]
+
 _FAULTS: tuple[tuple[type[Exception], str], ...] = (
     (ClientSSLError, "its server has no trusted TLS certificate"),
-    (ClientConnectorDNSError, "its host leads to no public address"),
     (ClientConnectorError, "its server did not accept the connection"),
 )
 
@@ -67,7 +69,8 @@ class MediaLimits:
 class MediaLoader:
     """Implements upstream.base.MediaSource. Make it inside the running event loop; close it there.
 
-    allows: the addresses that may be called. names, tls: as usual, but for tests.
+    allows: the addresses that may be called. names, tls: as usual, but for tests. on_end is called for each address,
+    with how its loading ended.
     """
 
     def __init__(
@@ -77,10 +80,12 @@ class MediaLoader:
         names: AbstractResolver | None = None,
         tls: ssl.SSLContext | None = None,
         limits: MediaLimits | None = None,
+        on_end: Callable[[MediaOutcome], object] = lambda _: None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._allows = allows
         self._limits = limits or MediaLimits()
+        self._on_end = on_end
         self._session = ClientSession(
             connector=Outward(allows, names or Resolver(self._loop), tls),
             cookie_jar=DummyCookieJar(),
@@ -96,7 +101,7 @@ class MediaLoader:
     async def load(self, urls: Iterable[str], loaded: MutableMapping[str, Loaded], *, deadline: float) -> float:
         started = self._loop.time()
         missing = [url for url in dict.fromkeys(urls) if url not in loaded]
-        if len(loaded) + len(missing) > self._limits.addresses:
+        if missing and len(loaded) + len(missing) > self._limits.addresses:
             loaded[missing[-1]] = NotLoaded(f"at most {self._limits.addresses} addresses of a request are loaded")
         else:
             await self._load_all(missing, loaded, min(started + self._limits.seconds, deadline))
@@ -121,17 +126,21 @@ class MediaLoader:
         allowance: Allowance,
         until: float,
     ) -> None:
+        outcome: MediaOutcome
         try:
             async with asyncio.timeout_at(until), gate:
                 loaded[url] = await self._follow(url, allowance)
         except TimeoutError:
-            reason = "it did not come in time"
-        except (NotAllowed, Unusable) as error:
-            reason = str(error)
+            outcome, loaded[url] = "timeout", NotLoaded("it did not come in time")
+        except NotAllowed as error:
+            outcome, loaded[url] = "refused", NotLoaded(str(error))
+        except Unusable as error:
+            outcome, loaded[url] = "failed", NotLoaded(str(error))
         else:
-            return
-        loaded[url] = NotLoaded(reason)
-        raise _GivenUp
+            outcome = "ok"
+        self._on_end(outcome)
+        if outcome != "ok":
+            raise _GivenUp
 
     async def _follow(self, url: str, allowance: Allowance) -> Base64:
         place = address_of(url, self._allows)
@@ -146,6 +155,8 @@ class MediaLoader:
         try:
             async with self._session.get(place, allow_redirects=False) as answer:
                 return await self._read(place, answer, allowance)
+        except ClientConnectorDNSError as error:
+            raise NotAllowed(NOWHERE) from error
         except FOREIGN as error:
             known = (reason for kind, reason in _FAULTS if isinstance(error, kind))
             raise Unusable(next(known, "the connection to its server broke")) from error

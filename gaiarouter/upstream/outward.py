@@ -27,8 +27,8 @@ _FIRST_FREE_PORT = 1024
 # 2130706433, 0x7f.1 and 0177.0.0.1 are 127.0.0.1 to whoever connects
 _NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
 
-# one text for names that do not exist and for those inside: a caller must not learn which names there are
-_NOWHERE = "its host leads to no public address"
+NOWHERE = "its host leads to no public address"
+"""One text for names that do not exist and for those inside: a caller must not learn which names there are."""
 
 
 class NotAllowed(Exception):
@@ -62,7 +62,7 @@ def _checked(url: URL, allows: Allows) -> URL:
     if url.port not in _WEB_PORTS and not (url.port and url.port >= _FIRST_FREE_PORT):
         raise NotAllowed("its port is not one of the web's")
     if not _may_be_named(host, allows):
-        raise NotAllowed(_NOWHERE)
+        raise NotAllowed(NOWHERE)
     return url
 
 
@@ -123,7 +123,7 @@ class _AllowedNames(AbstractResolver):
     ) -> list[ResolveResult]:
         found = [result for result in await self._names.resolve(host, port, family) if self._allows(result["host"])]
         if not found:
-            raise OSError(_NOWHERE)
+            raise OSError(NOWHERE)
         return found
 
     async def close(self) -> None:

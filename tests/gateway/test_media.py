@@ -133,7 +133,7 @@ def in_base64(body: bytes) -> str:
     return base64.b64encode(body).decode()
 
 
-async def test_a_picture_reaches_gemini_in_its_bytes(tmp_path: Path) -> None:
+async def test_t11_a_picture_reaches_gemini_in_its_bytes(tmp_path: Path) -> None:
     async with scene(tmp_path) as there:
         status, _ = await there.ask("gemini", {"type": "text", "text": "What?"}, image(there.url("/a.png?sig=a%2Fb")))
         sent = json.loads(there.sent("google"))
@@ -240,16 +240,18 @@ async def test_what_comes_in_bytes_or_by_a_handle_is_left_alone(tmp_path: Path) 
 
 
 FAILURES = [
-    ("/missing", "its server answered 404"),
-    ("/a.wav", "it is audio/wav, no picture"),
-    ("/inside.png", "its host leads to no public address"),
-    ("/slow.png", "it did not come in time"),
+    ("/missing", "its server answered 404", "failed"),
+    ("/a.wav", "it is audio/wav, no picture", "ok"),
+    ("/inside.png", "its host leads to no public address", "refused"),
+    ("/slow.png", "it did not come in time", "timeout"),
 ]
 
 
-@pytest.mark.parametrize(("path", "why"), FAILURES)
+@pytest.mark.parametrize(("path", "why", "outcome"), FAILURES)
 @pytest.mark.parametrize("api", ["/v1/chat/completions", "/v1/messages"])
-async def test_what_cannot_be_loaded_is_refused_by_its_field(tmp_path: Path, api: str, path: str, why: str) -> None:
+async def test_what_cannot_be_loaded_is_refused_by_its_field(
+    tmp_path: Path, api: str, path: str, why: str, outcome: str
+) -> None:
     async with scene(tmp_path, total="400ms") as there:
         url = there.url(f"{path}?key={SECRET}")
         chat = api == "/v1/chat/completions"
@@ -257,7 +259,9 @@ async def test_what_cannot_be_loaded_is_refused_by_its_field(tmp_path: Path, api
         good = {"type": "text", "text": "Hi"}
         status, body = await there.ask("gemini", good, bad, path=api, max_tokens=9)
         (record,) = await there.gateway.records(1)
+        ends = {name: there.gateway.metric("gaiarouter_media_loads_total", outcome=name) for name in ("ok", outcome)}
     assert status == 400
+    assert ends == {"ok": 0, outcome: 1}
     message = body["error"]["message"]
     assert message == f"`messages[0].content[1]`: what `127.0.0.1` has there could not be loaded: {why}"
     assert body["error"]["type"] == "invalid_request_error"

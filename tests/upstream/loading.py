@@ -12,7 +12,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gaiarouter.canonical.parts import Base64
 from gaiarouter.upstream.base import Loaded, NotLoaded
-from gaiarouter.upstream.media import MediaLimits, MediaLoader
+from gaiarouter.upstream.media import MediaLimits, MediaLoader, MediaOutcome
 from gaiarouter.upstream.public import is_public
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -58,9 +58,10 @@ async def loading(
     allows: Callable[[str], bool] = allows_here,
     names: AbstractResolver | None = None,
     tls: Any = None,
+    on_end: Callable[[MediaOutcome], object] = lambda _: None,
     **limits: Any,
 ) -> AsyncIterator[MediaLoader]:
-    loader = MediaLoader(allows=allows, names=names, tls=tls, limits=MediaLimits(**limits))
+    loader = MediaLoader(allows=allows, names=names, tls=tls, on_end=on_end, limits=MediaLimits(**limits))
     try:
         yield loader
     finally:

@@ -131,7 +131,7 @@ async def test_what_says_that_it_is_too_large_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("headers", [{"transfer-encoding": "chunked"}, {"connection": "close"}])
-async def test_a_body_without_an_end_is_given_up_at_the_limit(headers: dict[str, str]) -> None:
+async def test_t11_a_body_without_an_end_is_given_up_at_the_limit(headers: dict[str, str]) -> None:
     block = bytes(10_000)
     body = chunk(block) if "transfer-encoding" in headers else block
     script = (Send(head(200, headers)), Send(body, times=None))
@@ -195,7 +195,7 @@ SLOW: list[Script] = [
 
 
 @pytest.mark.parametrize("script", SLOW)
-async def test_what_is_slow_is_given_up_when_the_time_is_over(script: Script) -> None:
+async def test_t11_what_is_slow_is_given_up_when_the_time_is_over(script: Script) -> None:
     async with ScriptedUpstream(script) as server, loading(seconds=0.1) as loader:
         assert await reason(loader, server.url("/a")) == "it did not come in time"
         await server.client_gone()
@@ -221,6 +221,7 @@ async def test_only_so_many_addresses_of_a_request_are_loaded() -> None:
         await loader.load([server.url("/1"), server.url("/2")], loaded, deadline=deadline)
         assert all(isinstance(found, Base64) for found in loaded.values())
         await loader.load([server.url("/1"), server.url("/3")], loaded, deadline=deadline)
+        await loader.load([server.url("/1")], loaded, deadline=deadline)
     assert loaded[server.url("/3")] == NotLoaded("at most 2 addresses of a request are loaded")
     assert [request.path for request in server.requests] == ["/1", "/2"]
 
@@ -286,6 +287,17 @@ async def test_a_caller_who_hangs_up_ends_the_loading(loader: MediaLoader) -> No
 
 
 # what fails
+
+
+async def test_how_each_loading_ended_is_told() -> None:
+    def script(request: Received) -> Script:
+        return {"/ok": answer(PNG), "/slow": (Hang(),)}.get(request.path, answer(b"", status=404))
+
+    ends: list[str] = []
+    async with ScriptedUpstream(script) as server, loading(seconds=0.2, on_end=ends.append) as loader:
+        for url in (server.url("/ok"), server.url("/no"), server.url("/slow"), "http://10.0.0.1/", "http://nowhere/"):
+            await load(loader, url)
+    assert ends == ["ok", "failed", "timeout", "refused", "refused"]
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 300, 304, 400, 401, 403, 404, 410, 429, 500, 503])

@@ -70,7 +70,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("url", "why"), REFUSED, ids=[url[:48].encode("ascii", "replace") for url, _ in REFUSED])
-async def test_an_address_inside_or_of_another_kind_is_refused(url: str, why: str) -> None:
+async def test_t11_an_address_inside_or_of_another_kind_is_refused(url: str, why: str) -> None:
     names = Names(localhost=[[HERE, "::1"]], **{"LOCALHOST.": [[HERE]], "127%2e0%2e0%2e1": [[HERE]]})
     async with loading(allows=is_public, names=names) as loader:
         assert await reason(loader, url) == why
@@ -175,7 +175,7 @@ REDIRECTS = [
 
 @pytest.mark.parametrize(("location", "why"), REDIRECTS)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_judged_like_the_address_itself(location: str, why: str, status: int) -> None:
+async def test_t11_a_redirect_is_judged_like_the_address_itself(location: str, why: str, status: int) -> None:
     names = Names(pictures_example=[[HERE]], inside_example=[[INSIDE]])
     script = answer(b"", status=status, headers={"location": location})
     async with ScriptedUpstream(script) as server, loading(names=names) as loader:

@@ -31,6 +31,9 @@ NOWHERE = "its host leads to no public address"
 """One text for names that do not exist and for those inside: a caller must not learn which names there are."""
 
 
+_NO_URL = (ValueError, IndexError)  # the latter for `http://[]:@`, of which the parser does not think
+
+
 class NotAllowed(Exception):
     """An address that is not asked. The text says why, with nothing of the address in it."""
 
@@ -41,7 +44,7 @@ def address_of(url: str, allows: Allows) -> URL:
         raise NotAllowed("it is no web address")
     try:
         return _checked(URL(url, encoded=url.isascii()), allows)
-    except ValueError:
+    except _NO_URL:
         raise NotAllowed("it is no web address") from None
 
 
@@ -49,7 +52,7 @@ def redirected(url: URL, location: str | None, allows: Allows) -> URL:
     """Where an answer leads that came from `url`. Raises NotAllowed."""
     try:
         return address_of(str(url.join(URL(location or "", encoded=True))), allows)
-    except ValueError:
+    except _NO_URL:
         raise NotAllowed("its server redirects to what is no web address") from None
 
 

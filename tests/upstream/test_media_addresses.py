@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
 
+from gaiarouter.upstream.outward import NotAllowed, address_of, redirected
 from gaiarouter.upstream.public import is_public
 from tests.support.script import Script, answer
 from tests.support.upstream import Received, ScriptedUpstream
@@ -215,3 +220,36 @@ async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPat
             monkeypatch.setenv(name, proxy.url())
         await load_one(loader, server.url("/a.png"))
     assert (proxy.connections, len(server.requests)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "host", ["a..b", "a" * 64 + ".example", ".", "..", "-", "%00", "a" * 300, "xn--\u00fc.example"]
+)
+async def test_a_name_that_no_resolver_takes_leads_nowhere(host: str) -> None:
+    async with loading(allows=is_public) as loader:
+        assert await reason(loader, f"http://{host}:8080/") in (NOWHERE, NO_ADDRESS)
+
+
+ODD = st.text(st.sampled_from("http:/s.@[]%0123456789aAxX\\?#-_ \u00fc\u2488\uff0e\ud800\n"), max_size=30)
+
+
+@given(ODD, ODD)
+def test_any_text_is_an_address_outside_or_refused(first: str, second: str) -> None:
+    for url in (first, f"http://{first}", f"http://{first}/{second}", f"http://[{first}]:{second}"):
+        try:
+            address = address_of(url, is_public)
+        except NotAllowed:
+            continue
+        assert address.scheme in ("http", "https")
+        assert address.raw_host
+        assert re.fullmatch(r"[0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*", address.raw_host) is None or is_public(address.raw_host)
+
+
+@given(ODD)
+def test_any_place_of_a_redirect_is_an_address_outside_or_refused(location: str) -> None:
+    try:
+        address = redirected(URL("http://example.com/a/b?c"), location, is_public)
+    except NotAllowed:
+        return
+    assert address.scheme in ("http", "https")
+    assert address.raw_host

@@ -7,6 +7,7 @@ import binascii
 import re
 from urllib.parse import unquote_to_bytes
 
+from gaiarouter.canonical.losses import refused
 from gaiarouter.canonical.parts import Base64, Url
 from gaiarouter.dialects.magic import media_type_of
 
@@ -45,6 +46,14 @@ def checked_base64(text: str) -> str:
     if not data:
         raise ValueError("no bytes")
     return data
+
+
+def text_of(file: Base64, path: str) -> str:
+    """Of a file of text. path: where it stands, for the InvalidRequest that it raises."""
+    try:
+        return base64.b64decode(file.data).decode()
+    except ValueError:
+        raise refused(path, "a file of text must be UTF-8", code="invalid_value") from None
 
 
 def sniffed(data: str) -> str | None:

@@ -185,6 +185,14 @@ async def test_a_file_of_a_responses_caller_reaches_gemini_in_its_bytes(tmp_path
     ]
 
 
+async def test_a_text_reaches_every_chat_server_as_text(tmp_path: Path) -> None:
+    async with scene(tmp_path) as there:
+        text = {"type": "document", "source": {"type": "url", "url": there.url("/a.txt")}, "title": "T"}
+        status, body = await there.ask("chat", text, path="/v1/messages", max_tokens=9)
+        assert status == 200, body
+        assert json.loads(there.sent("openai"))["messages"][0]["content"] == "T\nplain text"
+
+
 async def test_a_file_of_a_gemini_caller_reaches_chat_in_its_bytes(tmp_path: Path) -> None:
     async with scene(tmp_path) as there:
         parts = [{"fileData": {"fileUri": there.url("/a.pdf"), "mimeType": "application/pdf"}}]

@@ -40,11 +40,11 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
     ("openai", "responses", {}, "audio"),
     ("openai", "responses", {"fetch_media": True}, "audio"),
     ("openai", "responses", ELSEWHERE, "image document audio"),
-    ("groq", "chat", {"fetch_media": True}, ""),
-    ("deepseek", "chat", ELSEWHERE, ""),
-    ("ollama", "chat", {}, "image"),
-    ("vllm", "chat", {"base_url": "http://gpu.internal:8000/v1"}, ""),
-    ("vllm", "chat", ELSEWHERE, "image"),
+    ("groq", "chat", {"fetch_media": True}, "document"),
+    ("deepseek", "chat", ELSEWHERE, "document"),
+    ("ollama", "chat", {}, "image document"),
+    ("vllm", "chat", {"base_url": "http://gpu.internal:8000/v1"}, "document"),
+    ("vllm", "chat", ELSEWHERE, "image document"),
 ]
 
 

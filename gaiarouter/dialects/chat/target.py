@@ -34,7 +34,7 @@ class ChatTarget:
             case Image():
                 return self._profile.images and not self._profile.image_urls
             case Document():
-                return self._profile.files
+                return True  # every server takes text, and only its bytes tell whether it is
             case Audio():
                 return self._profile.audio
             case Video():

@@ -30,6 +30,7 @@ from gaiarouter.canonical.parts import (
 )
 from gaiarouter.canonical.rawjson import compact
 from gaiarouter.dialects.chat.profile import ChatProfile
+from gaiarouter.dialects.media import text_of
 
 DIALECT = "chat"
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
@@ -133,6 +134,8 @@ class PartWriter:
 
     def _document(self, part: Document) -> dict[str, Any]:
         source = part.source
+        if isinstance(source, Base64) and (source.media_type or "").startswith("text/"):
+            source = PlainText(text_of(source, part.path))
         if isinstance(source, PlainText):
             lines = (part.context, part.title or part.filename, source.text)
             return {"type": "text", "text": "\n".join(line for line in lines if line)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any, NamedTuple, assert_never
 
 import msgspec
@@ -30,6 +29,7 @@ from gaiarouter.canonical.parts import (
     Video,
 )
 from gaiarouter.canonical.rawjson import compact
+from gaiarouter.dialects.media import text_of
 from gaiarouter.dialects.messages.names import Names
 
 DIALECT = "messages"
@@ -105,7 +105,7 @@ class BlockWriter:
     def _document(self, part: Document) -> dict[str, Any]:
         source = part.source
         if isinstance(source, Base64) and (source.media_type or "").startswith("text/"):
-            source = PlainText(_decoded(source, part.path))
+            source = PlainText(text_of(source, part.path))
         if isinstance(source, Base64) and source.media_type != "application/pdf":
             raise refused(part.path, "a file must be a PDF or text")
         body: dict[str, Any] = {"type": "document", "source": self._source(source, part.path)}
@@ -194,10 +194,3 @@ def _input(call: ToolCall) -> Raw | dict[str, str]:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise refused(call.arguments_path, "must be the JSON of an object", code="invalid_value") from None
     return Raw(compact(call.arguments.encode()))
-
-
-def _decoded(source: Base64, path: str) -> str:
-    try:
-        return base64.b64decode(source.data).decode()
-    except (ValueError, UnicodeDecodeError):
-        raise refused(path, "a file of text must be UTF-8", code="invalid_value") from None

@@ -9,7 +9,8 @@ import pytest
 
 from gaiarouter.canonical.fold import fold
 from gaiarouter.canonical.losses import Loss
-from gaiarouter.canonical.parts import ToolCall
+from gaiarouter.canonical.parts import Base64, Document, ToolCall
+from gaiarouter.canonical.request import CanonicalRequest, Turn
 from gaiarouter.dialects.chat.capabilities import CapabilityTable
 from gaiarouter.dialects.chat.profile import ANY_SERVER, ChatProfile
 from gaiarouter.dialects.chat.target import ChatTarget, PreparedChat
@@ -242,6 +243,24 @@ def test_a_schema_is_enforced_or_told() -> None:
 def test_a_document_of_text_is_told_with_its_title() -> None:
     block = {"type": "document", "title": "T", "source": {"type": "text", "media_type": "text/plain", "data": "D"}}
     assert sent(messages=[user(block)])["messages"][0]["content"] == "T\nD"
+
+
+def with_file(media_type: str, data: str) -> Any:
+    """What OpenAI's format is told of a file whose bytes a caller of another format sent."""
+    part = Document(source=Base64(media_type, data), filename="a.csv", path="contents[0].parts[0]")
+    request = CanonicalRequest(dialect="gemini", model="m", turns=(Turn(role="user", parts=(part,)),))
+    target = ChatTarget(OPENAI, CapabilityTable()).prepare(request, model="gpt-5", strict=False)
+    return json.loads(target.body)["messages"][0]["content"]
+
+
+def test_a_file_of_text_is_told_as_text_with_its_name() -> None:
+    assert with_file("text/csv", "w6QsYg==") == "a.csv\nä,b"
+
+
+def test_a_file_of_text_that_is_none_is_refused_by_its_path() -> None:
+    with pytest.raises(InvalidRequest, match="UTF-8") as raised:
+        with_file("text/csv", "/w==")
+    assert raised.value.param == "contents[0].parts[0]"
 
 
 @pytest.mark.parametrize(

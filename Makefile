@@ -21,7 +21,7 @@ bench:
 	.venv/bin/python -m bench
 
 # A release less than a week old stays out, unless it mends a hole.
-LOCK = uv pip compile setup.cfg --quiet --universal --generate-hashes --no-header --exclude-newer "$$(date -u -d '7 days ago' +%F)"
+LOCK = uv pip compile setup.cfg --quiet --universal --no-strip-extras --generate-hashes --no-header --exclude-newer "$$(date -u -d '7 days ago' +%F)"
 lock:
 	$(LOCK) -o requirements.lock
 	$(LOCK) --extra dev -o requirements-dev.lock

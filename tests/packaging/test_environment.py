@@ -24,7 +24,7 @@ RUNS_AT_START = {
 
 
 def _names(lock: str) -> list[str]:
-    return re.findall(r"^([a-z0-9-]+)==", (ROOT / lock).read_text(), re.MULTILINE)
+    return re.findall(r"^([a-z0-9-]+)(?:\[[a-z,-]+\])?==", (ROOT / lock).read_text(), re.MULTILINE)
 
 
 def _requirements(text: str) -> set[str]:

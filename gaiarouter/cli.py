@@ -48,7 +48,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     loaded = _load(arguments)
     settings = _settings(loaded)
 
-    from gaiarouter.app import serve
+    from gaiarouter.assembly.process import serve
     from gaiarouter.server.workers import worker_of
 
     if worker_of(os.environ) is None:  # else the first process has said it

@@ -34,7 +34,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Service:
     """What one configuration serves with. A reload makes another; requests keep the one they began with.
 
-    models: for lists, in order. allows: whether a key's globs take a name.
+    models: for lists, in order. allows: whether a key's globs take a name. addresses: of all providers, where its
+    requests go.
     """
 
     settings: Settings
@@ -42,6 +43,7 @@ class Service:
     auth: Auth
     models: Sequence[ListedModel]
     allows: Callable[[tuple[str, ...], str], bool]
+    addresses: frozenset[str]
 
 
 class DataPlane:

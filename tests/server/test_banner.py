@@ -7,7 +7,8 @@ import shlex
 
 import pytest
 
-from gaiarouter.app import load, place
+from gaiarouter.app import load
+from gaiarouter.assembly.process import place
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
 from gaiarouter.server.banner import banner

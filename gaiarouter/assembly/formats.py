@@ -1,0 +1,61 @@
+"""The wire formats that callers and providers speak, by name. They hold nothing: one set serves every configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from gaiarouter.dialects.base import Dialect, Listing, SpokenByBoth
+from gaiarouter.dialects.chat import ChatDialect
+from gaiarouter.dialects.chat import listing as chat_listing
+from gaiarouter.dialects.chat.caller import ChatCaller
+from gaiarouter.dialects.counting import CountDialect, CountFormat
+from gaiarouter.dialects.embeddings import EmbeddingsDialect
+from gaiarouter.dialects.gemini import listing as gemini_listing
+from gaiarouter.dialects.gemini.caller import GeminiCaller
+from gaiarouter.dialects.gemini.counting import GeminiCount
+from gaiarouter.dialects.gemini.dialect import GeminiDialect
+from gaiarouter.dialects.gemini.embeddings import GeminiEmbeddings
+from gaiarouter.dialects.messages import listing as messages_listing
+from gaiarouter.dialects.messages.caller import MessagesCaller
+from gaiarouter.dialects.messages.counting import MessagesCount
+from gaiarouter.dialects.messages.dialect import MessagesDialect
+from gaiarouter.dialects.responses.caller import ResponsesCaller
+from gaiarouter.dialects.responses.counting import ResponsesCount
+from gaiarouter.dialects.responses.dialect import ResponsesDialect
+from gaiarouter.pipeline.conversion import Caller
+from gaiarouter.providers.endpoint import GEMINI_EMBEDDINGS
+
+
+class Formats:
+    """both: of conversations, spoken by callers and by targets. callers: those that can be translated from. counts:
+    those in which tokens are counted. dialects: all that callers may speak, whatever they ask models for."""
+
+    def __init__(self) -> None:
+        self.chat: Final = ChatDialect()
+        spoken: tuple[SpokenByBoth, ...] = (self.chat, MessagesDialect(), ResponsesDialect(), GeminiDialect())
+        self.both: Final = {each.name: each for each in spoken}
+        self.callers: Final[Mapping[str, Caller]] = {
+            "chat": ChatCaller(),
+            "messages": MessagesCaller(),
+            "responses": ResponsesCaller(),
+            "gemini": GeminiCaller(),
+        }
+        self.counts: Final[Mapping[str, CountFormat]] = {
+            "messages": MessagesCount(),
+            "responses": ResponsesCount(),
+            "gemini": GeminiCount(),
+        }
+        self.embeddings: Final = {GEMINI_EMBEDDINGS: GeminiEmbeddings()}
+        """By operation: what callers' requests for vectors are translated to."""
+        self.listings: Final[Mapping[str, Listing]] = {
+            "chat": chat_listing,
+            "messages": messages_listing,
+            "gemini": gemini_listing,
+        }
+        counting = [CountDialect(self.both[name], format_) for name, format_ in self.counts.items()]
+        self.dialects: Final[Mapping[str, Dialect]] = {
+            **self.both,
+            "embeddings": EmbeddingsDialect(),
+            **{each.name: each for each in counting},
+        }

@@ -1,0 +1,93 @@
+"""What lives as long as the process, whatever becomes of the configuration: a reload changes nothing here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+
+from prometheus_client.core import Metric
+
+from gaiarouter.config.settings import Settings
+from gaiarouter.ledger.writer import Ledger
+from gaiarouter.limits.base import Limiter
+from gaiarouter.pipeline.auth import KeyRing as Keys
+from gaiarouter.pipeline.metering import Ledger as Records
+from gaiarouter.providers.base import Transport
+from gaiarouter.providers.catalogue import Catalogue
+from gaiarouter.routing.breaker import Health
+from gaiarouter.store.base import Store
+from gaiarouter.store.keyring import KeyRing
+from gaiarouter.telemetry import Metrics, breaker_family, gauge_family
+from gaiarouter.upstream.base import MediaSource, Upstream
+from gaiarouter.upstream.echo import EchoUpstream
+from gaiarouter.upstream.http import HttpUpstream
+from gaiarouter.upstream.media import MediaLoader
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """upstreams: by transport. rng: spreads load, guards nothing. permit: lets requests go to these addresses and to
+    no others. clock: monotonic seconds."""
+
+    keys: Keys
+    limiter: Limiter
+    ledger: Records
+    health: Health
+    metrics: Metrics
+    catalogue: Catalogue
+    upstreams: Mapping[Transport, Upstream]
+    media: MediaSource
+    rng: Random
+    clock: Callable[[], float]
+    permit: Callable[[Iterable[str]], None]
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings,
+    *,
+    store: Store,
+    limiter: Limiter,
+    health: Health,
+    metrics: Metrics,
+    media_from: Callable[[str], bool],
+    migrate: bool,
+) -> AsyncIterator[Parts]:
+    """Opens what has to be closed again, in the order of the data flow, and closes it in the reverse."""
+    await store.open(migrate=migrate)
+    keys = KeyRing(store, stale_s=settings.auth.stale_s)
+    ledger = Ledger(store)
+    http = HttpUpstream(on_stale_retry=metrics.stale_connections.inc)
+    media = MediaLoader(allows=media_from, on_end=lambda outcome: metrics.media_loads.labels(outcome).inc())
+    keys.start()
+    ledger.start()
+    metrics.add_collector(lambda: _scraped(health, ledger))
+    try:
+        yield Parts(
+            keys=keys,
+            limiter=limiter,
+            ledger=ledger,
+            health=health,
+            metrics=metrics,
+            catalogue=Catalogue.load(),
+            upstreams={"http": http, "echo": EchoUpstream()},
+            media=media,
+            rng=Random(),  # noqa: S311  # spreads load, guards nothing
+            clock=time.monotonic,
+            permit=http.permit,
+        )
+    finally:
+        await media.close()
+        await http.close()
+        await ledger.close()
+        await keys.close()
+        await store.close()
+
+
+def _scraped(health: Health, ledger: Ledger) -> Iterable[Metric]:
+    yield breaker_family(health.snapshot(time.monotonic()))
+    yield gauge_family("gaiarouter_ledger_pending", "Usage records not in the store yet.", ledger.pending)
+    yield gauge_family("gaiarouter_ledger_dropped", "Usage records lost for want of room.", ledger.dropped)

@@ -1,0 +1,80 @@
+"""`gaiarouter serve`: the store made ready, one process or several, the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from gaiarouter import __version__
+from gaiarouter.app import Gateway
+from gaiarouter.config.secret import Secret
+from gaiarouter.config.settings import Settings
+from gaiarouter.server import logs
+from gaiarouter.server.banner import banner
+from gaiarouter.server.run import listen, run
+from gaiarouter.server.workers import supervise, worker_of
+from gaiarouter.store import open_store
+from gaiarouter.store.base import MigrationError, StorageUnavailable
+from gaiarouter.store.commands import first_key
+from gaiarouter.store.keyring import now_us
+
+
+def serve(settings: Settings, *, migrate: bool = True, arguments: Sequence[str] = ()) -> int:
+    """Runs the gateway until it is told to stop; the exit code.
+
+    arguments: those of this process, for the workers that it starts when the settings ask for several. 3 is a store
+    that cannot be used, 1 an address that cannot be listened on.
+    """
+    logs.configure()
+    worker = worker_of(os.environ)
+    try:
+        if worker is not None:
+            return run(_serve(Gateway(settings, workers=worker[1], migrate=False), shared_port=True))
+        first = run(_prepare(settings, migrate=migrate))
+        words = banner(settings, version=__version__, store=place(settings.store), first_key=first)
+        if settings.server.workers > 1:
+            print(words, flush=True)
+            return supervise(settings.server.workers, arguments)
+        return run(_serve(Gateway(settings, migrate=False), words))
+    except (StorageUnavailable, MigrationError) as error:
+        print(f"gaiarouter: the store {place(settings.store)} cannot be used: {error}", file=sys.stderr)
+        return 3
+    except OSError as error:
+        server = settings.server
+        print(f"gaiarouter: cannot listen on {server.host}:{server.port}: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def place(store: Secret) -> str:
+    """A store's address without what may be secret in it."""
+    scheme, _, rest = store.reveal().partition("://")
+    return f"{scheme} {rest.rpartition('@')[2].removeprefix('/') if scheme == 'sqlite' else rest.rpartition('@')[2]}"
+
+
+async def _prepare(settings: Settings, *, migrate: bool) -> str | None:
+    """Brings the store up to date; the text of the first key, if this is the very first start."""
+    store = open_store(settings.store)
+    await store.open(migrate=migrate)
+    try:
+        first = await first_key(store, now_us=now_us())
+        return first.text if first else None
+    finally:
+        await store.close()
+
+
+async def _serve(gateway: Gateway, words: str = "", *, shared_port: bool = False) -> int:
+    def say() -> None:
+        if words:
+            print(words, flush=True)
+
+    await listen(
+        gateway.app,
+        gateway.settings.server,
+        gateway.dialect,
+        gateway.data_plane,
+        gateway.life,
+        shared_port=shared_port,
+        started=say,
+    )
+    return 0

@@ -1,0 +1,92 @@
+"""What one configuration serves with: its table, addresses, stages and models. A reload builds another beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from gaiarouter.assembly.formats import Formats
+from gaiarouter.assembly.parts import Parts
+from gaiarouter.config.settings import Settings
+from gaiarouter.dialects.counting import counted_in
+from gaiarouter.pipeline import STAGES, Auth, Metering, Proxy, RateLimit, Stage, Transform
+from gaiarouter.pipeline.conversion import Convert, Converter, by_operation
+from gaiarouter.pipeline.counting import CountConverter
+from gaiarouter.pipeline.embedding import EmbeddingConverter
+from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.providers.base import Endpoint
+from gaiarouter.providers.endpoint import endpoints
+from gaiarouter.providers.targets import targets
+from gaiarouter.routing.attempts import Plan
+from gaiarouter.routing.grants import Grants
+from gaiarouter.routing.listing import Known, list_models
+from gaiarouter.routing.table import Table
+from gaiarouter.server.handler import Service
+
+Places = Mapping[str, Mapping[str, Endpoint]]
+"""By provider's name, then by operation: where it is called."""
+
+
+def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service:
+    places, grants, table = endpoints(settings), Grants(), Table(settings)
+    known = {name: parts.catalogue.models(provider.kind) for name, provider in settings.providers.items()}
+    models = list_models(table, settings, known)
+    auth = Auth(parts.keys, required=settings.auth.required)
+    stages: dict[type[Stage], Stage] = {
+        Auth: auth,
+        RateLimit: RateLimit(parts.limiter, default=settings.limits),
+        Transform: Transform(table, grants.allows),
+        Proxy: _proxy(settings, places, parts, formats),
+        Metering: Metering(parts.ledger, parts.metrics, parts.clock, models=_label_models(settings, known)),
+    }
+    return Service(
+        settings=settings,
+        stages=[stages[stage] for stage in STAGES],
+        auth=auth,
+        models=models,
+        allows=grants.allows,
+        addresses=frozenset(e.url for spoken in places.values() for e in spoken.values() if e.transport == "http"),
+    )
+
+
+def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats) -> Proxy:
+    to_each = targets(settings)
+    counts = CountConverter(places, formats.counts, formats.callers, to_each, parts.media)
+    others: dict[str, Convert] = {
+        "embeddings": EmbeddingConverter(places, formats.embeddings).convert,
+        **{counted_in(name): counts.convert for name in formats.counts},
+    }
+    return Proxy(
+        convert=by_operation(
+            Converter(places, formats.both, formats.callers, to_each, parts.media).convert,
+            others,
+        ),
+        estimate=counts.estimate,
+        upstreams=parts.upstreams,
+        plan=_planner(settings, parts),
+        clock=parts.clock,
+    )
+
+
+def _planner(settings: Settings, parts: Parts) -> Callable[[Exchange], Plan]:
+    """Plans by the table that the request began with."""
+
+    def plan(exchange: Exchange) -> Plan:
+        assert exchange.match is not None
+        return Plan(
+            exchange.match,
+            providers=settings.providers,
+            health=parts.health,
+            rng=parts.rng,
+            now=exchange.received_s,
+        )
+
+    return plan
+
+
+def _label_models(settings: Settings, known: Known) -> Iterable[str]:
+    """The models that may name themselves in a metric: those that the file or the catalogue spells out."""
+    groups = [group for route in settings.routes for group in (route.targets, *route.fallbacks)]
+    yield from (target.model for group in groups for target in group.targets if target.model is not None)
+    yield from (name for route in settings.routes for name in route.match)
+    for models in known.values():
+        yield from models

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from gaiarouter.providers import vertex
 from gaiarouter.providers.base import Profile
 from gaiarouter.providers.compatible import ROWS
 
-PROFILES: Mapping[str, Profile] = MappingProxyType({row.name: row for row in ROWS})
+PROFILES: Mapping[str, Profile] = MappingProxyType({row.name: row for row in (*ROWS, *vertex.ROWS)})
 
 
 def known_kinds() -> Mapping[str, bool]:

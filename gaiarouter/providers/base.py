@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +10,8 @@ from gaiarouter.dialects.chat.profile import ANY_SERVER, ChatProfile
 
 AuthScheme = Literal["bearer", "api-key", "x-api-key", "x-goog-api-key", "none"]
 Transport = Literal["http", "echo"]
+Reshape = Callable[[bytes, Mapping[str, str]], tuple[bytes, Mapping[str, str]]]
+"""A body and its headers as a host of somebody else's format wants them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,10 @@ class Profile:
     asks_usage: whether a stream must be asked for usage with `stream_options.include_usage`; False where the
     provider sends it unasked or refuses the field. versioned_root: the root when the configuration names an
     `api_version`; the model is then part of the path. sends_base64: embeddings come in base64
-    where they are asked for so. chat: what it does in its own way when it speaks Chat.
+    where they are asked for so. chat: what it does in its own way when it speaks Chat. paths, stream_paths: by
+    operation, where it is served if not at the format's own path. reshape: by operation, what is changed in a body that
+    is otherwise of the format. loads_urls: addresses of pictures and files are loaded where the format has them.
+    developer_api: of Gemini's two hosts, the one with the Files API and tiers.
     """
 
     name: str
@@ -38,6 +43,11 @@ class Profile:
     versioned_root: str | None = None
     sends_base64: bool = False
     chat: ChatProfile = ANY_SERVER
+    paths: Mapping[str, str] = field(default_factory=dict)
+    stream_paths: Mapping[str, str] = field(default_factory=dict)
+    reshape: Mapping[str, Reshape] = field(default_factory=dict)
+    loads_urls: bool = True
+    developer_api: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class Endpoint:
     url: may hold `{model}` where the provider takes the model in the path (percent-encoded when filled in). stream_url:
     another for streams, where the path says so.
     headers: names in lower case, everything but the credential and the request's id. fetch_media: what the provider
-    does not load by itself is loaded by the gateway.
+    does not load by itself is loaded by the gateway. reshape: the last change of a body and its headers.
     """
 
     provider: str
@@ -59,6 +69,7 @@ class Endpoint:
     stream_url: str | None = None
     sends_base64: bool = False
     fetch_media: bool = False
+    reshape: Reshape | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpo
         paths |= {counted_in(name): path for name, path in COUNTS.items() if name in speaks}
     if "gemini" in speaks and paths.pop("embeddings", None) is not None:
         paths[GEMINI_EMBEDDINGS] = _BATCH
+    paths |= {name: path for name, path in profile.paths.items() if name in paths}
+    streams = {**STREAMS, **profile.stream_paths}
     return {
         name: Endpoint(
             provider=provider.name,
@@ -65,7 +67,8 @@ def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpo
             asks_usage=profile.asks_usage,
             sends_base64=profile.sends_base64,
             fetch_media=provider.fetch_media,
-            stream_url=f"{address}{STREAMS[name]}" if name in STREAMS else None,
+            stream_url=f"{address}{streams[name]}" if name in streams else None,
+            reshape=profile.reshape.get(name),
         )
         for name, path in paths.items()
     }

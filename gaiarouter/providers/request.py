@@ -11,7 +11,7 @@ from gaiarouter.errors import NotFound
 from gaiarouter.providers.base import Endpoint, UpstreamRequest
 
 _NONE: Mapping[str, str] = MappingProxyType({})
-_NOT_IN_A_PATH = frozenset("/?#@\\")
+_NOT_IN_A_PATH = frozenset("/?#\\")
 
 
 def request_for(
@@ -26,6 +26,8 @@ def request_for(
 ) -> UpstreamRequest:
     """key: None sends no credential. model: its name at the provider; `body` names it too. headers: those of the body's
     dialect. Raises NotFound for a name that cannot stand in the path of a provider that takes it there."""
+    if endpoint.reshape is not None:
+        body, headers = endpoint.reshape(body, headers)
     headers = {**endpoint.headers, **headers, "x-request-id": request_id}
     if key is not None:
         match endpoint.auth:

@@ -40,6 +40,8 @@ def _overrides(provider: Provider, dialect: str) -> list[tuple[str, Mapping[str,
 def _fetches_urls(provider: Provider, profile: Profile) -> bool:
     """Whether addresses of pictures and files are sent where the format knows them, as its vendor loads them. With
     `fetch_media` a server elsewhere is sent bytes: nobody knows whether it loads anything."""
+    if not profile.loads_urls:
+        return False
     return not provider.fetch_media or provider.base_url is None or _host(provider.base_url) == _host(profile.base_url)
 
 
@@ -54,7 +56,7 @@ def _messages(provider: Provider, profile: Profile) -> Target:
 
 
 def _gemini(provider: Provider, profile: Profile) -> Target:
-    return GeminiTarget(gemini.CapabilityTable(_overrides(provider, "gemini")))
+    return GeminiTarget(gemini.CapabilityTable(_overrides(provider, "gemini")), developer_api=profile.developer_api)
 
 
 def _chat(provider: Provider, profile: Profile) -> Target:

@@ -80,6 +80,27 @@ CASES: dict[tuple[str, str | None], tuple[str, tuple[str, str]]] = {
     ("vllm", "http://vllm.internal:8000/v1"): ("http://vllm.internal:8000/v1/chat/completions", BEARER),
     ("sglang", "http://box:30000/v1"): ("http://box:30000/v1/chat/completions", BEARER),
     ("llamacpp", "http://box:8080/v1"): ("http://box:8080/v1/chat/completions", BEARER),
+    ("vertex", "https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4"): (
+        (
+            "https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4"
+            "/publishers/google/models/gemini-x:generateContent"
+        ),
+        BEARER,
+    ),
+    ("vertex", "https://aiplatform.googleapis.com/v1/projects/p/locations/global/"): (
+        (
+            "https://aiplatform.googleapis.com/v1/projects/p/locations/global"
+            "/publishers/google/models/gemini-x:generateContent"
+        ),
+        BEARER,
+    ),
+    ("vertex-anthropic", "https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/us-east5"): (
+        (
+            "https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/us-east5"
+            "/publishers/anthropic/models/gemini-x:rawPredict"
+        ),
+        BEARER,
+    ),
 }
 
 
@@ -93,7 +114,7 @@ def test_chat_is_called_where_the_vendor_says(case: tuple[str, str | None]) -> N
     url, (name, value) = CASES[case]
     request = request_for(chat(kind, base_url=base_url), key=KEY, model="gemini-x", body=b"{}", request_id="r-1")
     assert request.url == url
-    assert request.body == b"{}"
+    assert request.body == (b'{"anthropic_version":"vertex-2023-10-16"}' if kind == "vertex-anthropic" else b"{}")
     assert request.headers == {
         "content-type": "application/json",
         "accept": "application/json",
@@ -131,7 +152,7 @@ def test_a_model_in_a_path_never_leaves_its_place_in_it(model: str) -> None:
     assert place.isascii()
 
 
-@pytest.mark.parametrize("model", ["", ".", "..", "a/b", "a?b", "a#b", "a@b", "a\\b", "a\nb", "a\0b", "\ud800"])
+@pytest.mark.parametrize("model", ["", ".", "..", "a/b", "a?b", "a#b", "a\\b", "a\nb", "a\0b", "\ud800"])
 def test_a_name_that_cannot_stand_in_a_path_is_not_found(model: str) -> None:
     endpoint = chat("azure", base_url="https://res.example", api_version="2025-01-01")
     with pytest.raises(NotFound):
@@ -188,7 +209,7 @@ def test_endpoints_are_by_provider_and_by_the_dialects_that_it_speaks() -> None:
 
 def test_only_servers_without_an_address_of_their_own_need_a_base_url() -> None:
     needing = {kind for kind, needs in known_kinds().items() if needs}
-    assert needing == {"azure", "vllm", "sglang", "llamacpp"}
+    assert needing == {"azure", "vllm", "sglang", "llamacpp", "vertex", "vertex-anthropic"}
     assert set(known_kinds()) == set(PROFILES)
 
 

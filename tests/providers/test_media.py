@@ -29,6 +29,8 @@ ELSEWHERE = {"fetch_media": True, "base_url": "http://gpu.internal:8000/v1"}
 CASES: list[tuple[str, str, dict[str, Any], str]] = [
     ("google", "gemini", {}, "image document audio video"),
     ("google", "gemini", {"base_url": "https://gw.example"}, "image document audio video"),
+    ("vertex", "gemini", {}, "image document audio video"),
+    ("vertex-anthropic", "messages", {}, "image document"),
     ("anthropic", "messages", {}, ""),
     ("anthropic", "messages", {"fetch_media": True}, ""),
     ("anthropic", "messages", {"fetch_media": True, "base_url": "https://api.anthropic.com/v1"}, ""),

@@ -9,6 +9,7 @@ from gaiarouter.assembly.parts import Parts
 from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.counting import counted_in
 from gaiarouter.pipeline import STAGES, Auth, Metering, Proxy, RateLimit, Stage, Transform
+from gaiarouter.pipeline.affinity import Affinities
 from gaiarouter.pipeline.conversion import Convert, Converter, by_operation
 from gaiarouter.pipeline.counting import CountConverter
 from gaiarouter.pipeline.embedding import EmbeddingConverter
@@ -62,12 +63,12 @@ def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats) -
         ),
         estimate=counts.estimate,
         upstreams=parts.upstreams,
-        plan=_planner(settings, parts),
+        plan=_planner(settings, parts, Affinities(formats.callers)),
         clock=parts.clock,
     )
 
 
-def _planner(settings: Settings, parts: Parts) -> Callable[[Exchange], Plan]:
+def _planner(settings: Settings, parts: Parts, affinities: Affinities) -> Callable[[Exchange], Plan]:
     """Plans by the table that the request began with."""
 
     def plan(exchange: Exchange) -> Plan:
@@ -78,6 +79,7 @@ def _planner(settings: Settings, parts: Parts) -> Callable[[Exchange], Plan]:
             health=parts.health,
             rng=parts.rng,
             now=exchange.received_s,
+            affinity=affinities.of(exchange),
         )
 
     return plan

@@ -122,6 +122,7 @@ def _routes(data: Mapping[str, Any], findings: Findings, hold_s: float) -> Itera
             targets=_group(given["targets"]),
             fallbacks=tuple(_fallback(item) for item in given.get("fallbacks", ())),
             balance=given.get("balance", "weighted"),
+            affinity=given.get("affinity"),
             transform=_transform(given.get("transform", {})),
             unsupported=given.get("unsupported", "drop"),
             timeouts=_timeouts({**defaults.get("timeouts", {}), **given.get("timeouts", {})}),

@@ -13,6 +13,7 @@ from gaiarouter.config.structure import nearest
 from gaiarouter.config.units import parse_duration
 
 _RESERVED_FIELDS = frozenset({"model", "stream"})
+_MOVING_BALANCES = frozenset({"least_latency", "least_busy"})
 _OWN_HEADERS = frozenset({"host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "trailer"})
 _KEY_PLACEHOLDER = re.compile(r"\{(key\.[^{}]*)\}")
 _KEY_PLACEHOLDERS = ("key.name", "key.id")
@@ -74,8 +75,9 @@ def check_route_edits(routes: Sequence[Any], traps: Mapping[Path, str], findings
     for index, given in enumerate(routes):
         route: Mapping[str, Any] = given or {}
         path: Path = ("routes", index)
-        if route.get("balance") == "cheapest":
-            findings.error((*path, "balance"), "cheapest is not supported yet; expected another one")
+        if "affinity" in route and route.get("balance") in _MOVING_BALANCES:
+            message = f"keeps requests together, and `balance: {route['balance']}` moves them by load; keep one"
+            findings.error((*path, "affinity"), message)
         transform, at = route.get("transform", {}), (*path, "transform")
         for section in ("default", "set"):
             for field in _RESERVED_FIELDS.intersection(transform.get(section, {})):

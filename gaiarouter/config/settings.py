@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from gaiarouter.config.secret import Secret
 
-Balance = Literal["weighted", "least_latency", "least_busy"]
+Balance = Literal["weighted", "least_latency", "least_busy", "cheapest"]
+Affinity = Literal["key", "user", "prefix"]
 FallbackCondition = Literal["context_length", "content_policy"]
 
 
@@ -133,13 +134,17 @@ class Transform:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One entry of `routes:`. `name` is its first glob (unique names get `#2` …); `line` is where it stands."""
+    """One entry of `routes:`. `name` is its first glob (unique names get `#2` …); `line` is where it stands.
+
+    affinity: what requests have in common that are to go to the same target; None draws by weight.
+    """
 
     name: str
     match: tuple[str, ...]
     targets: Group
     fallbacks: tuple[Group, ...] = ()
     balance: Balance = "weighted"
+    affinity: Affinity | None = None
     transform: Transform = field(default_factory=Transform)
     unsupported: Literal["drop", "error"] = "drop"
     timeouts: Timeouts = field(default_factory=Timeouts)

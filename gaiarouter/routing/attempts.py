@@ -20,7 +20,7 @@ from gaiarouter.config.settings import FallbackCondition, Provider, ProviderKey
 from gaiarouter.errors import GatewayError, KeyRefused, Throttled, TimedOut, Unavailable, UpstreamError
 from gaiarouter.routing.base import Match, ResolvedGroup, ResolvedTarget
 from gaiarouter.routing.breaker import LEAST_REST_S, MOST_REST_S, Flight, Health
-from gaiarouter.routing.selection import Targets, attempt_order, pick_key
+from gaiarouter.routing.selection import Circumstances, Price, Targets, attempt_order, no_price, pick_key
 
 SHARE_OF_TIME: Final = 0.6
 """Of the time that is left, what an attempt may use while another target could still answer."""
@@ -58,14 +58,25 @@ class Plan:
     one of `succeeded`, `failed` and `cancelled`; a second ending does nothing."""
 
     def __init__(
-        self, match: Match, providers: Mapping[str, Provider], health: Health, rng: Random, now: float
+        self,
+        match: Match,
+        providers: Mapping[str, Provider],
+        health: Health,
+        rng: Random,
+        now: float,
+        *,
+        affinity: bytes | None = None,
+        price: Price = no_price,
     ) -> None:
-        """providers: by name, at least those of the match's targets. now: when the request came."""
+        """providers: by name, at least those of the match's targets. now: when the request came. affinity, price: see
+        selection.py."""
         self._route = match.route
         self._groups = match.groups
         self._providers = providers
         self._health = health
         self._rng = rng
+        self._affinity = affinity
+        self._price = price
         self._orders: dict[int, Targets] = {}
         self._tried: dict[str, _Tried] = {}
         self._paid_in: set[str] = set()
@@ -187,8 +198,11 @@ class Plan:
         for index, group in enumerate(self._groups):
             if self._is_reached(group):
                 if index not in self._orders:
-                    self._orders[index] = attempt_order(group, self._health, self._rng, now)
+                    self._orders[index] = attempt_order(group, self._circumstances(now))
                 yield from self._orders[index]
+
+    def _circumstances(self, now: float) -> Circumstances:
+        return Circumstances(self._health, self._rng, now, self._affinity, self._price)
 
     def _is_reached(self, group: ResolvedGroup) -> bool:
         if group.on is None or not self._conditions:
@@ -203,7 +217,7 @@ class Plan:
         self.number += 1
         has_next = self.number < self._route.retry.attempts and self._untried(now, but=target) is not None
         self._tried.setdefault(target.id, _Tried()).count += 1
-        key = pick_key(provider, self._health, self._rng, start)
+        key = pick_key(provider, self._circumstances(start))
         flight = self._health.started(target, provider, key, start, self._route.breaker)
         self._flights[self.number] = flight
         return Attempt(

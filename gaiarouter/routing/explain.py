@@ -13,7 +13,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import Final
 
-from gaiarouter.config.settings import Balance, FallbackCondition, Retry, Route, Timeouts
+from gaiarouter.config.settings import Affinity, Balance, FallbackCondition, Retry, Route, Timeouts
 from gaiarouter.routing.base import ResolvedGroup, ResolvedTarget
 from gaiarouter.routing.table import Table
 
@@ -25,9 +25,17 @@ _BALANCES: Final[Mapping[Balance, tuple[str, str]]] = MappingProxyType(
         "weighted": ("shared by weight", ""),
         "least_latency": ("the quickest to answer first", "by latency"),
         "least_busy": ("the least busy first", "by load"),
+        "cheapest": ("the cheapest first", "by price"),
     }
 )
 """What is said of a group, and of a target whose share is not fixed."""
+_AFFINITIES: Final[Mapping[Affinity, str]] = MappingProxyType(
+    {
+        "key": "requests of the same key stay on the same target",
+        "user": "requests for the same end user stay on the same target",
+        "prefix": "a conversation stays on the same target",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class ExplainedGroup:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """place, glob, timeouts, retry: None where no route matches; then `near` has names that look alike.
+    """place, glob, affinity, timeouts, retry: None where no route matches; then `near` has names that look alike.
 
     passed: the routes that stand before the matching one and do not match; all, if none does.
     in_the_end: what the caller gets when nothing is left to try.
@@ -73,6 +81,7 @@ class Explanation:
     captures: tuple[str, ...]
     passed: tuple[Place, ...]
     groups: tuple[ExplainedGroup, ...]
+    affinity: Affinity | None
     retry: Retry | None
     timeouts: Timeouts | None
     in_the_end: str
@@ -93,6 +102,7 @@ def explain(table: Table, model: str) -> Explanation:
         captures=match.captures,
         passed=tuple(_place(route) for route in routes[: routes.index(match.route)]),
         groups=groups,
+        affinity=match.route.affinity,
         retry=match.route.retry,
         timeouts=match.route.timeouts,
         in_the_end=_end(groups),
@@ -122,6 +132,7 @@ def _unmatched(table: Table, model: str) -> Explanation:
         captures=(),
         passed=tuple(_place(route) for route in table.settings.routes),
         groups=(),
+        affinity=None,
         retry=None,
         timeouts=None,
         in_the_end="404 model_not_found",
@@ -210,6 +221,8 @@ def _share(target: ExplainedTarget, group: ExplainedGroup) -> str:
 
 def _foot(it: Explanation) -> Iterator[str]:
     yield ""
+    if it.affinity is not None:
+        yield from _wrapped("affinity", f"{_AFFINITIES[it.affinity]} while it is well")
     if it.retry is not None and it.timeouts is not None:
         yield (
             f"{'limits':{_LABEL}}{it.retry.attempts} attempts, {it.retry.per_target} at one target, "

@@ -5,7 +5,10 @@ A new way of balancing is one function here and its line in BALANCES. Chance and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
 from random import Random
 from types import MappingProxyType
 from typing import Final
@@ -15,60 +18,98 @@ from gaiarouter.routing.base import ResolvedGroup, ResolvedTarget
 from gaiarouter.routing.breaker import Health
 
 Targets = Sequence[ResolvedTarget]
+Price = Callable[[str, str], int | None]
+"""What a provider takes for a model, in any unit that can be compared; None where that is not known."""
+
+_HASH_BYTES: Final = 8
 
 
-def attempt_order(group: ResolvedGroup, health: Health, rng: Random, now: float) -> Targets:
+def no_price(_provider: str, _model: str) -> int | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a choice is made by. affinity: of two requests that share it both make the same choice, as long as the
+    targets are well; None draws."""
+
+    health: Health
+    rng: Random
+    now: float
+    affinity: bytes | None = None
+    price: Price = no_price
+
+
+def attempt_order(group: ResolvedGroup, by: Circumstances) -> Targets:
     """All targets of the group, the first choice first."""
     if len(group.targets) == 1:
         return group.targets
-    return BALANCES[group.balance](group.targets, health, rng, now)
+    return BALANCES[group.balance](group.targets, by)
 
 
-def weighted(targets: Targets, _health: Health, rng: Random, _now: float) -> Targets:
+def weighted(targets: Targets, by: Circumstances) -> Targets:
     """Drawn by weight, without putting back: the first place has exactly the weights' shares, and so has every later
     place among those that are left."""
-    return sorted(targets, key=lambda target: _draw(target.weight, rng))
+    return sorted(targets, key=lambda target: _draw(target.weight, target.id, by))
 
 
-def least_latency(targets: Targets, health: Health, rng: Random, now: float) -> Targets:
+def least_latency(targets: Targets, by: Circumstances) -> Targets:
     """The shortest usual time to first content first. A target without a fresh one is measured before all others, by
     one request; while that runs it stands behind those that are known."""
 
     def expected(target: ResolvedTarget) -> tuple[int, float]:
-        latency = health.latency_s(target, now)
+        latency = by.health.latency_s(target, by.now)
         if latency is not None:
             return (1, latency)
-        in_flight = health.in_flight(target)
+        in_flight = by.health.in_flight(target)
         return (2, in_flight) if in_flight else (0, 0.0)
 
-    return sorted(weighted(targets, health, rng, now), key=expected)
+    return sorted(weighted(targets, by), key=expected)
 
 
-def least_busy(targets: Targets, health: Health, rng: Random, now: float) -> Targets:
+def least_busy(targets: Targets, by: Circumstances) -> Targets:
     """The fewest requests in flight for its weight first; equals are drawn by weight."""
 
     def load(target: ResolvedTarget) -> float:
-        return health.in_flight(target) / target.weight
+        return by.health.in_flight(target) / target.weight
 
-    return sorted(weighted(targets, health, rng, now), key=load)
+    return sorted(weighted(targets, by), key=load)
 
 
-BALANCES: Final[Mapping[Balance, Callable[[Targets, Health, Random, float], Targets]]] = MappingProxyType(
-    {"weighted": weighted, "least_latency": least_latency, "least_busy": least_busy}
+def cheapest(targets: Targets, by: Circumstances) -> Targets:
+    """The lowest price first, unknown ones last; equals are drawn by weight."""
+
+    def cost(target: ResolvedTarget) -> float:
+        price = by.price(target.provider, target.model)
+        return math.inf if price is None else price
+
+    return sorted(weighted(targets, by), key=cost)
+
+
+BALANCES: Final[Mapping[Balance, Callable[[Targets, Circumstances], Targets]]] = MappingProxyType(
+    {"weighted": weighted, "least_latency": least_latency, "least_busy": least_busy, "cheapest": cheapest}
 )
 
 
-def pick_key(provider: Provider, health: Health, rng: Random, now: float) -> ProviderKey | None:
+def pick_key(provider: Provider, by: Circumstances) -> ProviderKey | None:
     """Drawn by weight from the keys that do not rest; if all do, the one that is free first. None: it needs none."""
     keys = provider.keys
     if len(keys) < 2:
         return keys[0] if keys else None
-    awake = [key for key in keys if health.key_rests_until(provider, key) <= now]
+    awake = [key for key in keys if by.health.key_rests_until(provider, key) <= by.now]
     if not awake:
-        return min(keys, key=lambda key: health.key_rests_until(provider, key))
-    return min(awake, key=lambda key: _draw(key.weight, rng))
+        return min(keys, key=lambda key: by.health.key_rests_until(provider, key))
+    # a prompt cache belongs to the provider's account, so that affinity holds for the key too
+    return min(awake, key=lambda key: _draw(key.weight, f"{provider.name}#{key.index}", by))
 
 
-def _draw(weight: int, rng: Random) -> float:
-    """A waiting time with rate `weight`: of several, each is the shortest with its weight's share."""
-    return rng.expovariate(weight)
+def _draw(weight: int, name: str, by: Circumstances) -> float:
+    """A waiting time with rate `weight`: of several, each is the shortest with its weight's share.
+
+    With an affinity it is no chance but a hash of both (rendezvous hashing): who joins takes its share from all others,
+    who leaves gives its own to them, and nothing else moves.
+    """
+    if by.affinity is None:
+        return by.rng.expovariate(weight)
+    digest = blake2b(name.encode(), digest_size=_HASH_BYTES, key=by.affinity).digest()
+    return -math.log((int.from_bytes(digest) + 0.5) / 2 ** (8 * _HASH_BYTES)) / weight

@@ -110,9 +110,13 @@ ROUTES: dict[str, tuple[str, str]] = {
         "- {match: a, targets: [{provider: demo}], fallbacks: [[{provider: demo, on: [context_length]}]]}",
         "4:75: routes[0].fallbacks[0][0].on: unknown key",
     ),
-    "a balance that is to come": (
-        "- {match: a, balance: cheapest, targets: [{provider: demo}]}",
-        "4:25: routes[0].balance: cheapest is not supported yet",
+    "an affinity that the balance would break": (
+        "- {match: a, balance: least_busy, affinity: prefix, targets: [{provider: demo}]}",
+        "4:47: routes[0].affinity: keeps requests together, and `balance: least_busy` moves them by load",
+    ),
+    "an unknown affinity": (
+        "- {match: a, affinity: prefixes, targets: [{provider: demo}]}",
+        "4:26: routes[0].affinity: found 'prefixes', expected one of key, user, prefix; did you mean `prefix`?",
     ),
     "an unknown balance": ("- {match: a, balance: wieghted, targets: [{provider: demo}]}", "did you mean `weighted`?"),
     "no in a body": (

@@ -87,6 +87,12 @@ def test_an_unknown_model_is_shown_what_is_near() -> None:
     )
 
 
+def test_an_affinity_is_said_in_words() -> None:
+    table = Table(settings(route("m", "a", "b", affinity="prefix")))
+    assert "affinity    a conversation stays on the same target while it is well\n" in render_text(explain(table, "m"))
+    assert json.loads(as_json(explain(table, "m")))["affinity"] == "prefix"
+
+
 def test_json_holds_what_the_text_shows() -> None:
     it = json.loads(as_json(explain(TABLE, "gpt-4o")))
     assert (it["place"], it["glob"], it["captures"]) == ({"route": "gpt-*", "line": 44}, "gpt-*", ["4o"])

@@ -1,6 +1,6 @@
 """The load driver: commands as JSON lines on stdin, results as JSON lines on stdout. Run as `python -m bench.load`.
 
-    requests  count, concurrency, prompt     closed loop on kept connections
+    requests  count, concurrency, prompt, model  closed loop on kept connections
     streams   count, model                   that many streams at once, each read to its end
     latency   rate, seconds, direct          open loop; every second request goes straight to the upstream at `direct`
     hold      count                          opens streams, returns when each has spoken; `release` drops them all
@@ -118,9 +118,11 @@ class Driver:
             case unknown:
                 raise ValueError(unknown)
 
-    async def requests(self, *, port: int, key: str, count: int, concurrency: int, prompt: str) -> dict[str, Any]:
+    async def requests(
+        self, *, port: int, key: str, count: int, concurrency: int, prompt: str, model: str = "json"
+    ) -> dict[str, Any]:
         text = wire.LARGE_PROMPT if prompt == "large" else wire.SMALL_PROMPT
-        request = wire.request("json", text, stream=False, key=key, port=port)
+        request = wire.request(model, text, stream=False, key=key, port=port)
         left = iter(range(count))
         clients = [await connect(port) for _ in range(concurrency)]
 

@@ -102,6 +102,18 @@ def burst(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
     return {"chunk_burst": sum(passes) / len(passes)}
 
 
+def translated(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
+    """As `small` and `burst`, by models that are spoken to in their vendor's format. Who does not translate passes the
+    same requests on."""
+    found: dict[str, float] = {}
+    for vendor in ("claude", "gemini"):
+        found[f"request_{vendor}"] = bench.cpu_per_item(
+            running, "requests", count=sizes.small, concurrency=8, prompt="small", model=f"{vendor}-json"
+        )
+        found[f"chunk_{vendor}"] = bench.cpu_per_item(running, "streams", count=sizes.streams, model=f"{vendor}-burst")
+    return found
+
+
 def latency(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
     subject = running.subject
     added = bench.load(
@@ -125,6 +137,7 @@ EVERY_ROUND: Final[Mapping[str, Measurement]] = {
     "large": large,
     "paced": paced,
     "burst": burst,
+    "translated": translated,
     "latency": latency,
 }
 """By the name that `--only` takes."""

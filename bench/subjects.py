@@ -39,7 +39,13 @@ server: {{host: 127.0.0.1, port: {port}, workers: 1}}
 store: sqlite:///{folder}/bench.db
 providers:
   upstream: {{dialect: openai, base_url: "http://127.0.0.1:{upstream}/v1", api_key: sk-bench}}
+  anthropic: {{base_url: "http://127.0.0.1:{upstream}", api_key: sk-bench}}
+  google: {{base_url: "http://127.0.0.1:{upstream}", api_key: sk-bench}}
 routes:
+  - match: "claude-*"
+    targets: [{{provider: anthropic, model: "{{1}}"}}]
+  - match: "gemini-*"
+    targets: [{{provider: google, model: "{{1}}"}}]
   - match: "*"
     targets: [{{provider: upstream}}]
 limits: {{requests: 1000M/min, tokens: 1000000M/min, concurrent: 100000}}

@@ -3,6 +3,7 @@
     json    one answer with its length          burst   BURST_EVENTS events, BURST_WRITE a write, as fast as they go
     paced   an event every 10 ms, PACED_EVENTS  open    one event, then silence until the caller is gone
 
+A model may have a vendor before it (`claude-json`), and be asked in the vendor's format at its path (bench/foreign.py).
 `GET /open` answers how many streams are unfinished. Prints its port on the first line.
 """
 
@@ -15,7 +16,7 @@ from typing import Final, cast
 
 import uvloop
 
-from bench import wire
+from bench import foreign, wire
 
 BURST_EVENTS: Final = 500
 BURST_WRITE: Final = 10
@@ -23,12 +24,16 @@ PACED_EVENTS: Final = 100
 TICK_S: Final = 0.001
 PHASES: Final = 10
 
-_MODEL = re.compile(rb'"model" ?: ?"(\w+)"')
+_MODEL = re.compile(rb'"model" ?: ?"(?:claude-|gemini-)?(\w+)"')
+_MODEL_IN_PATH = re.compile(rb"/models/(\w+):")
 _ASKS_USAGE = re.compile(rb'"include_usage" ?: ?true')
 
-_JSON: Final = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(wire.ANSWER) + wire.ANSWER
-)
+
+def _whole(answer: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(answer), answer)
+
+
+_JSON: Final = _whole(wire.ANSWER)
 _STREAM_HEAD: Final = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
 )
@@ -38,6 +43,16 @@ _DELTAS: Final = _DELTA * BURST_WRITE
 _FINISH: Final = wire.chunk(wire.event({}, finish="stop"))
 _USAGE: Final = wire.chunk(wire.usage_event())
 _DONE: Final = wire.chunk(b"data: [DONE]\n\n") + wire.LAST_CHUNK
+_FOREIGN: Final = {
+    start: foreign.Script(
+        _whole(script.answer),
+        _STREAM_HEAD + wire.chunk(script.first),
+        wire.chunk(script.delta) * BURST_WRITE,
+        wire.chunk(script.last) + wire.LAST_CHUNK,
+    )
+    for start, script in foreign.SCRIPTS.items()
+}
+"""Each piece as it is written."""
 
 
 class Upstream:
@@ -83,6 +98,8 @@ class Connection(asyncio.Protocol):
         self._resume: Callable[[], None] | None = None
         self._paused = False
         self._asks_usage = False
+        self._deltas = _DELTAS
+        self._last: bytes | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.write = cast(asyncio.Transport, transport).write
@@ -109,12 +126,25 @@ class Connection(asyncio.Protocol):
         if len(self._received) < end:
             return
         is_status = self._received.startswith(b"GET /open")
-        body = bytes(memoryview(self._received)[head_end + 4 : end])
+        script = next((each for start, each in _FOREIGN.items() if self._received.startswith(start)), None)
+        body = bytes(memoryview(self._received)[0 if script else head_end + 4 : end])
         del self._received[:end]
         if is_status:
             self._answer_status()
+        elif script is not None:
+            self._answer_in(script, body)
         else:
             self._answer(body)
+
+    def _answer_in(self, script: foreign.Script, request: bytes) -> None:
+        found = _MODEL_IN_PATH.search(request) or _MODEL.search(request)
+        if found is None or found[1] == b"json":
+            self.write(script.answer)
+            return
+        self._deltas, self._last = script.delta, script.last
+        self._upstream.open.add(self)
+        self.write(script.first)
+        self._burst(BURST_EVENTS // BURST_WRITE)
 
     def _answer_status(self) -> None:
         count = b"%d" % len(self._upstream.open)
@@ -126,6 +156,7 @@ class Connection(asyncio.Protocol):
         if model == b"json":
             self.write(_JSON)
             return
+        self._deltas, self._last = _DELTAS, None
         self._asks_usage = _ASKS_USAGE.search(body) is not None
         self._upstream.open.add(self)
         self.write(_STREAM_HEAD + _FIRST)
@@ -147,11 +178,14 @@ class Connection(asyncio.Protocol):
         if writes == 0:
             self.finish()
             return
-        self.write(_DELTAS)
+        self.write(self._deltas)
         asyncio.get_running_loop().call_soon(self._burst, writes - 1)
 
     def finish(self) -> None:
         self._upstream.forget(self)
+        if self._last is not None:
+            self.write(self._last)
+            return
         self.write(_FINISH + (_USAGE if self._asks_usage else b"") + _DONE)
 
 

@@ -19,6 +19,7 @@ from gaiarouter.assembly.service import build_service
 from gaiarouter.config.loader import load_settings
 from gaiarouter.config.settings import Settings
 from gaiarouter.limits.memory import MemoryLimiter
+from gaiarouter.pipeline.admission import Gate
 from gaiarouter.providers import known_kinds
 from gaiarouter.routing.breaker import Health
 from gaiarouter.server.handler import DataPlane, Service
@@ -66,7 +67,13 @@ class Gateway:
         self.metrics = Metrics()
         self.health = Health()
         self.store = open_store(settings.store)
-        self.data_plane = DataPlane(lambda: self._service, self.metrics)
+        self._gate = Gate(
+            slots=settings.server.max_requests,
+            waiting=settings.server.max_pending_requests,
+            wait_s=settings.server.pending_timeout_s,
+            on_shed=lambda reason: self.metrics.shed.labels(reason).inc(),
+        )
+        self.data_plane = DataPlane(lambda: self._service, self.metrics, self._gate)
         self._migrate = migrate
         self._media_from = media_from
         self._limiter = MemoryLimiter(time.monotonic, share=workers)
@@ -93,6 +100,7 @@ class Gateway:
         opening = opened(
             self.settings,
             store=self.store,
+            gate=self._gate,
             limiter=self._limiter,
             health=self.health,
             metrics=self.metrics,

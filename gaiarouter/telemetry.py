@@ -134,6 +134,7 @@ class Metrics:
         self.stale_connections = counter(
             "stale_connection_retries_total", "Pooled upstream connections found dead and replaced unseen."
         ).labels()
+        self.shed = counter("shed_total", "Requests and connections turned away for want of room.", "reason")
         self.media_loads = counter("media_loads_total", "Pictures and files loaded for targets.", "outcome")
 
     def add_collector(self, collect: Callable[[], Iterable[Metric]]) -> None:

@@ -13,6 +13,7 @@ from prometheus_client.core import Metric
 from gaiarouter.config.settings import Settings
 from gaiarouter.ledger.writer import Ledger
 from gaiarouter.limits.base import Limiter
+from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.auth import KeyRing as Keys
 from gaiarouter.pipeline.metering import Ledger as Records
 from gaiarouter.providers.base import Transport
@@ -32,6 +33,7 @@ class Parts:
     """upstreams: by transport. rng: spreads load, guards nothing. permit: lets requests go to these addresses and to
     no others. clock: monotonic seconds."""
 
+    gate: Gate
     keys: Keys
     limiter: Limiter
     ledger: Records
@@ -50,6 +52,7 @@ async def opened(
     settings: Settings,
     *,
     store: Store,
+    gate: Gate,
     limiter: Limiter,
     health: Health,
     metrics: Metrics,
@@ -67,6 +70,7 @@ async def opened(
     metrics.add_collector(lambda: _scraped(health, ledger))
     try:
         yield Parts(
+            gate=gate,
             keys=keys,
             limiter=limiter,
             ledger=ledger,

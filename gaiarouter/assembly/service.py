@@ -8,7 +8,7 @@ from gaiarouter.assembly.formats import Formats
 from gaiarouter.assembly.parts import Parts
 from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.counting import counted_in
-from gaiarouter.pipeline import STAGES, Auth, Metering, Proxy, RateLimit, Stage, Transform
+from gaiarouter.pipeline import STAGES, Admission, Auth, Metering, Proxy, RateLimit, Stage, Transform
 from gaiarouter.pipeline.affinity import Affinities
 from gaiarouter.pipeline.conversion import Convert, Converter, by_operation
 from gaiarouter.pipeline.counting import CountConverter
@@ -33,6 +33,7 @@ def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service
     models = list_models(table, settings, known)
     auth = Auth(parts.keys, required=settings.auth.required)
     stages: dict[type[Stage], Stage] = {
+        Admission: Admission(parts.gate),
         Auth: auth,
         RateLimit: RateLimit(parts.limiter, default=settings.limits),
         Transform: Transform(table, grants.allows),

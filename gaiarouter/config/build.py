@@ -60,8 +60,15 @@ def _server(given: Mapping[str, Any]) -> Server:
         port=int(given.get("port", default.port)),
         workers=cpu_count() if workers == "auto" else int(workers),
         body_limit=parse_size(given["body_limit"]) if "body_limit" in given else default.body_limit,
-        drain_s=parse_duration(given["drain"]) if "drain" in given else default.drain_s,
+        drain_s=_seconds(given, "drain", default.drain_s),
+        max_requests=int(given.get("max_requests", default.max_requests)),
+        max_pending_requests=int(given.get("max_pending_requests", default.max_pending_requests)),
+        pending_timeout_s=_seconds(given, "pending_timeout", default.pending_timeout_s),
     )
+
+
+def _seconds(given: Mapping[str, Any], name: str, default: float) -> float:
+    return parse_duration(given[name]) if name in given else default
 
 
 def _provider(name: str, given: Mapping[str, Any], variables: Variables) -> Provider:

@@ -19,11 +19,16 @@ FallbackCondition = Literal["context_length", "content_policy"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
+    """max_requests: that run at the same time in one process; max_pending_requests: that wait for one of them."""
+
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
     body_limit: int = 32_000_000
     drain_s: float = 30.0
+    max_requests: int = 4096
+    max_pending_requests: int = 1024
+    pending_timeout_s: float = 0.25
     cors_origins: tuple[str, ...] = ()
     admin_listen: tuple[str, int] | None = None
 

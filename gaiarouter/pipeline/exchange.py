@@ -66,6 +66,10 @@ class Exchange:
     """Wall clock, microseconds since the epoch."""
     envelope: Envelope = BARE
 
+    # admission
+    admitted: bool = False
+    """It has a slot, which must be given back."""
+
     # auth
     key: ApiKey | None = None
 

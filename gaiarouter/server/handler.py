@@ -15,6 +15,7 @@ from aiohttp import web
 from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.base import Dialect, Envelope, ListedModel
 from gaiarouter.errors import GatewayError, InternalError, Unavailable
+from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.auth import Auth
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.runner import Stage, run
@@ -47,10 +48,12 @@ class Service:
 
 
 class DataPlane:
-    """service: read once a request, so that a reload changes none that is running."""
+    """service: read once a request, so that a reload changes none that is running. gate: whose slots are given back
+    here, when the last byte is written."""
 
-    def __init__(self, service: Callable[[], Service], metrics: Metrics) -> None:
+    def __init__(self, service: Callable[[], Service], metrics: Metrics, gate: Gate) -> None:
         self._service = service
+        self._gate = gate
         self._in_flight = metrics.in_flight
         self._running: dict[asyncio.Task[object], Exchange] = {}
         self._idle = asyncio.Event()
@@ -109,6 +112,8 @@ class DataPlane:
             await reply.written()
         finally:
             reply.close()
+            if exchange.admitted:
+                self._gate.leave()
             self._in_flight.dec()
             del self._running[task]
             if not self._running:

@@ -1,0 +1,74 @@
+"""Is there room for one more request: the bound that keeps those inside quick, whatever is outside.
+
+A request that finds no room is told so at once, before its key is looked up or its body read. Some may wait for a
+moment, in their order, so that a short burst is no error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Literal
+
+from gaiarouter.errors import Unavailable
+from gaiarouter.pipeline.exchange import Exchange
+
+RETRY_S: Final = 1.0
+
+Shed = Literal["full", "waited", "memory"]
+"""Why a request was not let in: no place to wait, no slot in time, no memory."""
+
+
+class Gate:
+    """The process's slots. on_shed: called with each request that is turned away."""
+
+    def __init__(self, *, slots: int, waiting: int, wait_s: float, on_shed: Callable[[Shed], None]) -> None:
+        self._slots = asyncio.Semaphore(slots)
+        self._most_waiting = waiting
+        self._wait_s = wait_s
+        self._on_shed = on_shed
+        self.waiting = 0
+        self.short_of_memory = False
+        """Nobody is let in until it is unset."""
+
+    async def enter(self) -> None:
+        """Takes a slot, to be given back by `leave`; raises Unavailable (overloaded), and then has taken none."""
+        if self.short_of_memory:
+            raise self._turned_away("memory")
+        if self._slots.locked():
+            await self._wait()
+        else:
+            await self._slots.acquire()
+
+    def leave(self) -> None:
+        self._slots.release()
+
+    async def _wait(self) -> None:
+        if self.waiting >= self._most_waiting:
+            raise self._turned_away("full")
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise self._turned_away("waited") from None
+        finally:
+            self.waiting -= 1
+
+    def _turned_away(self, why: Shed) -> Unavailable:
+        self._on_shed(why)
+        return Unavailable("The gateway has all the requests that it can take; try again soon.", retry_after_s=RETRY_S)
+
+
+class Admission:
+    """The slot is held until the last byte is written, which is after `finish`: the server gives it back."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def request(self, exchange: Exchange) -> None:
+        await self._gate.enter()
+        exchange.admitted = True
+
+    def finish(self, exchange: Exchange) -> None:
+        pass

@@ -14,11 +14,11 @@ WORD: Final = " word"
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """An answer as a whole; a stream's beginning, one word of it, its ending."""
+    """An answer as a whole; a stream's beginning, words of it in turn, its ending."""
 
     answer: bytes
     first: bytes
-    delta: bytes
+    deltas: tuple[bytes, ...]
     last: bytes
 
 
@@ -54,7 +54,7 @@ def _messages() -> Script:
         answer=_json(message | {"content": [block], "stop_reason": "end_turn"}),
         first=_event({"type": "message_start", "message": message})
         + _event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
-        delta=_event(text),
+        deltas=(_event(text),),
         last=_event({"type": "content_block_stop", "index": 0})
         + _event({"type": "message_delta", "delta": ending, "usage": usage})
         + _event({"type": "message_stop"}),
@@ -62,9 +62,8 @@ def _messages() -> Script:
 
 
 def _gemini() -> Script:
-    counts = {"promptTokenCount": 40, "candidatesTokenCount": 12, "totalTokenCount": 52}
-
-    def said(text: str, **more: str) -> bytes:
+    def said(text: str, count: int, **more: str) -> bytes:
+        counts = {"promptTokenCount": 40, "candidatesTokenCount": count, "totalTokenCount": 40 + count}
         candidate = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0} | more
         answer = {"candidates": [candidate], "usageMetadata": counts, "modelVersion": "bench-model"}
         return _json(answer | {"responseId": "bench"})
@@ -72,8 +71,9 @@ def _gemini() -> Script:
     def event(data: bytes) -> bytes:
         return b"data: " + data + b"\r\n\r\n"
 
-    word = event(said(WORD))
-    return Script(said(_text(), finishReason="STOP"), word, word, event(said("", finishReason="STOP")))
+    # totals grow from event to event
+    words = event(said(WORD, 10)), event(said(WORD, 11))
+    return Script(said(_text(), 12, finishReason="STOP"), words[0], words, event(said("", 12, finishReason="STOP")))
 
 
 SCRIPTS: Final = {b"POST /v1/messages": _messages(), b"POST /v1beta/models/": _gemini()}

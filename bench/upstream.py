@@ -12,6 +12,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Final, cast
 
 import uvloop
@@ -43,16 +45,25 @@ _DELTAS: Final = _DELTA * BURST_WRITE
 _FINISH: Final = wire.chunk(wire.event({}, finish="stop"))
 _USAGE: Final = wire.chunk(wire.usage_event())
 _DONE: Final = wire.chunk(b"data: [DONE]\n\n") + wire.LAST_CHUNK
-_FOREIGN: Final = {
-    start: foreign.Script(
-        _whole(script.answer),
-        _STREAM_HEAD + wire.chunk(script.first),
-        wire.chunk(script.delta) * BURST_WRITE,
-        wire.chunk(script.last) + wire.LAST_CHUNK,
-    )
-    for start, script in foreign.SCRIPTS.items()
-}
-"""Each piece as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A script as it is written. deltas: of one write."""
+
+    answer: bytes
+    first: bytes
+    deltas: bytes
+    last: bytes
+
+
+def _pieces(script: foreign.Script) -> Pieces:
+    deltas = islice(cycle(map(wire.chunk, script.deltas)), BURST_WRITE)
+    first, last = wire.chunk(script.first), wire.chunk(script.last)
+    return Pieces(_whole(script.answer), _STREAM_HEAD + first, b"".join(deltas), last + wire.LAST_CHUNK)
+
+
+_FOREIGN: Final = {start: _pieces(script) for start, script in foreign.SCRIPTS.items()}
 
 
 class Upstream:
@@ -136,12 +147,12 @@ class Connection(asyncio.Protocol):
         else:
             self._answer(body)
 
-    def _answer_in(self, script: foreign.Script, request: bytes) -> None:
+    def _answer_in(self, script: Pieces, request: bytes) -> None:
         found = _MODEL_IN_PATH.search(request) or _MODEL.search(request)
         if found is None or found[1] == b"json":
             self.write(script.answer)
             return
-        self._deltas, self._last = script.delta, script.last
+        self._deltas, self._last = script.deltas, script.last
         self._upstream.open.add(self)
         self.write(script.first)
         self._burst(BURST_EVENTS // BURST_WRITE)

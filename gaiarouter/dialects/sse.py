@@ -16,6 +16,8 @@ _BOM = b"\xef\xbb\xbf"
 # the first line end must not give back the LF of its CRLF, or one line end would count as two
 _BLANK_LINE = re.compile(rb"(?>\r\n|\n|\r)(?:\r\n|\n|\r)")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+# nearly every event: perhaps a name, then one line of data
+_USUAL = re.compile(rb"(?:event: ?([^\r\n]*+)\r?\n)?data: ?([^\r\n]*+)\r?\n\r?\n")
 _LONGEST_BLANK_LINE = 4
 _CR = 0x0D
 
@@ -103,6 +105,9 @@ class Event(NamedTuple):
 
 def read_event(raw: bytes) -> Event:
     """Read one event as EventFramer hands it out, by the rules of the HTML standard, "Server-sent events"."""
+    if usual := _USUAL.fullmatch(raw):
+        name, said = usual.groups()
+        return Event(said, name or b"", [], plain=name is None, bare=False)
     lines = _LINE_END.split(raw) if b"\r" in raw else raw.split(b"\n")
     data: list[bytes] = []
     comments: list[bytes] = []

@@ -9,7 +9,17 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from gaiarouter.canonical.events import CanonicalAnswer, End, Event, Failure, Finish, UsageSnapshot, is_content, said
+from gaiarouter.canonical.events import (
+    CanonicalAnswer,
+    End,
+    Event,
+    Failure,
+    Finish,
+    TextDelta,
+    UsageSnapshot,
+    is_content,
+    said,
+)
 from gaiarouter.canonical.fold import fold, unfold
 from gaiarouter.canonical.losses import Loss
 from gaiarouter.canonical.media import Media
@@ -169,6 +179,9 @@ class TranslatedStream:
 
     def _note(self, event: Event) -> None:
         match event:
+            case TextDelta(text=text) if text:
+                self._weight += token_weight(text)
+                self.content_started = True
             case UsageSnapshot(usage=usage):
                 self.usage = usage
             case Finish(reason=reason, choice=0):

@@ -65,6 +65,8 @@ class StreamEncoder:
 
     def _encode(self, event: Event) -> list[bytes]:
         match event:
+            case TextDelta(text=text) if (known := self._choices.get(event.choice)) and known.says(event):
+                return [self._said(event.choice, text)]
             case Start():
                 self._begin(event)
                 return self._chunks(0, [])
@@ -110,6 +112,11 @@ class StreamEncoder:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None} | (ending or {})
         return self._head + b',"choices":[' + _json(choice) + b"]" + self._tail
 
+    def _said(self, index: int, text: str) -> bytes:
+        """Nearly every chunk, without its detours."""
+        choice = b',"choices":[{"index":%d,"delta":{"content":%b},"logprobs":null,"finish_reason":null}]'
+        return self._head + choice % (index, _json(text)) + self._tail
+
     def _usage_chunk(self) -> list[bytes]:
         if not self._view.include_usage or self._usage is None:
             return []
@@ -153,6 +160,14 @@ class _ChoiceEncoder:
                 return self._end(self._parts.pop(index))
             case _:
                 return self._more(self._parts[event.index], event)
+
+    def says(self, event: TextDelta) -> bool:
+        """Whether a delta is more of a text in a choice that has begun; it is counted as told then."""
+        opened = self._parts[event.index]
+        if not self.begun or not event.text or not isinstance(opened.part, Text):
+            return False
+        self._text(opened, event.text)
+        return True
 
     def refusal(self, finish: Finish) -> list[Delta]:
         text = words.refusal_text(finish, spoke_refusal=self._spoke_refusal)

@@ -50,7 +50,9 @@ class AnswerReader:
             self._blocked = feedback
         for position, raw in enumerate(response.candidates or ()):
             events += self._candidate(position, raw)
-        events += _asides(wire.decode_members(data), _READ, "")
+        members = wire.decode_members(data)
+        if not members.keys() <= _READ:
+            events += _asides(members, _READ, "")
         usage = self._totals.take(response.usage_metadata)
         if usage is not None and usage != self._usage:
             self._usage = usage
@@ -63,8 +65,10 @@ class AnswerReader:
         reader = self._candidates.get(index)
         if reader is None:
             reader = self._candidates[index] = CandidateReader(self._plan, index, first_call=self._plan.next_call)
-        members = wire.decode_members(raw)
-        return [*reader.read(told), *_asides(members, _READ_OF_CANDIDATE, f"candidates[{index}].")]
+        events, members = reader.read(told), wire.decode_members(raw)
+        if not members.keys() <= _READ_OF_CANDIDATE:
+            events += _asides(members, _READ_OF_CANDIDATE, f"candidates[{index}].")
+        return events
 
     @property
     def is_complete(self) -> bool:

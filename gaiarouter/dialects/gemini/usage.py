@@ -39,24 +39,33 @@ class _Usage(Struct, gc=False, rename="camel"):
         return all(count is None for count in counts)
 
 
+_decode_counts = msgspec.json.Decoder(_Usage).decode
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
 class UsageTotals:
     """The counts of one answer. Each event of a stream tells the totals so far: a member that comes again replaces the
     earlier one, a member that does not leaves it."""
 
     def __init__(self) -> None:
         self._members: dict[str, Raw] = {}
+        self._last = Raw(b"")
+        self._usage: Usage | None = None
 
     def take(self, raw: Raw) -> Usage | None:
         """The usage so far; None while there is none, or none to believe."""
+        if raw and bytes(raw) == bytes(self._last):
+            return self._usage
         try:
-            told = msgspec.json.decode(raw, type=dict[str, Raw])
+            told = _decode_members(raw)
             merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
-            body = msgspec.json.encode(merged)
-            counts = msgspec.json.decode(body, type=_Usage)
+            body = raw if merged == told else msgspec.json.encode(merged)
+            counts = _decode_counts(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        self._members = merged
-        return None if counts.says_nothing() else _usage(counts, body)
+        self._members, self._last = merged, raw
+        self._usage = None if counts.says_nothing() else _usage(counts, bytes(body))
+        return self._usage
 
 
 def _usage(counts: _Usage, raw: bytes) -> Usage:
@@ -75,6 +84,8 @@ def _usage(counts: _Usage, raw: bytes) -> Usage:
 
 
 def _modalities(counts: _Usage) -> Modalities | None:
+    if not counts.prompt_tokens_details and not counts.candidates_tokens_details:
+        return None
     said, spoken = _by_name(counts.prompt_tokens_details), _by_name(counts.candidates_tokens_details)
     found = Modalities(
         in_audio=said.get("AUDIO"),

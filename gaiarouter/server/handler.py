@@ -112,14 +112,17 @@ class DataPlane:
             await reply.written()
         finally:
             reply.close()
-            if exchange.admitted:
-                self._gate.leave()
-            self._in_flight.dec()
-            del self._running[task]
-            if not self._running:
-                self._idle.set()
+            self._ended(task, exchange)
         assert reply.response is not None
         return reply.response
+
+    def _ended(self, task: asyncio.Task[object], exchange: Exchange) -> None:
+        if exchange.admitted:
+            self._gate.leave()
+        self._in_flight.dec()
+        del self._running[task]
+        if not self._running:
+            self._idle.set()
 
     async def _answer(self, stages: Sequence[Stage], exchange: Exchange, reply: HttpReply) -> None:
         try:

@@ -6,6 +6,7 @@
     │   ├── Unauthenticated     401 invalid_api_key
     │   ├── Forbidden           403 model_not_allowed
     │   ├── NotFound            404 model_not_found, not_found
+    │   ├── Conflict            409 conflict: a name that is taken, a record that is deleted
     │   ├── RequestRefused      405, 408, 411, 413, 414, 415, 417, 431: refused by HTTP's own rules
     │   ├── LimitExceeded       429 rate_limit_exceeded: our limit, not a provider's
     │   └── CallerGone          499, in logs and metrics only
@@ -105,6 +106,10 @@ class Forbidden(CallerError):
 
 class NotFound(CallerError):
     status, code = 404, "not_found"
+
+
+class Conflict(CallerError):
+    status, code = 409, "conflict"
 
 
 class RequestRefused(CallerError):

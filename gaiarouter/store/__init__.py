@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from gaiarouter.config.secret import Secret
 from gaiarouter.store.base import Store
+from gaiarouter.store.database import Database
 from gaiarouter.store.postgres import PostgresDatabase
-from gaiarouter.store.sql import Database, SqlStore
+from gaiarouter.store.sql import SqlStore
 from gaiarouter.store.sqlite import SqliteDatabase
 
 

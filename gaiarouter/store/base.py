@@ -7,36 +7,14 @@ Times are microseconds since the epoch, UTC. Ids are text made by the applicatio
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from gaiarouter.config.settings import Limits
+from gaiarouter.store.records import ApiKey, Permission
+from gaiarouter.store.tables.protocols import AuditTable, KeyTable, OrganizationTable, UserTable
 
-Permission = Literal["read", "write", "admin"]
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key's record. `secret_hash` is that of keys.hash_secret; the key itself is nowhere.
-
-    models: globs it may use; None is all. limits: None is the configuration's `limits`. unsupported: `error` refuses
-    what a target cannot take exactly, whatever the route says; None leaves it to that.
-    """
-
-    id: str
-    name: str
-    secret_hash: bytes
-    created_us: int
-    organization: str | None = None
-    permissions: tuple[Permission, ...] = ()
-    models: tuple[str, ...] | None = None
-    limits: Limits | None = None
-    inference: bool = True
-    expires_us: int | None = None
-    revoked_us: int | None = None
-    last_used_us: int | None = None
-    unsupported: Literal["error"] | None = None
+__all__ = ["ApiKey", "MigrationError", "Permission", "StorageUnavailable", "Store", "UsageRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +60,7 @@ class MigrationError(Exception):
     """The tables and this program do not belong together; the message says why and what to do."""
 
 
-class Store(Protocol):
+class Store(KeyTable, OrganizationTable, UserTable, AuditTable, Protocol):
     async def open(self, *, migrate: bool = True) -> Sequence[str]:
         """Connects and brings the tables up to date; returns the names of the migrations it applied.
 
@@ -92,30 +70,11 @@ class Store(Protocol):
 
     async def close(self) -> None: ...
 
-    async def find_key(self, key_id: str) -> ApiKey | None:
-        """Answers or raises within a second: the one look-up in the path of a request."""
-        ...
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` in the event loop soon after a change that is audited, this process's or another's.
 
-    async def list_keys(self) -> Sequence[ApiKey]:
-        """All, also the revoked, the oldest first."""
-        ...
-
-    async def has_keys(self) -> bool: ...
-
-    async def add_key(self, key: ApiKey) -> bool:
-        """False, and nothing changed, if there is a key of that id."""
-        ...
-
-    async def revoke_key(self, key_id: str, *, now_us: int) -> bool:
-        """False if there is no such key, or it was revoked before."""
-        ...
-
-    async def revoked_keys(self, *, since_us: int) -> Sequence[str]:
-        """Ids of the keys revoked at `since_us` or later."""
-        ...
-
-    async def touch_keys(self, last_used_us: Mapping[str, int]) -> None:
-        """Notes when keys were last used; an earlier time than the one known changes nothing."""
+        Only a hint, which may come for nothing or, from another process, not at all: ask `changes` every second too.
+        """
         ...
 
     async def add_usage(self, records: Sequence[UsageRecord]) -> None:

@@ -14,6 +14,7 @@ from gaiarouter.config.settings import Limits
 from gaiarouter.errors import InvalidRequest
 from gaiarouter.store.base import ApiKey, Permission, Store
 from gaiarouter.store.keys import RECORD_PREFIX, MintedKey, mint
+from gaiarouter.store.records import Author
 
 FIRST = "first"
 MAX_NAME = 64
@@ -39,9 +40,11 @@ async def create_key(
     limits: Limits | None = None,
     expires_us: int | None = None,
     organization: str | None = None,
+    owner: str | None = None,
     inference: bool = True,
     unsupported: Literal["error"] | None = None,
     pepper: bytes | None = None,
+    author: Author | None = None,
 ) -> MintedKey:
     """The new key, whose text is nowhere else. models: globs; None is all. Raises InvalidRequest."""
     _check_name(name)
@@ -61,10 +64,20 @@ async def create_key(
         inference=inference,
         expires_us=expires_us,
         unsupported=unsupported,
+        owner=owner,
+        updated_us=now_us,
     )
+    return await mint_key(store, key, pepper=pepper, author=author)
+
+
+async def mint_key(
+    store: Store, key: ApiKey, *, pepper: bytes | None = None, author: Author | None = None
+) -> MintedKey:
+    """Keeps the record with an id and a secret of its own. Raises InvalidRequest, as Store.add_key."""
     while True:  # an id that is taken is drawn again; it will not happen in anyone's lifetime
         minted = mint(pepper=pepper)
-        if await store.add_key(replace(key, id=minted.id, secret_hash=minted.secret_hash)):
+        record = replace(key, id=minted.id, secret_hash=minted.secret_hash, peppered=pepper is not None)
+        if await store.add_key(record, author):
             return minted
 
 
@@ -76,7 +89,15 @@ async def first_key(store: Store, *, now_us: int, pepper: bytes | None = None) -
     if await store.has_keys():
         return None
     minted = mint(public_id=FIRST, pepper=pepper)
-    is_first = await store.add_key(ApiKey(id=minted.id, name=FIRST, secret_hash=minted.secret_hash, created_us=now_us))
+    first = ApiKey(
+        id=minted.id,
+        name=FIRST,
+        secret_hash=minted.secret_hash,
+        created_us=now_us,
+        updated_us=now_us,
+        peppered=pepper is not None,
+    )
+    is_first = await store.add_key(first)
     return minted if is_first else None
 
 

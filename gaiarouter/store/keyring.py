@@ -11,20 +11,22 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 import structlog
 
 from gaiarouter.errors import Unauthenticated, Unavailable
 from gaiarouter.store.base import ApiKey, StorageUnavailable, Store
-from gaiarouter.store.keys import MAX_KEY_LENGTH, ParsedKey, parse, verify
+from gaiarouter.store.keys import MAX_KEY_LENGTH, RECORD_PREFIX, ParsedKey, parse, verify
 
 _log = structlog.get_logger("gaiarouter.keys")
 
 FRESH_S = 60.0
 UNKNOWN_S = 10.0
-WATCH_S = 2.0
+WATCH_S = 1.0
+_MOST_CHANGES = 1000
+"""More at once, as after a long outage, and all of the memory is dropped instead."""
 
 
 def now_us() -> int:
@@ -33,11 +35,12 @@ def now_us() -> int:
 
 @dataclass(slots=True)
 class _Known:
-    """A record as it was read at `loaded_at`. digest: SHA-256 of the key's whole text, once it has proved right."""
+    """A record as it was read at `loaded_at`. digests: SHA-256 of each whole text that has proved right; there are two
+    while a rotation's old secret is still good."""
 
     record: ApiKey
     loaded_at: float
-    digest: bytes | None = None
+    digests: list[bytes] = field(default_factory=list)
 
 
 class KeyRing:
@@ -66,13 +69,18 @@ class KeyRing:
         self._pepper = pepper
         self._on_storage_away = on_storage_away
         self._known: dict[str, _Known] = {}
-        self._by_digest: dict[bytes, _Known] = {}
+        self._by_digest: dict[bytes, tuple[_Known, int | None]] = {}
+        """With the time at which the text ends before its record does."""
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._loading: dict[str, asyncio.Task[ApiKey | None]] = {}
         self._used_us: dict[str, int] = {}
+        self._seen: int | None = None
+        """The newest change that this memory knows of; None until the first look."""
+        self._wake = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
 
     def start(self) -> None:
+        self._store.watch(self._wake.set)
         self._watch = asyncio.create_task(self._watch_store(), name="keyring")
 
     async def close(self) -> None:
@@ -87,11 +95,12 @@ class KeyRing:
         """The record of a key that was right before, without waiting; None says nothing: ask `find`."""
         if len(text) > MAX_KEY_LENGTH or not text.isascii():
             return None
-        known = self._by_digest.get(hashlib.sha256(text.encode()).digest())
-        if known is None or not self._is_fresh(known):
+        found = self._by_digest.get(hashlib.sha256(text.encode()).digest())
+        if found is None or not self._is_fresh(found[0]):
             return None
-        record, wall_us = known.record, self._wall_us()
-        if record.expires_us is not None and wall_us >= record.expires_us:
+        (known, until_us), wall_us = found, self._wall_us()
+        record = known.record
+        if not record.is_valid(wall_us) or (until_us is not None and wall_us >= until_us):
             return None
         self._used_us[record.id] = wall_us
         return record
@@ -106,9 +115,15 @@ class KeyRing:
         if key is None:
             raise Unauthenticated
         known = await self._refreshed(key.id)
-        if known is None or not self._may_use(key, known.record):
+        if known is None or not known.record.is_valid(self._wall_us()):
             raise Unauthenticated
-        self._remember_digest(text, known)
+        if self._has_secret(key, known.record):
+            self._remember_digest(text, known, None)
+        elif self._had_secret(key, known.record):
+            assert known.record.previous is not None
+            self._remember_digest(text, known, known.record.previous.until_us)
+        else:
+            raise Unauthenticated
         self._used_us[key.id] = self._wall_us()
         return known.record
 
@@ -117,27 +132,46 @@ class KeyRing:
         self._unknown.pop(key_id, None)
         self._loading.pop(key_id, None)  # what it brings may be the record of before
         known = self._known.pop(key_id, None)
-        if known is not None and known.digest is not None:
-            del self._by_digest[known.digest]
+        for digest in known.digests if known is not None else ():
+            del self._by_digest[digest]
 
     async def tend(self) -> None:
-        """One round of what `start` does every two seconds: drop keys revoked elsewhere, note when keys were used.
+        """One round of what `start` does every second, and at each change that is announced: drop what was changed,
+        here or elsewhere, and note when keys were used.
 
         It also notices that the store is away, or back, so that no request has to wait to find out.
         """
-        # a revocation before this is older than anything in memory; the minute is for clocks that differ
-        since_us = self._wall_us() - round((self._stale_s + FRESH_S) * 1e6)
         try:
-            revoked = await self._store.revoked_keys(since_us=since_us)
+            await self._catch_up()
         except StorageUnavailable:
             self._note_storage(away=True)
             return
-        for key_id in revoked:
-            if key_id in self._loading or (key_id in self._known and self._known[key_id].record.revoked_us is None):
-                self.forget(key_id)
         self._note_storage(away=False)
         self._drop_stale()
         await self._flush_used()
+
+    async def _catch_up(self) -> None:
+        """The numbers of changes are in the order of their commits: no clock decides what is new."""
+        if self._seen is not None:
+            changes = await self._store.changes(after=self._seen, at_most=_MOST_CHANGES)
+            if len(changes) < _MOST_CHANGES:
+                self._forget_all(target for _, target in changes)
+                self._seen = changes[-1][0] if changes else self._seen
+                return
+        self._seen = await self._store.newest_change()
+        self._unknown.clear()
+        self._forget_all([*self._known, *self._loading])
+
+    def _forget_all(self, targets: Iterable[str]) -> None:
+        """targets: ids of keys, or of organizations and users, whose keys are meant."""
+        for target in targets:
+            if target.startswith(RECORD_PREFIX):
+                self.forget(target)
+                continue
+            self._loading.clear()  # whose they are is not known yet
+            for known in list(self._known.values()):
+                if target in (known.record.organization, known.record.owner):
+                    self.forget(known.record.id)
 
     async def _watch_store(self) -> None:
         while True:
@@ -145,16 +179,35 @@ class KeyRing:
                 await self.tend()
             except Exception:  # noqa: BLE001  # a bug must not end the watch in silence: revoked keys would go on working
                 _log.exception("keyring.bug")
-            await asyncio.sleep(WATCH_S)
+            await self._until_woken()
+
+    async def _until_woken(self) -> None:
+        try:
+            async with asyncio.timeout(WATCH_S):
+                await self._wake.wait()
+        except TimeoutError:
+            pass  # the round that comes without being told
+        self._wake.clear()
 
     def _is_fresh(self, known: _Known) -> bool:
         """While the store is known to be away, nobody waits for it to find that out again."""
         return self._clock() - known.loaded_at <= (self._stale_s if self.storage_away else FRESH_S)
 
-    def _may_use(self, key: ParsedKey, record: ApiKey) -> bool:
-        right = verify(key, record.secret_hash, pepper=self._pepper)
-        expired = record.expires_us is not None and self._wall_us() >= record.expires_us
-        return right and record.revoked_us is None and not expired
+    def _has_secret(self, key: ParsedKey, record: ApiKey) -> bool:
+        return self._verified(key, record.secret_hash, record.peppered)
+
+    def _had_secret(self, key: ParsedKey, record: ApiKey) -> bool:
+        """Whether it is the one before the last rotation, and still good."""
+        previous = record.previous
+        if previous is None or self._wall_us() >= previous.until_us:
+            return False
+        return self._verified(key, previous.secret_hash, previous.peppered)
+
+    def _verified(self, key: ParsedKey, secret_hash: bytes, peppered: bool) -> bool:
+        """A key made before there was a pepper goes on working; one made with it does not without."""
+        if peppered and self._pepper is None:
+            return False
+        return verify(key, secret_hash, pepper=self._pepper if peppered else None)
 
     async def _refreshed(self, key_id: str) -> _Known | None:
         """The record at most a minute old, or while the store is away at most `stale_s`; None for an unknown id."""
@@ -203,11 +256,13 @@ class KeyRing:
             if len(self._unknown) > self._max_unknown:
                 self._unknown.popitem(last=False)
 
-    def _remember_digest(self, text: str, known: _Known) -> None:
+    def _remember_digest(self, text: str, known: _Known, until_us: int | None) -> None:
         """From now on `peek` finds it. Not where it was forgotten meanwhile."""
         if self._known.get(known.record.id) is known:
-            known.digest = hashlib.sha256(text.encode()).digest()
-            self._by_digest[known.digest] = known
+            digest = hashlib.sha256(text.encode()).digest()
+            if digest not in self._by_digest:
+                known.digests.append(digest)
+            self._by_digest[digest] = (known, until_us)
 
     def _drop_stale(self) -> None:
         oldest = self._clock() - max(self._stale_s, FRESH_S)

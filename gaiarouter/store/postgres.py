@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
 from gaiarouter.config.secret import Secret
 from gaiarouter.store import statements
+from gaiarouter.store.announcements import NOTIFY, Announcements
 from gaiarouter.store.base import StorageUnavailable
+from gaiarouter.store.database import Unit
 from gaiarouter.store.migrate import load_migrations, pending_migrations, require_none
 from gaiarouter.store.rows import Row
 
@@ -27,7 +29,14 @@ _WRITE_TIMEOUT_S = 10.0
 _OPEN_TIMEOUT_S = 600.0  # a migration of large tables takes its time
 _CONNECT_TIMEOUT_S = 5.0
 _MAX_CONNECTIONS = 8
+_TRIES = 3  # of a change that another transaction is in the way of
 _MIGRATION_LOCK = int.from_bytes(b"gaiarout", "big")
+_SESSION = {
+    "application_name": "gaiarouter",
+    # on the server's side, for what nobody here waits for any more
+    "statement_timeout": f"{_WRITE_TIMEOUT_S:.0f}s",
+    "idle_in_transaction_session_timeout": f"{_WRITE_TIMEOUT_S:.0f}s",
+}
 _AWAY = (
     OSError,  # which TimeoutError is
     asyncpg.InterfaceError,  # the connection is closed
@@ -49,6 +58,7 @@ class PostgresDatabase:
         self._url = url
         self._pool: asyncpg.Pool | None = None
         self._running: set[asyncio.Task[Any]] = set()
+        self._announcements = Announcements(lambda: _connect(url))
 
     async def open(self, *, migrate: bool) -> Sequence[str]:
         if self._pool is None:
@@ -56,6 +66,7 @@ class PostgresDatabase:
         return await self._within(_OPEN_TIMEOUT_S, _migrate(self._pool) if migrate else _require_migrated(self._pool))
 
     async def close(self) -> None:
+        await self._announcements.close()
         for task in self._running:
             task.cancel()
         pool, self._pool = self._pool, None
@@ -74,6 +85,18 @@ class PostgresDatabase:
 
     async def write_many(self, sql: str, rows: Sequence[Row]) -> None:
         await self._within(_WRITE_TIMEOUT_S, _execute_many(self._opened(), sql, rows))
+
+    async def change(self, unit: Callable[[], Unit[T]]) -> T:
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._within(_WRITE_TIMEOUT_S, _run_unit(self._opened(), unit))
+            except StorageUnavailable as error:
+                if not isinstance(error.__cause__, asyncpg.TransactionRollbackError):
+                    raise
+        return await self._within(_WRITE_TIMEOUT_S, _run_unit(self._opened(), unit))
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        self._announcements.add(wake)
 
     def _opened(self) -> asyncpg.Pool:
         if self._pool is None:
@@ -104,19 +127,18 @@ class PostgresDatabase:
 
 
 async def _make_pool(url: Secret) -> asyncpg.Pool:
-    limit = f"{_WRITE_TIMEOUT_S:.0f}s"  # on the server's side, for what nobody here waits for any more
     return await asyncpg.create_pool(
         url.reveal(),
         min_size=0,
         max_size=_MAX_CONNECTIONS,
         timeout=_CONNECT_TIMEOUT_S,
         reset=_keep_session,
-        server_settings={
-            "application_name": "gaiarouter",
-            "statement_timeout": limit,
-            "idle_in_transaction_session_timeout": limit,
-        },
+        server_settings=_SESSION,
     )
+
+
+async def _connect(url: Secret) -> asyncpg.Connection:
+    return await asyncpg.connect(url.reveal(), timeout=_CONNECT_TIMEOUT_S, server_settings=_SESSION)
 
 
 async def _keep_session(_connection: asyncpg.Connection) -> None:
@@ -129,6 +151,19 @@ async def _fetch(pool: asyncpg.Pool, sql: str, values: Sequence[object]) -> Sequ
 
 async def _execute_many(pool: asyncpg.Pool, sql: str, rows: Sequence[Row]) -> None:
     await pool.executemany(sql, rows)  # in a transaction of its own
+
+
+async def _run_unit(pool: asyncpg.Pool, unit: Callable[[], Unit[T]]) -> T:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(NOTIFY)  # heard when, and only if, this is committed
+        work = unit()
+        try:
+            sql, values = next(work)
+            while True:
+                sql, values = work.send([tuple(record) for record in await connection.fetch(sql, *values)])
+        except StopIteration as end:
+            outcome: T = end.value
+            return outcome
 
 
 async def _migrate(pool: asyncpg.Pool) -> Sequence[str]:

@@ -4,57 +4,20 @@ every row behind it, and some of these values come from callers and providers.
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from gaiarouter.config.settings import Limits
-from gaiarouter.store.base import ApiKey, Permission, UsageRecord
+from gaiarouter.store.base import UsageRecord
 
 Row = tuple[Any, ...]
 
 MAX_TEXT = 200
 _MAX_BIGINT = 2**63 - 1
 _usage_values = attrgetter(*(field.name for field in fields(UsageRecord)))
-
-
-def key_row(key: ApiKey) -> Row:
-    return (
-        key.id,
-        key.name,
-        key.secret_hash.hex(),
-        key.created_us,
-        key.organization,
-        _json(key.permissions),
-        None if key.models is None else _json(key.models),
-        None if key.limits is None else _json(key.limits),
-        key.inference,
-        key.expires_us,
-        key.revoked_us,
-        key.last_used_us,
-        key.unsupported,
-    )
-
-
-def key_of(row: Row) -> ApiKey:
-    permissions, models, limits = row[5:8]
-    return ApiKey(
-        id=row[0],
-        name=row[1],
-        secret_hash=bytes.fromhex(row[2]),
-        created_us=row[3],
-        organization=row[4],
-        permissions=msgspec.json.decode(permissions, type=tuple[Permission, ...]),
-        models=None if models is None else msgspec.json.decode(models, type=tuple[str, ...]),
-        limits=None if limits is None else msgspec.json.decode(limits, type=Limits),
-        inference=bool(row[8]),
-        expires_us=row[9],
-        revoked_us=row[10],
-        last_used_us=row[11],
-        unsupported=row[12],
-    )
 
 
 def usage_row(record: UsageRecord) -> Row:
@@ -71,8 +34,14 @@ def usage_of(row: Row) -> UsageRecord:
 _FLAGS = tuple(index for index, field in enumerate(fields(UsageRecord)) if field.name in ("streamed", "estimated"))
 
 
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+def optional_json(value: object) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
+def like(search: str | None) -> str:
+    """A pattern for `LIKE … ESCAPE '!'` that finds the text anywhere; empty finds everything."""
+    escaped = re.sub("[!%_]", r"!\g<0>", (search or "").lower())
+    return f"%{escaped}%" if escaped else ""
 
 
 def _storable(value: str | int | bool | None) -> str | int | bool | None:

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from gaiarouter.store import statements
 from gaiarouter.store.base import MigrationError, StorageUnavailable
+from gaiarouter.store.database import Unit
 from gaiarouter.store.migrate import load_migrations, pending_migrations, require_none
 from gaiarouter.store.rows import Row
 
@@ -37,6 +38,7 @@ class SqliteDatabase:
     def __init__(self, path: str) -> None:
         self._writer = _Thread(path, "gaiarouter-sqlite-writer")
         self._reader = _Thread(path, "gaiarouter-sqlite-reader")
+        self._watchers: list[Callable[[], None]] = []
 
     async def open(self, *, migrate: bool) -> Sequence[str]:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
@@ -55,6 +57,17 @@ class SqliteDatabase:
 
     async def write_many(self, sql: str, rows: Sequence[Row]) -> None:
         await self._writer.run(partial(_write_many, sql, rows), timeout_s=_WRITE_TIMEOUT_S)
+
+    async def change(self, unit: Callable[[], Unit[T]]) -> T:
+        try:
+            return await self._writer.run(partial(_run_unit, unit), timeout_s=_WRITE_TIMEOUT_S)
+        finally:
+            for wake in self._watchers:
+                wake()
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Wakes for what this process changes: SQLite tells nobody of others."""
+        self._watchers.append(wake)
 
 
 class _Thread:
@@ -156,6 +169,18 @@ def _write(sql: str, values: Sequence[object], connection: sqlite3.Connection) -
 def _write_many(sql: str, rows: Sequence[Row], connection: sqlite3.Connection) -> None:
     with _transaction(connection):
         connection.executemany(sql, map(_numbered, rows))
+
+
+def _run_unit(unit: Callable[[], Unit[T]], connection: sqlite3.Connection) -> T:
+    with _transaction(connection):
+        work = unit()
+        try:
+            sql, values = next(work)
+            while True:
+                sql, values = work.send(_fetch(sql, values, connection))
+        except StopIteration as end:
+            outcome: T = end.value
+            return outcome
 
 
 def _migrate(connection: sqlite3.Connection) -> Sequence[str]:

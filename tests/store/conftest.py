@@ -11,8 +11,18 @@ import pytest
 from gaiarouter.config.secret import Secret
 from gaiarouter.store import open_database
 from gaiarouter.store.base import ApiKey, Store
-from gaiarouter.store.sql import Database, SqlStore
+from gaiarouter.store.commands import create_key
+from gaiarouter.store.database import Database
+from gaiarouter.store.keyring import KeyRing
+from gaiarouter.store.keys import MintedKey
+from gaiarouter.store.records import Author, Organization, User
+from gaiarouter.store.sql import SqlStore
+from tests.store.line import Line
 from tests.store.postgres_server import PostgresServer
+
+ORGANIZATION = Organization("org_1", "Acme", created_us=1_690_000_000_000_000, updated_us=1_690_000_000_000_000)
+USER = User("user_1", "org_1", "ada@acme.example", "Ada", "read", created_us=3, updated_us=3)
+AUTHOR = Author("key_admin", 1_700_000_000_000_009, "req-1")
 
 
 @dataclass
@@ -73,3 +83,20 @@ def store(database: Database) -> Store:
 @pytest.fixture
 def key() -> ApiKey:
     return ApiKey(id="key_1", name="alice", secret_hash=bytes(range(32)), created_us=1_700_000_000_000_000)
+
+
+@pytest.fixture
+def line(database: Database) -> Line:
+    return Line(database)
+
+
+@pytest.fixture
+async def ring(line: Line, clock: Clock) -> AsyncIterator[KeyRing]:
+    ring = KeyRing(SqlStore(line), clock=clock.monotonic, wall_us=clock.wall_us)
+    yield ring
+    await ring.close()
+
+
+@pytest.fixture
+async def alice(store: Store, clock: Clock) -> MintedKey:
+    return await create_key(store, name="alice", now_us=clock.wall_us())

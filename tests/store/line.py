@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from gaiarouter.store import statements
 from gaiarouter.store.base import StorageUnavailable
+from gaiarouter.store.database import Database, Unit
 from gaiarouter.store.rows import Row
-from gaiarouter.store.sql import Database
+from gaiarouter.store.tables import keys
+
+T = TypeVar("T")
 
 
 class Line:
@@ -33,7 +36,7 @@ class Line:
         await self._database.close()
 
     async def read(self, sql: str, *values: object) -> Sequence[Row]:
-        if sql == statements.FIND_KEY:
+        if sql == keys.FIND:
             self.look_ups.append(values[0])
         self._pass()
         rows = await self._database.read(sql, *values)
@@ -50,6 +53,13 @@ class Line:
         await self._database.write_many(sql, rows)
         if self.loses_answers:
             raise StorageUnavailable("the answer was lost")
+
+    async def change(self, unit: Callable[[], Unit[T]]) -> T:
+        self._pass()
+        return await self._database.change(unit)
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        self._database.watch(wake)
 
     def _pass(self) -> None:
         self.attempts += 1

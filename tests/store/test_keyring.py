@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -9,28 +8,12 @@ import pytest
 from gaiarouter.errors import Unauthenticated, Unavailable
 from gaiarouter.store.base import ApiKey, Store
 from gaiarouter.store.commands import create_key
+from gaiarouter.store.database import Database
 from gaiarouter.store.keyring import KeyRing
 from gaiarouter.store.keys import MintedKey, mint
-from gaiarouter.store.sql import Database, SqlStore
+from gaiarouter.store.sql import SqlStore
 from tests.store.conftest import Clock
 from tests.store.line import Line, until
-
-
-@pytest.fixture
-def line(database: Database) -> Line:
-    return Line(database)
-
-
-@pytest.fixture
-async def ring(line: Line, clock: Clock) -> AsyncIterator[KeyRing]:
-    ring = KeyRing(SqlStore(line), clock=clock.monotonic, wall_us=clock.wall_us)
-    yield ring
-    await ring.close()
-
-
-@pytest.fixture
-async def alice(store: Store, clock: Clock) -> MintedKey:
-    return await create_key(store, name="alice", now_us=clock.wall_us())
 
 
 def _forged(key: MintedKey) -> str:
@@ -312,12 +295,3 @@ async def test_what_has_not_been_used_for_long_leaves_memory(ring: KeyRing, alic
     clock.advance(901)
     await ring.tend()
     assert (ring._known, ring._by_digest) == ({}, {})
-
-
-async def test_a_ring_with_a_pepper_knows_only_keys_made_with_it(store: Store, clock: Clock) -> None:
-    ring = KeyRing(store, clock=clock.monotonic, wall_us=clock.wall_us, pepper=b"salt")
-    salted = await create_key(store, name="salted", now_us=1, pepper=b"salt")
-    plain = await create_key(store, name="plain", now_us=1)
-    assert (await ring.find(salted.text)).name == "salted"
-    with pytest.raises(Unauthenticated):
-        await ring.find(plain.text)

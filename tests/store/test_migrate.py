@@ -1,20 +1,27 @@
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import fields
 
+import asyncpg
 import pytest
 
 from gaiarouter.config.secret import Secret
+from gaiarouter.config.settings import Limits, Rate
 from gaiarouter.store import open_database, open_store, statements
 from gaiarouter.store.base import ApiKey, MigrationError, UsageRecord
 from gaiarouter.store.commands import migrate
+from gaiarouter.store.keyring import KeyRing
+from gaiarouter.store.keys import mint
 from gaiarouter.store.migrate import Migration, load_migrations, pending_migrations, require_none
 
 ONE = Migration(1, "0001_one.sql", "CREATE TABLE a (x TEXT);\n")
 TWO = Migration(2, "0002_two.sql", "CREATE TABLE b (x TEXT);\nCREATE TABLE c (y TEXT);\n")
+PROCESSES = 10
 OPEN = """
 import asyncio, sys
 from gaiarouter.config.secret import Secret
@@ -71,9 +78,6 @@ def test_the_shipped_migrations_are_numbered_without_gaps() -> None:
 @pytest.mark.parametrize(
     ("statement", "record"),
     [
-        (statements.FIND_KEY, ApiKey),
-        (statements.LIST_KEYS, ApiKey),
-        (statements.ADD_KEY, ApiKey),
         (statements.ADD_USAGE, UsageRecord),
         (statements.FIND_USAGE, UsageRecord),
     ],
@@ -114,9 +118,75 @@ async def test_a_database_of_another_program_is_not_touched(url: Secret, tamperi
         await store.close()
 
 
+OLD_KEYS = """
+INSERT INTO api_keys (id, name, secret_hash, created_us, organization, permissions, models, limits, inference,
+                      expires_us, revoked_us, last_used_us)
+VALUES ('key_old', 'old', '{hash}', 5, NULL, '["admin"]', '["gpt-*"]',
+        '{{"requests":{{"amount":10,"per_s":60.0}},"tokens":null,"concurrent":3}}', TRUE, NULL, NULL, 7),
+       ('key_gone', 'gone', '{hash}', 6, 'org_of_old', '[]', NULL, NULL, FALSE, 9, 8, NULL);
+INSERT INTO usage_records
+VALUES ('req_1', 5, 'key_old', NULL, 'r', 'm', 'm', 'p', 1, 200, 'ok', NULL, FALSE, 1, 2, 3, 4, 5, 6, FALSE, 7, 8, 9,
+        'x');
+"""
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_database_of_an_older_version_keeps_all_that_it_holds(url: Secret, version: int) -> None:
+    old = load_migrations()[:version]
+    minted = mint(public_id="old")
+    await _run(url, statements.CREATE_MIGRATIONS)
+    for migration in old:
+        await _run(url, migration.sql)
+        await _run(url, f"INSERT INTO schema_migrations VALUES ({migration.version}, '{migration.sha256}', 0)")
+    await _run(url, OLD_KEYS.format(hash=minted.secret_hash.hex()))
+    store = open_store(url)
+    assert list(await store.open()) == [migration.name for migration in load_migrations()[version:]]
+    kept = ApiKey(
+        "key_old",
+        "old",
+        minted.secret_hash,
+        5,
+        permissions=("admin",),
+        models=("gpt-*",),
+        limits=Limits(Rate(10, 60.0), None, 3),
+        last_used_us=7,
+        updated_us=5,
+    )
+    gone = ApiKey(
+        "key_gone",
+        "gone",
+        minted.secret_hash,
+        6,
+        organization="org_of_old",
+        inference=False,
+        expires_us=9,
+        revoked_us=8,
+        updated_us=8,
+    )
+    assert await store.list_keys() == [kept, gone]
+    record = await store.find_usage("req_1")
+    assert record is not None
+    assert (record.key, record.cost_nano_usd, record.request_id) == ("key_old", 7, "x")
+    assert await KeyRing(store).find(minted.text) == kept
+    await store.close()
+
+
+async def _run(url: Secret, sql: str) -> None:
+    """The statements, by the engine's own driver."""
+    scheme, _, path = url.reveal().partition(":///")
+    if scheme == "sqlite":
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(sql)
+        return
+    connection = await asyncpg.connect(url.reveal())
+    await connection.execute(sql)
+    await connection.close()
+
+
 def test_of_processes_that_start_together_one_migrates_and_one_mints(url: Secret) -> None:
     processes = [
-        subprocess.Popen([sys.executable, "-c", OPEN, url.reveal()], stdin=-1, stdout=-1, text=True) for _ in range(6)
+        subprocess.Popen([sys.executable, "-c", OPEN, url.reveal()], stdin=-1, stdout=-1, text=True)
+        for _ in range(PROCESSES)
     ]
     for process in processes:
         assert process.stdout is not None
@@ -125,7 +195,7 @@ def test_of_processes_that_start_together_one_migrates_and_one_mints(url: Secret
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    answers = [process.communicate(timeout=30)[0].split() for process in processes]
-    assert [process.returncode for process in processes] == [0] * 6
-    assert sorted(answer[0] for answer in answers) == ["0"] * 5 + [str(len(load_migrations()))]
-    assert sorted(answer[1] for answer in answers) == ["False"] * 5 + ["True"]
+    answers = [process.communicate(timeout=60)[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0] * PROCESSES
+    assert sorted(answer[0] for answer in answers) == ["0"] * (PROCESSES - 1) + [str(len(load_migrations()))]
+    assert sorted(answer[1] for answer in answers) == ["False"] * (PROCESSES - 1) + ["True"]

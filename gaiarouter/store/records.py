@@ -1,0 +1,200 @@
+"""What the control plane keeps, as frozen values. Times are microseconds since the epoch; money is nano-dollars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from gaiarouter.config.settings import Limits
+
+Permission = Literal["read", "write", "admin"]
+"""`write` holds `read`, `admin` holds both: see `may`."""
+Period = Literal["day", "week", "month", "total"]
+
+_HELD: Final[dict[Permission, frozenset[Permission]]] = {
+    "read": frozenset({"read"}),
+    "write": frozenset({"read", "write"}),
+    "admin": frozenset({"read", "write", "admin"}),
+}
+
+
+def may(permissions: tuple[Permission, ...], wanted: Permission) -> bool:
+    return any(wanted in _HELD[held] for held in permissions)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be spent in each period; `total` is once and for all."""
+
+    amount_nano_usd: int
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A tenant. limits, budget and models hold for all its keys together, beside each key's own.
+
+    limits: None is none. models: globs its keys may use; None is all. A suspended one's keys stop, as a deleted one's.
+    """
+
+    id: str
+    name: str
+    created_us: int
+    updated_us: int
+    description: str | None = None
+    status: Literal["active", "suspended"] = "active"
+    limits: Limits | None = None
+    budget: Budget | None = None
+    models: tuple[str, ...] | None = None
+    deleted_us: int | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == "active" and self.deleted_us is None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who may own keys. email: in lower case. password_hash: argon2id, or none."""
+
+    id: str
+    organization: str
+    email: str
+    name: str | None
+    role: Permission
+    created_us: int
+    updated_us: int
+    status: Literal["active", "suspended"] = "active"
+    password_hash: str | None = field(default=None, repr=False)
+    last_login_us: int | None = None
+    deleted_us: int | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == "active" and self.deleted_us is None
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousSecret:
+    """The hash of the secret before the last rotation, which goes on working until then."""
+
+    secret_hash: bytes = field(repr=False)
+    peppered: bool
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key's record. `secret_hash` is that of keys.hash_secret; the key itself is nowhere.
+
+    models: globs it may use; None is all. limits: None is the configuration's `limits`. unsupported: `error` refuses
+    what a target cannot take exactly, whatever the route says; None leaves it to that. peppered: how the secret was
+    hashed. tenant, owner_is_active: read along with the key, kept elsewhere; tenant is None where `organization` is,
+    or names one that was never made.
+    """
+
+    id: str
+    name: str
+    secret_hash: bytes = field(repr=False)
+    created_us: int
+    organization: str | None = None
+    permissions: tuple[Permission, ...] = ()
+    models: tuple[str, ...] | None = None
+    limits: Limits | None = None
+    inference: bool = True
+    expires_us: int | None = None
+    revoked_us: int | None = None
+    last_used_us: int | None = None
+    unsupported: Literal["error"] | None = None
+    owner: str | None = None
+    description: str | None = None
+    status: Literal["active", "disabled"] = "active"
+    budget: Budget | None = None
+    updated_us: int = 0
+    peppered: bool = False
+    previous: PreviousSecret | None = None
+    tenant: Organization | None = None
+    owner_is_active: bool = True
+
+    @property
+    def grants(self) -> tuple[tuple[str, ...], ...]:
+        """Lists of globs, each of which must take a model's name."""
+        own = () if self.models is None else (self.models,)
+        return own if self.tenant is None or self.tenant.models is None else (*own, self.tenant.models)
+
+    def is_valid(self, now_us: int) -> bool:
+        """Whether a right secret lets its caller in."""
+        return (
+            self.revoked_us is None
+            and self.status == "active"
+            and (self.expires_us is None or now_us < self.expires_us)
+            and (self.tenant is None or self.tenant.is_active)
+            and self.owner_is_active
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who changes something, and in which request: an id of a key, or `cli`, `system`, `admin key`."""
+
+    actor: str
+    now_us: int
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One change. before and after: JSON of the members that changed, without secrets; None before a creation.
+
+    hash: over this entry and the hash of the one before it.
+    """
+
+    seq: int
+    time_us: int
+    actor: str
+    action: str
+    target: str
+    organization: str | None
+    request_id: str | None
+    before: str | None
+    after: str | None
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFilter:
+    """Each member narrows the list; None does not. organization: the empty string is keys without one.
+
+    status: as a caller sees it at `now_us`. search: in the name or the id, whatever the case.
+    """
+
+    organization: str | None = None
+    owner: str | None = None
+    status: Literal["active", "disabled", "expired", "revoked"] | None = None
+    with_revoked: bool = True
+    search: str | None = None
+    now_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """As KeyFilter, for organizations and users. organization, role: of users."""
+
+    status: Literal["active", "suspended", "deleted"] | None = None
+    search: str | None = None
+    organization: str | None = None
+    role: Permission | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list, the oldest first."""
+
+    offset: int = 0
+    limit: int = 2**31 - 1
+
+
+ALL_KEYS: Final = KeyFilter()
+ALL: Final = Filter()
+WHOLE: Final = Page()

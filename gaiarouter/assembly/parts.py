@@ -23,8 +23,8 @@ from gaiarouter.store.base import Store
 from gaiarouter.store.keyring import KeyRing
 from gaiarouter.telemetry import Metrics, breaker_family, gauge_family
 from gaiarouter.upstream.base import MediaSource, Upstream
+from gaiarouter.upstream.clients import CLIENTS
 from gaiarouter.upstream.echo import EchoUpstream
-from gaiarouter.upstream.http import HttpUpstream
 from gaiarouter.upstream.media import MediaLoader
 
 
@@ -63,7 +63,7 @@ async def opened(
     await store.open(migrate=migrate)
     keys = KeyRing(store, stale_s=settings.auth.stale_s)
     ledger = Ledger(store)
-    http = HttpUpstream(on_stale_retry=metrics.stale_connections.inc)
+    http = CLIENTS[settings.upstream.client](on_stale_retry=metrics.stale_connections.inc)
     media = MediaLoader(allows=media_from, on_end=lambda outcome: metrics.media_loads.labels(outcome).inc())
     keys.start()
     ledger.start()

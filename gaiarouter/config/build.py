@@ -27,6 +27,7 @@ from gaiarouter.config.settings import (
     Target,
     Timeouts,
     Transform,
+    Upstream,
 )
 from gaiarouter.config.units import cpu_count, parse_duration, parse_rate, parse_share, parse_size
 
@@ -49,6 +50,7 @@ def build_settings(data: Mapping[str, Any], variables: Variables, findings: Find
             stale_s=parse_duration(auth["stale"]) if "stale" in auth else Auth().stale_s,
         ),
         stream=Stream(hold_s),
+        upstream=Upstream(**data.get("upstream", {})),
     )
 
 

@@ -14,6 +14,7 @@ from gaiarouter.config.secret import Secret
 
 Balance = Literal["weighted", "least_latency", "least_busy", "cheapest"]
 Affinity = Literal["key", "user", "prefix"]
+Client = Literal["own", "aiohttp"]
 FallbackCondition = Literal["context_length", "content_policy"]
 
 
@@ -190,6 +191,13 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """`client`: what speaks HTTP to providers."""
+
+    client: Client = "own"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything gaiarouter.yaml says. `fingerprint` is a short hash of the file's text, for /health and logs."""
 
@@ -200,5 +208,6 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     auth: Auth = field(default_factory=Auth)
     stream: Stream = field(default_factory=Stream)
+    upstream: Upstream = field(default_factory=Upstream)
     fingerprint: str = ""
     path: str | None = None

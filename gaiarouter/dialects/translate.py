@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
 from typing import Protocol
 
 from gaiarouter.canonical.events import (
@@ -93,15 +92,11 @@ class AnswerWriter(Protocol):
 
 
 class Translation:
-    """Implements dialects.base.Conversion through the canonical form. forwarded: headers of the caller's, for a target
-    that speaks its dialect."""
+    """Implements dialects.base.Conversion through the canonical form."""
 
-    def __init__(
-        self, request: PreparedRequest, writer: AnswerWriter, forwarded: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
+    def __init__(self, request: PreparedRequest, writer: AnswerWriter) -> None:
         self.request = request
         self._writer = writer
-        self._forwarded = forwarded
 
     @property
     def body(self) -> bytes:
@@ -109,7 +104,7 @@ class Translation:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return {**self.request.headers, **self._forwarded}
+        return self.request.headers
 
     @property
     def dropped(self) -> tuple[str, ...]:

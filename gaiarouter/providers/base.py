@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,8 +28,7 @@ class Profile:
     where they are asked for so. chat: what it does in its own way when it speaks Chat. paths, stream_paths: by
     operation, where it is served if not at the format's own path. reshape: by operation, what is changed in a body that
     is otherwise of the format. loads_urls: addresses of pictures and files are loaded where the format has them.
-    developer_api: of Gemini's two hosts, the one with the Files API and tiers. stateless: it keeps no answers and no
-    files, so that no handle is of its making.
+    developer_api: of Gemini's two hosts, the one with the Files API and tiers.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Profile:
     headers: Mapping[str, str] = field(default_factory=dict)
     versioned_root: str | None = None
     sends_base64: bool = False
-    stateless: bool = False
     chat: ChatProfile = ANY_SERVER
     paths: Mapping[str, str] = field(default_factory=dict)
     stream_paths: Mapping[str, str] = field(default_factory=dict)
@@ -76,8 +74,12 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """One POST to a target. `headers` is all that is sent besides what HTTP itself needs."""
+    """One POST to a target. `headers` is all that is sent besides what HTTP itself needs.
+
+    body: an iterator is read once, piece by piece, as the target takes it; a GatewayError that it raises is what the
+    attempt fails with.
+    """
 
     url: str
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | AsyncIterator[bytes]

@@ -1,19 +1,15 @@
-"""An HTTP answer whose head has arrived: its body, bounded in size and in time."""
+"""An HTTP answer whose head has arrived: its body, bounded in size and in time. Each client derives its own."""
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from math import inf
 from typing import Self
 
-from aiohttp.http import RawResponseMessage
-from aiohttp.streams import StreamReader
-
-from gaiarouter.errors import BadAnswer, UpstreamError
-from gaiarouter.upstream.encoding import Inflater
+from gaiarouter.errors import BadAnswer, ProtocolBroken, UpstreamError
+from gaiarouter.upstream.encoding import Inflater, inflater_for
 from gaiarouter.upstream.faults import FOREIGN
-from gaiarouter.upstream.lease import Lease
 
 ANSWER_LIMIT = 32 * 1024 * 1024
 """Bytes of a whole answer, after decompression."""
@@ -26,39 +22,47 @@ _BREATH = 1024 * 1024
 """Bytes taken in one go after which the event loop gets its turn."""
 
 
-class HttpResponse:
-    """UpstreamResponse over a leased connection."""
+class HttpAnswer(ABC):
+    """Implements upstream.base.UpstreamResponse on what a client knows of its connection.
 
-    __slots__ = (
-        "_answer_limit",
-        "_at_end",
-        "_clock",
-        "_inflater",
-        "_lease",
-        "_payload",
-        "_pieces",
-        "headers",
-        "status",
-    )
+    Raises ProtocolBroken when made of an answer that must not be read.
+    """
 
-    def __init__(
-        self,
-        message: RawResponseMessage,
-        payload: StreamReader,
-        lease: Lease,
-        *,
-        inflater: Inflater | None,
-        answer_limit: int,
-    ) -> None:
-        self.status: int = message.code
-        self.headers: Mapping[str, str] = {name.lower(): value for name, value in message.headers.items()}
-        self._payload = payload
-        self._lease = lease
-        self._inflater = inflater
+    __slots__ = ("_answer_limit", "_at_end", "_inflater", "_pieces", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], answer_limit: int) -> None:
+        if status == 101 or 300 <= status < 400:
+            # never followed: prompt and key stay with the provider they were meant for
+            raise ProtocolBroken("The provider answered with a redirect or a change of protocol.")
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers
+        self._inflater: Inflater | None = inflater_for(headers.get("content-encoding"))
         self._pieces: Iterator[bytes] = iter(())
         self._at_end = False
-        self._clock = asyncio.get_running_loop().time
         self._answer_limit = answer_limit
+
+    @property
+    @abstractmethod
+    def is_open(self) -> bool:
+        """Whether the connection is still this answer's."""
+
+    @abstractmethod
+    async def receive(self) -> bytes:
+        """What comes next as it lies on the wire, b"" at the end. Raises UpstreamError or one of faults.FOREIGN."""
+
+    @abstractmethod
+    def give_back(self) -> None:
+        """The body was read to its end: the connection may serve another request, if it is clean."""
+
+    @abstractmethod
+    def broken(self, error: Exception) -> UpstreamError:
+        """Closes the connection, and says what `error` (one of faults.FOREIGN) means."""
+
+    @abstractmethod
+    def extend(self, deadline: float) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
 
     async def read(self) -> bytes:
         self._refuse_beyond_limit(int(self.headers.get("content-length", "0")))
@@ -71,7 +75,7 @@ class HttpResponse:
             if size - breath > _BREATH:
                 breath = size
                 await asyncio.sleep(0)
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def read_error(self) -> bytes:
         parts: list[bytes] = []
@@ -89,56 +93,44 @@ class HttpResponse:
     def chunks(self) -> AsyncIterator[bytes]:
         return _Chunks(self.next)
 
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        while data := await self.next():
+            if not take(data):
+                return False
+        return True
+
     async def next(self) -> bytes:
         """What comes next of the body, b"" at its end."""
         try:
-            data = await (self._receive() if self._inflater is None else self._inflate(self._inflater))
+            data = await (self.receive() if self._inflater is None else self._inflate(self._inflater))
         except FOREIGN as error:
-            raise self._lease.broken(error) from error
+            raise self.broken(error) from error
         except BaseException:
-            self._lease.drop()
+            self.close()
             raise
         if not data:
-            self._lease.give_back()
-        return data
-
-    async def _receive(self) -> bytes:
-        watch = self._lease.watch
-        watch.since = self._clock()
-        data = await self._payload.readany()
-        watch.since = inf
+            self.give_back()
         return data
 
     async def _inflate(self, inflater: Inflater) -> bytes:
         while not (piece := next(self._pieces, b"")) and not self._at_end:
-            data = await self._receive()
+            data = await self.receive()
             self._at_end = not data
             self._pieces = inflater.feed(data) if data else inflater.finish()
         return piece
-
-    def extend(self, deadline: float) -> None:
-        self._lease.watch.deadline = deadline
 
     async def drain(self) -> None:
         left = _DRAIN_LIMIT
         try:
             async with asyncio.timeout(_DRAIN_S):
-                while self._lease.is_open and left > 0:
-                    if data := await self._payload.readany():
-                        left -= len(data)
-                    else:
-                        self._lease.give_back()
-        except UpstreamError:
-            pass  # the answer was whole before this; close() drops the connection
-        except FOREIGN:
-            pass  # likewise; a TimeoutError is one of them
-
-    def close(self) -> None:
-        self._lease.drop()
+                while self.is_open and left > 0:
+                    left -= len(await self.next())
+        except (TimeoutError, UpstreamError):
+            pass  # the answer was whole before this; the connection is dropped
 
     def _refuse_beyond_limit(self, size: int) -> None:
         if size > self._answer_limit:
-            self._lease.drop()
+            self.close()
             raise BadAnswer(
                 f"The provider's answer is larger than {self._answer_limit} bytes.",
                 code="upstream_response_too_large",

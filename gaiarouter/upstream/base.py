@@ -5,7 +5,7 @@ Every failure comes out as an UpstreamError of errors.py; no name of an HTTP lib
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,12 @@ class UpstreamResponse(Protocol):
 
     def chunks(self) -> AsyncIterator[bytes]:
         """What has come, as it comes: one item per read. The idle time-out runs only while this waits."""
+        ...
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """`take` gets what comes, as it comes, until it returns False; it may be called from the event loop itself, so
+        it neither waits nor lasts. True at the body's end; False when `take` wanted no more, and another call goes on.
+        What `take` raises is raised here. Bounds as for `chunks`."""
         ...
 
     def extend(self, deadline: float) -> None:

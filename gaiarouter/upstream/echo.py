@@ -34,6 +34,7 @@ class EchoUpstream:
 
     async def send(self, request: UpstreamRequest, timeouts: AttemptTimeouts) -> EchoResponse:
         """Raises InvalidRequest for what is no Chat request."""
+        assert isinstance(request.body, bytes)  # only uploads come piece by piece
         answer = echo.answer(request.body, answer_id=self._new_id(), created=int(self._now()))
         if msgspec.json.decode(request.body, type=_Wish).stream:
             return EchoResponse("text/event-stream", answer.chunks, self._pace_s)
@@ -51,6 +52,7 @@ class EchoResponse:
         self.headers: Mapping[str, str] = {"content-type": content_type}
         self._chunks = chunks
         self._pace_s = pace_s
+        self._rest = self._paced()
 
     async def read(self) -> bytes:
         return b"".join(self._chunks)
@@ -58,11 +60,20 @@ class EchoResponse:
     async def read_error(self) -> bytes:
         return await self.read()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self._rest
+
+    async def _paced(self) -> AsyncIterator[bytes]:
         for chunk in self._chunks:
             if self._pace_s:
                 await asyncio.sleep(self._pace_s)
             yield chunk
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        async for chunk in self._rest:
+            if not take(chunk):
+                return False
+        return True
 
     def extend(self, deadline: float) -> None:
         pass

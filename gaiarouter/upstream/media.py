@@ -32,8 +32,8 @@ from gaiarouter.canonical.parts import Base64
 from gaiarouter.upstream.base import Loaded, NotLoaded
 from gaiarouter.upstream.faults import FOREIGN
 from gaiarouter.upstream.media_body import Allowance, Unusable, read_body, typed
+from gaiarouter.upstream.names import Resolver
 from gaiarouter.upstream.outward import NOWHERE, Allows, NotAllowed, Outward, address_of, redirected
-from gaiarouter.upstream.pool import Resolver
 from gaiarouter.upstream.public import is_public
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -49,6 +49,7 @@ def test_every_section_arrives(tmp_path: Path) -> None:
         limits: {requests: 10/s, tokens: unlimited, concurrent: unlimited}
         auth: {required: false, stale: 1h}
         stream: {hold: 250ms}
+        upstream: {client: aiohttp}
         routes: []
     """
     settings = loaded(text, tmp_path)
@@ -57,6 +58,7 @@ def test_every_section_arrives(tmp_path: Path) -> None:
     assert settings.store == Secret("postgresql://me@db/gaia")
     assert settings.limits == Limits(Rate(10, 1.0), None, None)
     assert (settings.auth.required, settings.auth.stale_s, settings.stream.hold_s) == (False, 3600.0, 0.25)
+    assert settings.upstream.client == "aiohttp"
 
 
 def test_a_route_says_itself_what_differs_from_the_defaults(tmp_path: Path) -> None:

@@ -99,6 +99,13 @@ def full_backlog() -> Iterator[int]:
             other.close()
 
 
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_the_client_on_aiohttp_is_right_about_it_too(start: Starter, fault: Fault) -> None:
+    async with ScriptedUpstream(fault.script) as upstream:
+        await assert_alone(start, upstream.url("/v1"), fault, stream=False, upstream={"client": "aiohttp"})
+        assert len(upstream.requests) == fault.tries
+
+
 @both
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_a_fault_before_the_answer_alone(start: Starter, fault: Fault, stream: bool) -> None:

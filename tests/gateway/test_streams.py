@@ -92,6 +92,12 @@ async def test_a_stream_that_fails_before_its_content_alone(start: Starter, faul
 
 
 @pytest.mark.parametrize("fault", BEFORE, ids=str)
+async def test_the_client_on_aiohttp_is_right_about_it_too(start: Starter, fault: Fault) -> None:
+    async with ScriptedUpstream(fault.script) as upstream:
+        await assert_alone(start, upstream.url("/v1"), fault, stream=True, upstream={"client": "aiohttp"})
+
+
+@pytest.mark.parametrize("fault", BEFORE, ids=str)
 async def test_a_stream_that_fails_before_its_content_with_a_fallback(start: Starter, fault: Fault) -> None:
     async with ScriptedUpstream(fault.script) as upstream:
         await assert_falls_back(start, upstream.url("/v1"), fault, stream=True)

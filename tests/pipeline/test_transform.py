@@ -13,7 +13,6 @@ from gaiarouter.errors import Forbidden, InvalidRequest, NotFound
 from gaiarouter.pipeline import Transform
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.routing.grants import Grants
-from gaiarouter.routing.issuers import Issuers
 from gaiarouter.routing.table import Table
 from gaiarouter.store.base import ApiKey
 from tests.pipeline.scripted import BODY, Clock, exchange
@@ -31,8 +30,7 @@ ROUTES: list[dict[str, Any]] = [
 
 
 def stage(routes: list[dict[str, Any]] = ROUTES) -> Transform:
-    table = Table(load({"providers": PROVIDERS, "routes": routes}))
-    return Transform(table, Grants().allows, Issuers(dict.fromkeys(PROVIDERS, ("chat",))), {})
+    return Transform(Table(load({"providers": PROVIDERS, "routes": routes})), Grants().allows)
 
 
 def asked(model: str, globs: tuple[str, ...] | None = None, **members: Any) -> Exchange:

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import pytest
 import uvloop
 
+from gaiarouter.upstream.aiohttp_client.client import AiohttpUpstream
 from gaiarouter.upstream.base import AttemptTimeouts, UpstreamRequest
-from gaiarouter.upstream.http import HttpUpstream
+from gaiarouter.upstream.clients import CLIENTS
+from gaiarouter.upstream.http1.client import Http1Upstream
 from tests.support import tls
 
 
@@ -18,9 +20,19 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
+Client = Http1Upstream | AiohttpUpstream
+
+
+@pytest.fixture(params=CLIENTS.values(), ids=CLIENTS)
+def kind(request: pytest.FixtureRequest) -> type[Client]:
+    """Both clients are right about the same faults."""
+    made: type[Client] = request.param
+    return made
+
+
 @pytest.fixture
-async def client() -> AsyncIterator[HttpUpstream]:
-    made = HttpUpstream(tls=tls.client(), on_stale_retry=None)
+async def client(kind: type[Client]) -> AsyncIterator[Client]:
+    made = kind(tls=tls.client(), on_stale_retry=None)
     yield made
     await made.close()
 

@@ -12,16 +12,16 @@ import pytest
 
 from gaiarouter.errors import InternalError, ProtocolBroken, TimedOut, Unreachable, UpstreamError
 from gaiarouter.upstream.base import UpstreamRequest
-from gaiarouter.upstream.http import HttpUpstream
+from gaiarouter.upstream.names import Resolver
 from tests.support import tls
-from tests.support.script import Close, Deaf, Drip, Hang, Reset, Script, Send, head, json_answer
+from tests.support.script import Close, Deaf, Drip, Hang, Read, Reset, Script, Send, head, json_answer
 from tests.support.upstream import Received, ScriptedUpstream
-from tests.upstream.conftest import post, within
+from tests.upstream.conftest import Client, post, within
 
 OK = json_answer({"ok": True})
 
 
-async def failure(client: HttpUpstream, url: str, **limits: float) -> UpstreamError:
+async def failure(client: Client, url: str, **limits: float) -> UpstreamError:
     """The error of one attempt; its message must not tell where the provider is."""
     with pytest.raises(UpstreamError) as caught:
         await client.send(post(url, authorization="Bearer sk-secret"), within(**limits))
@@ -53,7 +53,7 @@ def full_backlog() -> Iterator[int]:
             other.close()
 
 
-async def test_u1_a_refused_connection_is_unreachable_at_once(client: HttpUpstream, closed_port: int) -> None:
+async def test_u1_a_refused_connection_is_unreachable_at_once(client: Client, closed_port: int) -> None:
     began = time.monotonic()
     error = await failure(client, f"http://127.0.0.1:{closed_port}/")
     assert isinstance(error, Unreachable)
@@ -61,15 +61,17 @@ async def test_u1_a_refused_connection_is_unreachable_at_once(client: HttpUpstre
     assert time.monotonic() - began < 1.0
 
 
-async def test_u2_a_name_that_does_not_exist_is_unreachable(client: HttpUpstream) -> None:
+async def test_u2_a_name_that_does_not_exist_is_unreachable(client: Client) -> None:
     error = await failure(client, "http://no-such-host.invalid/")
     assert isinstance(error, Unreachable)
     assert error.outcome == "connect_error"
 
 
-async def test_u2_a_resolver_that_says_nothing_is_unreachable_at_the_connect_limit(client: HttpUpstream) -> None:
+async def test_u2_a_resolver_that_says_nothing_is_unreachable_at_the_connect_limit(kind: type[Client]) -> None:
+    resolver = Resolver(asyncio.get_running_loop())
+    client = kind(resolver=resolver)
     let_go = threading.Event()
-    stuck = [client._pool.resolver._threads.submit(let_go.wait) for _ in range(4)]  # as look-ups without an answer are
+    stuck = [resolver._threads.submit(let_go.wait) for _ in range(4)]  # as look-ups without an answer are
     try:
         began = time.monotonic()
         error = await failure(client, "http://slow-name.invalid/", connect_s=0.1)
@@ -81,10 +83,11 @@ async def test_u2_a_resolver_that_says_nothing_is_unreachable_at_the_connect_lim
             assert await response.read() == b'{"ok": true}'
     finally:
         let_go.set()
+        await client.close()
         assert all(future.result(5) for future in stuck)
 
 
-async def test_u4_a_black_hole_ends_at_the_connect_limit(client: HttpUpstream, full_backlog: int) -> None:
+async def test_u4_a_black_hole_ends_at_the_connect_limit(client: Client, full_backlog: int) -> None:
     began = time.monotonic()
     error = await failure(client, f"http://127.0.0.1:{full_backlog}/", connect_s=0.1)
     assert isinstance(error, TimedOut)
@@ -92,15 +95,13 @@ async def test_u4_a_black_hole_ends_at_the_connect_limit(client: HttpUpstream, f
     assert 0.09 <= time.monotonic() - began < 1.0
 
 
-async def test_a_deadline_before_the_connect_limit_is_the_total_one(client: HttpUpstream, full_backlog: int) -> None:
+async def test_a_deadline_before_the_connect_limit_is_the_total_one(client: Client, full_backlog: int) -> None:
     error = await failure(client, f"http://127.0.0.1:{full_backlog}/", total_s=0.05)
     assert (error.code, error.outcome) == ("deadline_exceeded", "timeout_total")
 
 
 @pytest.mark.parametrize("certificate", ["self_signed", "wrong_host", "expired"])
-async def test_u3_a_certificate_that_is_not_right_gets_no_request(
-    client: HttpUpstream, certificate: tls.Certificate
-) -> None:
+async def test_u3_a_certificate_that_is_not_right_gets_no_request(client: Client, certificate: tls.Certificate) -> None:
     async with ScriptedUpstream(OK, tls=tls.server(certificate)) as upstream:
         error = await failure(client, upstream.url("/"))
         assert isinstance(error, Unreachable)
@@ -108,21 +109,21 @@ async def test_u3_a_certificate_that_is_not_right_gets_no_request(
         assert upstream.requests == []
 
 
-async def test_u3_plain_text_on_a_tls_port_gets_no_request(client: HttpUpstream) -> None:
+async def test_u3_plain_text_on_a_tls_port_gets_no_request(client: Client) -> None:
     async with ScriptedUpstream(on_connect=[Send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")]) as upstream:
         error = await failure(client, f"https://127.0.0.1:{upstream.port}/")
         assert isinstance(error, Unreachable)
         assert error.outcome == "tls_error"
 
 
-async def test_u3_a_handshake_that_hangs_ends_at_the_connect_limit(client: HttpUpstream) -> None:
+async def test_u3_a_handshake_that_hangs_ends_at_the_connect_limit(client: Client) -> None:
     async with ScriptedUpstream(on_connect=[Hang()]) as upstream:
         error = await failure(client, f"https://127.0.0.1:{upstream.port}/", connect_s=0.1)
         assert error.outcome == "timeout_connect"
         await upstream.client_gone(0)
 
 
-async def test_a_right_certificate_is_served(client: HttpUpstream) -> None:
+async def test_a_right_certificate_is_served(client: Client) -> None:
     async with ScriptedUpstream(OK, tls=tls.server("trusted")) as upstream:
         response = await client.send(post(upstream.url("/")), within())
         assert await response.read() == b'{"ok": true}'
@@ -137,7 +138,7 @@ SILENT: dict[str, tuple[Script, Script]] = {
 
 
 @pytest.mark.parametrize("name", SILENT)
-async def test_a_provider_without_a_whole_head_ends_at_the_first_byte_limit(client: HttpUpstream, name: str) -> None:
+async def test_a_provider_without_a_whole_head_ends_at_the_first_byte_limit(client: Client, name: str) -> None:
     on_connect, script = SILENT[name]
     async with ScriptedUpstream(script, on_connect=on_connect) as upstream:
         began = time.monotonic()
@@ -151,7 +152,7 @@ async def test_a_provider_without_a_whole_head_ends_at_the_first_byte_limit(clie
         assert len(upstream.connections) == 1
 
 
-async def test_u5_holds_for_a_body_that_is_larger_than_every_buffer(client: HttpUpstream) -> None:
+async def test_u5_holds_for_a_body_that_is_larger_than_every_buffer(client: Client) -> None:
     hear = asyncio.Event()
     async with ScriptedUpstream(on_connect=[Deaf(hear), Hang()]) as upstream:
         with pytest.raises(TimedOut):
@@ -160,7 +161,7 @@ async def test_u5_holds_for_a_body_that_is_larger_than_every_buffer(client: Http
         await upstream.client_gone(0)
 
 
-async def test_the_idle_limit_does_not_end_the_wait_for_the_first_byte(client: HttpUpstream) -> None:
+async def test_the_idle_limit_does_not_end_the_wait_for_the_first_byte(client: Client) -> None:
     async with ScriptedUpstream([Drip(head(200, {"content-length": "0"}), every_s=0.005)]) as upstream:
         response = await client.send(post(upstream.url("/")), within(idle_s=0.03))
         assert await response.read() == b""
@@ -170,7 +171,7 @@ LOST: dict[str, Script] = {"RST": [Reset()], "FIN": [Close()]}
 
 
 @pytest.mark.parametrize("name", LOST)
-async def test_u8_a_new_connection_that_is_lost_before_the_answer_is_a_reset(client: HttpUpstream, name: str) -> None:
+async def test_u8_a_new_connection_that_is_lost_before_the_answer_is_a_reset(client: Client, name: str) -> None:
     async with ScriptedUpstream(LOST[name]) as upstream:
         error = await failure(client, upstream.url("/"))
         assert isinstance(error, ProtocolBroken)
@@ -200,7 +201,7 @@ NOT_HTTP: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("name", NOT_HTTP)
-async def test_what_is_not_a_plain_http_answer_breaks_the_protocol(client: HttpUpstream, name: str) -> None:
+async def test_what_is_not_a_plain_http_answer_breaks_the_protocol(client: Client, name: str) -> None:
     async with ScriptedUpstream([Send(NOT_HTTP[name]), Hang()]) as upstream:
         began = time.monotonic()
         error = await failure(client, upstream.url("/"))
@@ -211,14 +212,14 @@ async def test_what_is_not_a_plain_http_answer_breaks_the_protocol(client: HttpU
         assert len(upstream.requests) == 1
 
 
-async def test_u11_interim_answers_are_skipped(client: HttpUpstream) -> None:
+async def test_u11_interim_answers_are_skipped(client: Client) -> None:
     async with ScriptedUpstream([Send(head(100)), Send(head(103, {"link": "</x>"})), *OK]) as upstream:
         response = await client.send(post(upstream.url("/")), within())
         assert (response.status, await response.read()) == (200, b'{"ok": true}')
         assert "link" not in response.headers
 
 
-async def test_only_the_headers_given_go_out(client: HttpUpstream) -> None:
+async def test_only_the_headers_given_go_out(client: Client) -> None:
     async with ScriptedUpstream(OK) as upstream:
         await (await client.send(post(upstream.url("/v1/x?y=z%20"), b"{}", **{"x-one": "1"}), within())).read()
         (request,) = upstream.requests
@@ -231,7 +232,7 @@ async def test_only_the_headers_given_go_out(client: HttpUpstream) -> None:
         )
 
 
-async def test_nothing_is_kept_from_one_answer_for_the_next_request(client: HttpUpstream) -> None:
+async def test_nothing_is_kept_from_one_answer_for_the_next_request(client: Client) -> None:
     answer = json_answer({}, headers={"set-cookie": "a=b; Path=/", "alt-svc": 'h3=":443"'})
     async with ScriptedUpstream(answer) as upstream:
         for _ in range(2):
@@ -240,7 +241,7 @@ async def test_nothing_is_kept_from_one_answer_for_the_next_request(client: Http
 
 
 @pytest.mark.parametrize("value", ["a\r\nx-evil: 1", "a\nb", "a\rb", "a\0b"])
-async def test_a_line_break_in_a_header_never_leaves(client: HttpUpstream, value: str) -> None:
+async def test_a_line_break_in_a_header_never_leaves(client: Client, value: str) -> None:
     async with ScriptedUpstream(OK) as upstream:
         with pytest.raises(InternalError):
             await client.send(post(upstream.url("/"), authorization=value), within())
@@ -248,7 +249,7 @@ async def test_a_line_break_in_a_header_never_leaves(client: HttpUpstream, value
 
 
 async def test_the_proxy_variables_of_the_environment_are_not_used(
-    client: HttpUpstream, monkeypatch: pytest.MonkeyPatch, closed_port: int
+    client: Client, monkeypatch: pytest.MonkeyPatch, closed_port: int
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port}")
@@ -258,9 +259,9 @@ async def test_the_proxy_variables_of_the_environment_are_not_used(
         response.close()
 
 
-async def test_only_permitted_origins_are_reached() -> None:
+async def test_only_permitted_origins_are_reached(kind: type[Client]) -> None:
     async with ScriptedUpstream(OK) as upstream:
-        client = HttpUpstream()
+        client = kind()
         client.permit(["https://api.example/v1/chat/completions"])
         with pytest.raises(InternalError):
             await client.send(post(upstream.url("/")), within())
@@ -271,7 +272,7 @@ async def test_only_permitted_origins_are_reached() -> None:
         await client.close()
 
 
-async def test_a_large_body_arrives_whole(client: HttpUpstream) -> None:
+async def test_a_large_body_arrives_whole(client: Client) -> None:
     body = bytes(range(256)) * 20_000
     async with ScriptedUpstream(OK) as upstream:
         for _ in range(2):
@@ -281,15 +282,15 @@ async def test_a_large_body_arrives_whole(client: HttpUpstream) -> None:
         assert len(upstream.connections) == 1
 
 
-async def test_an_answer_that_comes_before_the_body_was_read_is_the_answer(client: HttpUpstream) -> None:
+async def test_an_answer_that_comes_before_the_body_was_read_is_the_answer(client: Client) -> None:
     refusal = json_answer({"error": "too large"}, status=413)
-    async with ScriptedUpstream(on_connect=[*refusal, Hang()]) as upstream:
+    async with ScriptedUpstream(on_connect=[Read(100), *refusal, Hang()]) as upstream:
         response = await client.send(post(upstream.url("/"), b"x" * 20_000_000), within())
         assert (response.status, await response.read()) == (413, b'{"error": "too large"}')
         await upstream.client_gone(0)
 
 
-async def test_cancelling_the_wait_for_an_answer_closes_the_connection_at_once(client: HttpUpstream) -> None:
+async def test_cancelling_the_wait_for_an_answer_closes_the_connection_at_once(client: Client) -> None:
     async with ScriptedUpstream([Hang()]) as upstream:
         task = asyncio.create_task(client.send(post(upstream.url("/")), within()))
         await upstream.until(lambda: upstream.requests)
@@ -299,7 +300,7 @@ async def test_cancelling_the_wait_for_an_answer_closes_the_connection_at_once(c
         await upstream.client_gone(0)
 
 
-async def test_cancelling_a_connect_leaves_no_connection(client: HttpUpstream) -> None:
+async def test_cancelling_a_connect_leaves_no_connection(client: Client) -> None:
     async with ScriptedUpstream(on_connect=[Hang()]) as upstream:
         request = UpstreamRequest(f"https://127.0.0.1:{upstream.port}/", {}, b"")
         task = asyncio.create_task(client.send(request, within()))
@@ -310,7 +311,7 @@ async def test_cancelling_a_connect_leaves_no_connection(client: HttpUpstream) -
         await upstream.client_gone(0)
 
 
-async def test_a_hundred_and_fifty_requests_at_once_do_not_wait_for_each_other(client: HttpUpstream) -> None:
+async def test_a_hundred_and_fifty_requests_at_once_do_not_wait_for_each_other(client: Client) -> None:
     ready = asyncio.Event()
 
     def script(request: Received) -> Script:

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaiarouter.errors import BadAnswer, ProtocolBroken, TimedOut, UpstreamError
+from gaiarouter.upstream.clients import CLIENTS
 from gaiarouter.upstream.encoding import STEP, Inflater
-from gaiarouter.upstream.http import HttpUpstream
 from tests.support.script import (
     LAST_CHUNK,
     SSE_HEAD,
@@ -33,7 +33,7 @@ from tests.support.script import (
     sse_answer,
 )
 from tests.support.upstream import ScriptedUpstream
-from tests.upstream.conftest import post, within
+from tests.upstream.conftest import Client, post, within
 
 TEXT = b'{"text": "' + b"0123456789" * 1000 + b'"}'
 CHUNKED = {"transfer-encoding": "chunked"}
@@ -63,14 +63,14 @@ WHOLE: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("name", WHOLE)
-async def test_a_whole_body_is_read_as_it_was_meant(client: HttpUpstream, name: str) -> None:
+async def test_a_whole_body_is_read_as_it_was_meant(client: Client, name: str) -> None:
     async with ScriptedUpstream(WHOLE[name]) as upstream:
         response = await client.send(post(upstream.url("/")), within())
         body = await response.read()
         assert body == (b'{"a": 1}' if "byte by byte" in name else TEXT)
 
 
-async def test_an_empty_body_is_empty(client: HttpUpstream) -> None:
+async def test_an_empty_body_is_empty(client: Client) -> None:
     async with ScriptedUpstream([Send(head(204))]) as upstream:
         response = await client.send(post(upstream.url("/")), within())
         assert (response.status, await response.read()) == (204, b"")
@@ -95,7 +95,7 @@ BROKEN: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-async def test_a_broken_body_breaks_the_protocol(client: HttpUpstream, name: str) -> None:
+async def test_a_broken_body_breaks_the_protocol(client: Client, name: str) -> None:
     async with ScriptedUpstream(BROKEN[name]) as upstream:
         with pytest.raises(ProtocolBroken) as caught:
             await (await client.send(post(upstream.url("/")), within())).read()
@@ -105,7 +105,7 @@ async def test_a_broken_body_breaks_the_protocol(client: HttpUpstream, name: str
         await upstream.client_gone(0)
 
 
-async def test_a_fault_in_the_framing_reaches_a_reader_that_waits(client: HttpUpstream) -> None:
+async def test_a_fault_in_the_framing_reaches_a_reader_that_waits(client: Client) -> None:
     """At once, not at a time-out: the parser has let go of the body by then."""
     go = asyncio.Event()
     script = [Send(head(200, CHUNKED) + chunk(TEXT)), Until(go), Send(b"zz\r\n")]
@@ -122,7 +122,7 @@ async def test_a_fault_in_the_framing_reaches_a_reader_that_waits(client: HttpUp
         await upstream.client_gone()
 
 
-async def test_a_reset_in_the_body_is_a_reset(client: HttpUpstream) -> None:
+async def test_a_reset_in_the_body_is_a_reset(client: Client) -> None:
     cut = asyncio.Event()
     async with ScriptedUpstream([Send(SSE_HEAD + chunk(b"data: 1\n\n")), Until(cut), Reset()]) as upstream:
         response = await client.send(post(upstream.url("/")), within())
@@ -136,7 +136,7 @@ async def test_a_reset_in_the_body_is_a_reset(client: HttpUpstream) -> None:
         assert time.monotonic() - began < 0.1
 
 
-async def test_u43_silence_in_a_body_ends_at_the_idle_limit(client: HttpUpstream) -> None:
+async def test_u43_silence_in_a_body_ends_at_the_idle_limit(client: Client) -> None:
     async with ScriptedUpstream([Send(head(200, {"content-length": "10"}) + b"12345"), Hang()]) as upstream:
         response = await client.send(post(upstream.url("/")), within(idle_s=0.1))
         began = time.monotonic()
@@ -151,7 +151,7 @@ async def test_u43_silence_in_a_body_ends_at_the_idle_limit(client: HttpUpstream
         await upstream.client_gone(0)
 
 
-async def test_u43_a_body_that_drips_ends_at_the_deadline(client: HttpUpstream) -> None:
+async def test_u43_a_body_that_drips_ends_at_the_deadline(client: Client) -> None:
     script: Script = [Send(head(200, {"content-length": "100000"})), Drip(b"x" * 100_000, every_s=0.01)]
     async with ScriptedUpstream(script) as upstream:
         response = await client.send(post(upstream.url("/")), within(idle_s=0.1, total_s=0.3))
@@ -161,13 +161,13 @@ async def test_u43_a_body_that_drips_ends_at_the_deadline(client: HttpUpstream) 
         await upstream.client_gone(0)
 
 
-async def test_a_slow_stream_that_never_pauses_too_long_is_never_cut(client: HttpUpstream) -> None:
+async def test_a_slow_stream_that_never_pauses_too_long_is_never_cut(client: Client) -> None:
     async with ScriptedUpstream([Send(head(200)), Drip(b"x" * 50, every_s=0.01), Close()]) as upstream:
         response = await client.send(post(upstream.url("/")), within(idle_s=0.15, first_byte_s=0.15))
         assert b"".join([part async for part in response.chunks()]) == b"x" * 50
 
 
-async def test_the_idle_limit_stands_still_while_the_reader_is_busy(client: HttpUpstream) -> None:
+async def test_the_idle_limit_stands_still_while_the_reader_is_busy(client: Client) -> None:
     more = asyncio.Event()
     async with ScriptedUpstream(
         [Send(SSE_HEAD + chunk(b"1")), Until(more), Send(chunk(b"2") + LAST_CHUNK)]
@@ -181,7 +181,7 @@ async def test_the_idle_limit_stands_still_while_the_reader_is_busy(client: Http
         assert [part async for part in chunks] == [b"2"]
 
 
-async def test_a_deadline_that_passes_while_the_reader_is_busy_ends_the_stream(client: HttpUpstream) -> None:
+async def test_a_deadline_that_passes_while_the_reader_is_busy_ends_the_stream(client: Client) -> None:
     async with ScriptedUpstream([Send(SSE_HEAD + chunk(b"1")), Hang()]) as upstream:
         response = await client.send(post(upstream.url("/")), within(total_s=0.1))
         chunks = aiter(response.chunks())
@@ -192,7 +192,7 @@ async def test_a_deadline_that_passes_while_the_reader_is_busy_ends_the_stream(c
         assert caught.value.phase == "total"
 
 
-async def test_an_extended_deadline_is_the_one_that_counts(client: HttpUpstream) -> None:
+async def test_an_extended_deadline_is_the_one_that_counts(client: Client) -> None:
     more = asyncio.Event()
     async with ScriptedUpstream(
         [Send(SSE_HEAD + chunk(b"1")), Until(more), Send(chunk(b"2") + LAST_CHUNK)]
@@ -224,7 +224,7 @@ TOO_LARGE: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("name", TOO_LARGE)
-async def test_u44_an_answer_beyond_32_mib_is_refused_in_bounded_memory(client: HttpUpstream, name: str) -> None:
+async def test_u44_an_answer_beyond_32_mib_is_refused_in_bounded_memory(client: Client, name: str) -> None:
     async with ScriptedUpstream(TOO_LARGE[name]) as upstream:
         response = await client.send(post(upstream.url("/")), within())
         tracemalloc.start()
@@ -240,8 +240,8 @@ async def test_u44_an_answer_beyond_32_mib_is_refused_in_bounded_memory(client: 
         await upstream.client_gone(0)
 
 
-async def test_an_answer_of_exactly_the_limit_is_read() -> None:
-    client = HttpUpstream(answer_limit=1000)
+async def test_an_answer_of_exactly_the_limit_is_read(kind: type[Client]) -> None:
+    client = kind(answer_limit=1000)
     async with ScriptedUpstream(answer(b"x" * 1000), answer(b"x" * 1001)) as upstream:
         assert len(await (await client.send(post(upstream.url("/")), within())).read()) == 1000
         with pytest.raises(BadAnswer):
@@ -249,7 +249,7 @@ async def test_an_answer_of_exactly_the_limit_is_read() -> None:
     await client.close()
 
 
-async def test_an_unread_stream_is_not_taken_in(client: HttpUpstream) -> None:
+async def test_an_unread_stream_is_not_taken_in(client: Client) -> None:
     endless: Script = [Send(SSE_HEAD), Send(chunk(bytes(16 * 1024)), times=None)]
     async with ScriptedUpstream(endless, send_buffer=16 * 1024) as upstream:
         response = await client.send(post(upstream.url("/")), within())
@@ -262,7 +262,7 @@ async def test_an_unread_stream_is_not_taken_in(client: HttpUpstream) -> None:
         await upstream.client_gone(0)
 
 
-async def test_a_body_larger_than_every_buffer_arrives_whole_at_a_slow_reader(client: HttpUpstream) -> None:
+async def test_a_body_larger_than_every_buffer_arrives_whole_at_a_slow_reader(client: Client) -> None:
     parts = [bytes([number]) * 100_000 for number in range(100)]
     script: Script = [Send(SSE_HEAD), *(Send(chunk(part)) for part in parts), Send(LAST_CHUNK)]
     async with ScriptedUpstream(script) as upstream:
@@ -288,7 +288,7 @@ ERRORS: dict[str, tuple[Script, bytes]] = {
 
 
 @pytest.mark.parametrize("name", ERRORS)
-async def test_an_error_body_is_read_as_far_as_it_is_useful(client: HttpUpstream, name: str) -> None:
+async def test_an_error_body_is_read_as_far_as_it_is_useful(client: Client, name: str) -> None:
     script, expected = ERRORS[name]
     async with ScriptedUpstream(script) as upstream:
         response = await client.send(post(upstream.url("/")), within(idle_s=0.1))
@@ -297,7 +297,7 @@ async def test_an_error_body_is_read_as_far_as_it_is_useful(client: HttpUpstream
         assert body == expected or (name == "reset" and body in (b"", b"12345"))
 
 
-async def test_an_error_body_that_drips_is_left_after_two_seconds(client: HttpUpstream) -> None:
+async def test_an_error_body_that_drips_is_left_after_two_seconds(client: Client) -> None:
     async with ScriptedUpstream([Send(head(500)), Drip(b"x" * 10_000, every_s=0.05)]) as upstream:
         response = await client.send(post(upstream.url("/")), within())
         began = time.monotonic()
@@ -310,11 +310,12 @@ async def test_an_error_body_that_drips_is_left_after_two_seconds(client: HttpUp
 STREAM = [sse({"n": i}) for i in range(5)]
 
 
+@pytest.mark.parametrize("kind", CLIENTS.values(), ids=CLIENTS)
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.integers(0, len(b"".join(STREAM)))))
-def test_a_stream_is_the_same_bytes_however_it_is_cut(cuts: list[int]) -> None:
+@given(cuts=st.lists(st.integers(0, len(b"".join(STREAM)))))
+def test_a_stream_is_the_same_bytes_however_it_is_cut(kind: type[Client], cuts: list[int]) -> None:
     async def run() -> bytes:
-        client = HttpUpstream()
+        client = kind()
         async with ScriptedUpstream(sse_answer(STREAM, cuts=cuts)) as upstream:
             response = await client.send(post(upstream.url("/")), within())
             got = b"".join([part async for part in response.chunks()])
@@ -337,7 +338,7 @@ def test_no_step_of_decoding_yields_more_than_its_bound() -> None:
     assert max(len(piece) for piece in inflater.feed(bomb(4 * MIB))) <= STEP
 
 
-async def test_cancelling_a_reader_closes_the_connection_at_once(client: HttpUpstream) -> None:
+async def test_cancelling_a_reader_closes_the_connection_at_once(client: Client) -> None:
     async with ScriptedUpstream([Send(SSE_HEAD + chunk(b"1")), Hang()]) as upstream:
         response = await client.send(post(upstream.url("/")), within())
         task = asyncio.create_task(response.read())
@@ -348,7 +349,7 @@ async def test_cancelling_a_reader_closes_the_connection_at_once(client: HttpUps
         await upstream.client_gone(0)
 
 
-async def test_closing_in_the_middle_closes_the_connection_at_once(client: HttpUpstream) -> None:
+async def test_closing_in_the_middle_closes_the_connection_at_once(client: Client) -> None:
     async with ScriptedUpstream([Send(SSE_HEAD + chunk(b"1")), Hang()]) as upstream:
         response = await client.send(post(upstream.url("/")), within())
         async for _ in response.chunks():
@@ -358,7 +359,7 @@ async def test_closing_in_the_middle_closes_the_connection_at_once(client: HttpU
         await upstream.client_gone(0)
 
 
-async def test_closing_wakes_a_reader_that_waits_elsewhere(client: HttpUpstream) -> None:
+async def test_closing_wakes_a_reader_that_waits_elsewhere(client: Client) -> None:
     async with ScriptedUpstream([Send(SSE_HEAD), Hang()]) as upstream:
         response = await client.send(post(upstream.url("/")), within())
         task = asyncio.create_task(response.read())

@@ -9,8 +9,7 @@ import pytest
 from gaiarouter.errors import InvalidRequest
 from gaiarouter.upstream.base import Upstream, UpstreamRequest
 from gaiarouter.upstream.echo import EchoUpstream
-from gaiarouter.upstream.http import HttpUpstream
-from tests.upstream.conftest import within
+from tests.upstream.conftest import Client, within
 
 ASK = {"model": "demo", "messages": [{"role": "user", "content": "Say it again."}]}
 
@@ -53,6 +52,6 @@ async def test_what_is_no_chat_request_is_refused(echo: EchoUpstream) -> None:
         await echo.send(UpstreamRequest("echo:", {}, b'{"messages": 5}'), within())
 
 
-async def test_both_transports_are_upstreams(client: HttpUpstream, echo: EchoUpstream) -> None:
+async def test_both_transports_are_upstreams(client: Client, echo: EchoUpstream) -> None:
     transports: list[Upstream] = [client, echo]
     assert len(transports) == 2

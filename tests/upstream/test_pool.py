@@ -10,8 +10,7 @@ import aiohttp
 import pytest
 
 from gaiarouter.errors import ProtocolBroken, Unreachable
-from gaiarouter.upstream.http import HttpUpstream
-from gaiarouter.upstream.pool import Resolver, is_metadata_address
+from gaiarouter.upstream.names import Resolver, is_metadata_address
 from tests.support import tls
 from tests.support.script import (
     LAST_CHUNK,
@@ -28,7 +27,7 @@ from tests.support.script import (
     sse,
 )
 from tests.support.upstream import Received, ScriptedUpstream
-from tests.upstream.conftest import post, within
+from tests.upstream.conftest import Client, post, within
 
 
 class Stale:
@@ -44,13 +43,13 @@ def stale() -> Stale:
 
 
 @pytest.fixture
-async def counted(stale: Stale) -> AsyncIterator[HttpUpstream]:
-    made = HttpUpstream(on_stale_retry=stale)
+async def counted(kind: type[Client], stale: Stale) -> AsyncIterator[Client]:
+    made = kind(on_stale_retry=stale)
     yield made
     await made.close()
 
 
-async def ask(client: HttpUpstream, url: str) -> bytes:
+async def ask(client: Client, url: str) -> bytes:
     return await (await client.send(post(url), within())).read()
 
 
@@ -58,19 +57,19 @@ def echo_path(request: Received) -> Script:
     return answer(request.path.encode())
 
 
-async def test_a_connection_is_used_again_after_a_whole_answer(client: HttpUpstream) -> None:
+async def test_a_connection_is_used_again_after_a_whole_answer(client: Client) -> None:
     async with ScriptedUpstream(echo_path) as upstream:
         assert [await ask(client, upstream.url(f"/{i}")) for i in range(5)] == [b"/0", b"/1", b"/2", b"/3", b"/4"]
         assert len(upstream.connections) == 1
 
 
-async def test_a_connection_is_used_again_over_tls(client: HttpUpstream) -> None:
+async def test_a_connection_is_used_again_over_tls(client: Client) -> None:
     async with ScriptedUpstream(echo_path, tls=tls.server("trusted")) as upstream:
         assert [await ask(client, upstream.url(f"/{i}")) for i in range(3)] == [b"/0", b"/1", b"/2"]
         assert len(upstream.connections) == 1
 
 
-async def test_an_answer_that_says_close_is_not_used_again(client: HttpUpstream) -> None:
+async def test_an_answer_that_says_close_is_not_used_again(client: Client) -> None:
     async with ScriptedUpstream(json_answer({}, headers={"connection": "close"})) as upstream:
         await ask(client, upstream.url("/"))
         await upstream.client_gone(0)
@@ -93,7 +92,7 @@ async def stock(upstream: ScriptedUpstream, quiet: asyncio.Event) -> list[bytes]
         return got
 
 
-async def ours(client: HttpUpstream, upstream: ScriptedUpstream, quiet: asyncio.Event) -> list[bytes]:
+async def ours(client: Client, upstream: ScriptedUpstream, quiet: asyncio.Event) -> list[bytes]:
     got = []
     for i in range(2):
         got.append(await ask(client, upstream.url(f"/{i}")))
@@ -103,7 +102,7 @@ async def ours(client: HttpUpstream, upstream: ScriptedUpstream, quiet: asyncio.
     return got
 
 
-async def test_u13_an_unasked_answer_never_reaches_the_next_request(client: HttpUpstream) -> None:
+async def test_u13_an_unasked_answer_never_reaches_the_next_request(client: Client) -> None:
     quiet = asyncio.Event()
     async with ScriptedUpstream(lambda request: [*echo_path(request), Until(quiet), *UNASKED]) as upstream:
         assert await ours(client, upstream, quiet) == [b"/0", b"/1"]
@@ -112,13 +111,13 @@ async def test_u13_an_unasked_answer_never_reaches_the_next_request(client: Http
 
 
 async def test_u13_the_stock_client_does_hand_it_on() -> None:
-    """If this fails, aiohttp has mended it, and pool.py may shrink."""
+    """If this fails, aiohttp has mended it, and the pool of aiohttp_client may shrink."""
     quiet = asyncio.Event()
     async with ScriptedUpstream(lambda request: [*echo_path(request), Until(quiet), *UNASKED]) as upstream:
         assert await stock(upstream, quiet) == [b"/0", b"somebody else's answer"]
 
 
-async def test_u13_an_answer_with_another_behind_it_is_read_and_the_connection_dropped(client: HttpUpstream) -> None:
+async def test_u13_an_answer_with_another_behind_it_is_read_and_the_connection_dropped(client: Client) -> None:
     def script(request: Received) -> Script:
         (first,) = echo_path(request)
         (second,) = UNASKED
@@ -131,7 +130,7 @@ async def test_u13_an_answer_with_another_behind_it_is_read_and_the_connection_d
         assert len(upstream.connections) == 3
 
 
-async def test_u13_half_a_head_behind_an_answer_does_not_spoil_the_next(client: HttpUpstream) -> None:
+async def test_u13_half_a_head_behind_an_answer_does_not_spoil_the_next(client: Client) -> None:
     rest = asyncio.Event()
 
     def script(request: Received) -> Script:
@@ -149,9 +148,7 @@ async def test_u13_half_a_head_behind_an_answer_does_not_spoil_the_next(client: 
 
 
 @pytest.mark.parametrize("unasked", [b"HTTP/1.1 20", b"x", b"\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"])
-async def test_u13_a_connection_that_speaks_while_it_is_idle_is_dropped_at_once(
-    client: HttpUpstream, unasked: bytes
-) -> None:
+async def test_u13_a_connection_that_speaks_while_it_is_idle_is_dropped_at_once(client: Client, unasked: bytes) -> None:
     go = asyncio.Event()
 
     def script(request: Received) -> Script:
@@ -164,7 +161,7 @@ async def test_u13_a_connection_that_speaks_while_it_is_idle_is_dropped_at_once(
         assert await ask(client, upstream.url("/1")) == b"/1"
 
 
-async def test_bytes_still_in_the_kernel_are_seen_before_a_connection_is_used(client: HttpUpstream) -> None:
+async def test_bytes_still_in_the_kernel_are_seen_before_a_connection_is_used(client: Client) -> None:
     go = asyncio.Event()
     async with ScriptedUpstream(lambda request: [*echo_path(request), Until(go), *UNASKED]) as upstream:
         assert await ask(client, upstream.url("/0")) == b"/0"
@@ -176,7 +173,7 @@ async def test_bytes_still_in_the_kernel_are_seen_before_a_connection_is_used(cl
 
 @pytest.mark.parametrize("end", [Close(), Reset()], ids=["FIN", "RST"])
 async def test_u9_a_pooled_connection_that_dies_under_the_request_is_replaced_unseen(
-    counted: HttpUpstream, stale: Stale, end: Close | Reset
+    counted: Client, stale: Stale, end: Close | Reset
 ) -> None:
     def script(request: Received) -> Script:
         return [end] if len(upstream.requests) == 2 else echo_path(request)
@@ -188,7 +185,7 @@ async def test_u9_a_pooled_connection_that_dies_under_the_request_is_replaced_un
         assert stale.count == 1
 
 
-async def test_u9_the_replacement_is_not_replaced_again(counted: HttpUpstream, stale: Stale) -> None:
+async def test_u9_the_replacement_is_not_replaced_again(counted: Client, stale: Stale) -> None:
     async with ScriptedUpstream(echo_path, [Reset()]) as upstream:
         await ask(counted, upstream.url("/"))
         with pytest.raises(ProtocolBroken) as caught:
@@ -199,7 +196,7 @@ async def test_u9_the_replacement_is_not_replaced_again(counted: HttpUpstream, s
 
 
 async def test_a_pooled_connection_that_dies_after_the_first_byte_is_not_replaced(
-    counted: HttpUpstream, stale: Stale
+    counted: Client, stale: Stale
 ) -> None:
     async with ScriptedUpstream(echo_path, [Send(b"HTTP/1.1 2"), Close()]) as upstream:
         await ask(counted, upstream.url("/"))
@@ -209,7 +206,7 @@ async def test_a_pooled_connection_that_dies_after_the_first_byte_is_not_replace
         assert stale.count == 0
 
 
-async def test_one_dead_connection_clears_the_pool_of_its_siblings(counted: HttpUpstream, stale: Stale) -> None:
+async def test_one_dead_connection_clears_the_pool_of_its_siblings(counted: Client, stale: Stale) -> None:
     def script(request: Received) -> Script:
         return [Close()] if request.path == "/die" and request.connection.number < 3 else echo_path(request)
 
@@ -223,12 +220,12 @@ async def test_one_dead_connection_clears_the_pool_of_its_siblings(counted: Http
         assert stale.count == 1
 
 
-async def test_n13_a_provider_that_closes_after_each_answer_is_never_seen_to(counted: HttpUpstream) -> None:
+async def test_n13_a_provider_that_closes_after_each_answer_is_never_seen_to(counted: Client) -> None:
     async with ScriptedUpstream(lambda request: [*echo_path(request), Close()]) as upstream:
         assert [await ask(counted, upstream.url("/y")) for _ in range(200)] == [b"/y"] * 200
 
 
-async def test_a_stream_that_is_drained_after_its_ending_is_pooled(client: HttpUpstream) -> None:
+async def test_a_stream_that_is_drained_after_its_ending_is_pooled(client: Client) -> None:
     late = asyncio.Event()
     script: Script = [Send(SSE_HEAD + chunk(sse(b"[DONE]"))), Until(late), Send(LAST_CHUNK)]
     async with ScriptedUpstream(script) as upstream:
@@ -244,7 +241,7 @@ async def test_a_stream_that_is_drained_after_its_ending_is_pooled(client: HttpU
         assert len(upstream.connections) == 1
 
 
-async def test_a_stream_that_goes_on_after_its_ending_is_dropped(client: HttpUpstream) -> None:
+async def test_a_stream_that_goes_on_after_its_ending_is_dropped(client: Client) -> None:
     async with ScriptedUpstream([Send(SSE_HEAD + chunk(sse(b"[DONE]"))), Hang()]) as upstream:
         response = await client.send(post(upstream.url("/")), within())
         async for _ in response.chunks():
@@ -255,8 +252,8 @@ async def test_a_stream_that_goes_on_after_its_ending_is_dropped(client: HttpUps
         await upstream.client_gone(0)
 
 
-async def test_closing_the_client_closes_idle_connections_and_running_ones() -> None:
-    client = HttpUpstream()
+async def test_closing_the_client_closes_idle_connections_and_running_ones(kind: type[Client]) -> None:
+    client = kind()
     async with ScriptedUpstream(echo_path, [Send(SSE_HEAD), Hang()]) as upstream:
         await ask(client, upstream.url("/"))
         running = [await client.send(post(upstream.url("/")), within()) for _ in range(2)]
@@ -294,12 +291,12 @@ async def test_s22_a_name_that_leads_to_a_metadata_service_is_not_resolved() -> 
     await resolver.close()
 
 
-async def test_a_name_is_resolved_and_reached(client: HttpUpstream) -> None:
+async def test_a_name_is_resolved_and_reached(client: Client) -> None:
     async with ScriptedUpstream(echo_path) as upstream:
         assert await ask(client, f"http://localhost:{upstream.port}/z") == b"/z"
         assert upstream.requests[0].headers["host"] == f"localhost:{upstream.port}"
 
 
-async def test_a_number_that_only_looks_like_a_name_is_not_an_address(client: HttpUpstream) -> None:
+async def test_a_number_that_only_looks_like_a_name_is_not_an_address(client: Client) -> None:
     with pytest.raises(Unreachable):
         await ask(client, "http://2852039166/")  # 169.254.169.254 as one number

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from aiohttp.connector import Connection
 
-from gaiarouter.errors import UpstreamError
+from gaiarouter.errors import GatewayError, UpstreamError
+from gaiarouter.upstream.aiohttp_client.pool import Wire
 from gaiarouter.upstream.base import AttemptTimeouts
 from gaiarouter.upstream.faults import translate
-from gaiarouter.upstream.pool import Wire
 from gaiarouter.upstream.watch import Watch
 
 _ONE_WRITE = 256 * 1024
@@ -34,14 +35,15 @@ class Lease:
     def is_open(self) -> bool:
         return self._open
 
-    def write(self, head: bytes, body: bytes) -> None:
+    def write(self, head: bytes, body: bytes | AsyncIterator[bytes]) -> None:
         """A large body goes out beside the wait for the answer: a provider may refuse it before it has read it."""
         assert self.wire.transport is not None
-        if len(body) <= _ONE_WRITE:
+        if isinstance(body, bytes) and len(body) <= _ONE_WRITE:
             self.wire.transport.write(head + body)
             return
         self.wire.transport.write(head)
-        self._pouring = self._loop.create_task(_pour(self.wire, body))
+        pour = _pour(self.wire, body) if isinstance(body, bytes) else _pour_chunks(self.wire, body)
+        self._pouring = self._loop.create_task(pour)
 
     def broken(self, error: Exception) -> UpstreamError:
         """Ends it, and says what `error` (one of faults.FOREIGN) means."""
@@ -81,5 +83,23 @@ async def _pour(wire: Wire, body: bytes) -> None:
                 return
             wire.transport.write(view[start : start + _ONE_WRITE])
             await wire.drained()
+    except ConnectionError:
+        return
+
+
+async def _pour_chunks(wire: Wire, body: AsyncIterator[bytes]) -> None:
+    """A body that comes piece by piece, each a chunk of its own. What goes wrong where it comes from is the request's
+    failure."""
+    try:
+        async for piece in body:
+            if wire.transport is None:
+                return
+            if piece:
+                wire.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                await wire.drained()
+        if wire.transport is not None:
+            wire.transport.write(b"0\r\n\r\n")
+    except GatewayError as error:
+        wire.fail(error)
     except ConnectionError:
         return

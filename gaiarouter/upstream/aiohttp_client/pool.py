@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import select
 import socket
 import ssl
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import ClientRequest, ClientTimeout, TCPConnector
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import AddrInfoType, Connection
 from aiohttp.tracing import Trace
 
+from gaiarouter.upstream.names import Resolver
+
 _KEEPALIVE_S = 20.0
 _DNS_TTL_S = 30
 _RECEIVE_BUFFER = 128 * 1024
-_RESOLVER_THREADS = 4
 _NO_TIMEOUT = ClientTimeout()
-
-_METADATA = (ipaddress.ip_network("169.254.0.0/16"), ipaddress.ip_network("fd00:ec2::254/128"))
 
 
 class Wire(ResponseHandler):
@@ -105,9 +101,9 @@ class Pool(TCPConnector):
     Connections are not limited in number here: the gateway's own limits decide what is let in.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, resolver: Resolver) -> None:
         loop = asyncio.get_running_loop()
-        self.resolver = Resolver(loop)
+        self.resolver = resolver
         super().__init__(
             ssl=tls or True,
             limit=0,
@@ -152,59 +148,3 @@ def _socket(address: AddrInfoType) -> socket.socket:
     # behind a caller who does not read, the kernel would otherwise take in megabytes for each connection
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
     return sock
-
-
-class Resolver(AbstractResolver):
-    """Names to addresses, in a few threads of its own: a resolver that hangs holds up no one else.
-
-    A name that leads to a metadata service is refused; only a configured URL with that very address reaches it, for
-    addresses do not come here. The addresses returned are the ones connected to, so a name cannot change in between.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._threads = ThreadPoolExecutor(_RESOLVER_THREADS, thread_name_prefix="resolver")
-        self.pending: set[str] = set()
-        """Names being looked up."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        self.pending.add(host)
-        try:
-            found = await self._loop.run_in_executor(self._threads, _look_up, host, port, family)
-        finally:
-            self.pending.discard(host)
-        allowed = [result for result in found if not is_metadata_address(result["host"])]
-        if not allowed:
-            raise OSError("the name leads to no address that may be used")
-        return allowed
-
-    async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
-    try:
-        infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-    except UnicodeError as error:
-        raise OSError("no name of a host") from error  # `a..b`, or a label of more than 63 letters
-    return [
-        ResolveResult(
-            hostname=host,
-            host=str(address[0]),
-            port=port,
-            family=kind,
-            proto=protocol,
-            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-        )
-        for kind, _, protocol, _, address in infos
-    ]
-
-
-def is_metadata_address(address: str) -> bool:
-    """Whether `address` belongs to the link-local services by which clouds hand out credentials."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    return any(ip in network for network in _METADATA)

@@ -1,0 +1,90 @@
+"""Our own HTTP/1.1 client to providers: one POST, one answer, straight on the transport.
+
+What is not asked of it does not exist: no redirects, no cookies, no proxies from the environment, no headers of its
+own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
+
+from gaiarouter.errors import ProtocolBroken
+from gaiarouter.upstream.answer import ANSWER_LIMIT
+from gaiarouter.upstream.base import AttemptTimeouts, UpstreamRequest
+from gaiarouter.upstream.destination import Destinations, Origin, request_head
+from gaiarouter.upstream.http1.answer import Http1Answer, Lease
+from gaiarouter.upstream.http1.connections import Connections
+from gaiarouter.upstream.http1.wire import Wire
+from gaiarouter.upstream.names import Names, Resolver
+from gaiarouter.upstream.watch import Watch
+
+
+class Http1Upstream:
+    """Sends requests to providers over pooled connections. Make it inside the running event loop; close it there.
+
+    It goes only where `permit` says, once that has been called. on_stale_retry is called each
+    time a pooled connection turned out dead and a new one took its place. tls: which authorities are trusted, where
+    it is not the system's list.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_stale_retry: Callable[[], None] | None = None,
+        tls: ssl.SSLContext | None = None,
+        answer_limit: int = ANSWER_LIMIT,
+        resolver: Resolver | None = None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._connections = Connections(Names(resolver or Resolver(self._loop)), tls)
+        self._destinations = Destinations()
+        self._on_stale_retry = on_stale_retry
+        self._answer_limit = answer_limit
+
+    def permit(self, urls: Iterable[str]) -> None:
+        """Scheme, host and port of these are where it may go, instead of those permitted before."""
+        self._destinations.permit(urls)
+
+    async def close(self) -> None:
+        await self._connections.close()
+
+    async def send(self, request: UpstreamRequest, timeouts: AttemptTimeouts) -> Http1Answer:
+        destination = self._destinations.find(request.url)
+        origin, body = destination.origin, request.body
+        head = request_head(destination, request.headers, len(body) if isinstance(body, bytes) else None)
+        # a body that comes piece by piece cannot be sent twice, so it is not sent where that may be called for
+        wire = self._connections.take(origin) if isinstance(body, bytes) else None
+        if wire is not None:
+            try:
+                return await self._exchange(wire, origin, head, body, timeouts)
+            except ProtocolBroken:
+                if wire.heard:
+                    raise
+            # the provider closed it while it was idle and our request crossed with that: nothing was processed
+            self._connections.forget(origin)
+            if self._on_stale_retry is not None:
+                self._on_stale_retry()
+        wire = await self._connections.open(origin, timeouts)
+        return await self._exchange(wire, origin, head, body, timeouts)
+
+    async def _exchange(
+        self,
+        wire: Wire,
+        origin: Origin,
+        head: bytes,
+        body: bytes | AsyncIterator[bytes],
+        timeouts: AttemptTimeouts,
+    ) -> Http1Answer:
+        """Writes the request and waits for the head of the answer. Whatever goes wrong, the connection is closed."""
+        watch = Watch(self._loop, timeouts, wire.fail)
+        lease = Lease(wire, watch, self._loop.time, partial(self._connections.keep, origin))
+        try:
+            lease.write(head, body)
+            await wire.head()
+            return Http1Answer(lease, self._answer_limit)
+        except BaseException:
+            lease.drop()
+            raise

@@ -1,0 +1,334 @@
+"""One connection to a provider: bytes in, one answer at a time out.
+
+Framing is the C parser's: lengths that contradict each other, a length beside chunks, bad chunks and what is no HTTP
+are refused there. Here stand its bounds, back-pressure, and the rule that a connection on which anything came unasked
+is never used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Callable
+from typing import Final, cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from gaiarouter.errors import GatewayError, ProtocolBroken, UpstreamError
+from gaiarouter.upstream.faults import translate
+from gaiarouter.upstream.watch import Watch
+
+_IDLE: Final = 0
+_HEAD: Final = 1
+_BODY: Final = 2
+_ENDED: Final = 3
+
+_HEAD_LIMIT: Final = 64 * 1024
+_LINE_LIMIT: Final = 16 * 1024
+_HEADER_LIMIT: Final = 128
+_INTERIM_LIMIT: Final = 16
+_HIGH: Final = 64 * 1024
+"""Bytes that may wait for a reader before the provider is no longer listened to."""
+_NO_BODY: Final = frozenset({204, 304})
+
+_NOT_HTTP: Final = "What the provider sent was not valid HTTP."
+_CUT: Final = "The provider's answer was cut short or wrongly framed."
+
+
+class Wire(asyncio.Protocol):
+    """heard: bytes have come since the present request began. on_lost: called once, when the connection is gone."""
+
+    __slots__ = (
+        "_buffer",
+        "_buffered",
+        "_error",
+        "_fields",
+        "_head_bytes",
+        "_interim",
+        "_is_dirty",
+        "_is_interim",
+        "_keeps",
+        "_loop",
+        "_on_lost",
+        "_parser",
+        "_parts",
+        "_phase",
+        "_poll",
+        "_reading_paused",
+        "_room",
+        "_sink",
+        "_stopped",
+        "_to_the_close",
+        "_waiter",
+        "_watch",
+        "headers",
+        "heard",
+        "status",
+        "transport",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_lost: Callable[[Wire], None]) -> None:
+        self._loop = loop
+        self._on_lost = on_lost
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
+        self._poll = select.poll()
+        self.transport: asyncio.Transport | None = None
+        self._phase = _IDLE
+        self._is_dirty = False
+        self._reading_paused = False
+        self._room: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._sink: Callable[[bytes], bool] | None = None
+        self._stopped = False
+        self._watch: Watch | None = None
+        self._error: GatewayError | None = None
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._parts: list[bytes] = []
+        self._buffer: list[bytes] = []
+        self._buffered = self._head_bytes = self._interim = 0
+        self._is_interim = self._keeps = self._to_the_close = self.heard = False
+        self.status = 0
+        self.headers: dict[str, str] = {}
+
+    # how the answer to one request is had
+
+    def begin(self, watch: Watch) -> None:
+        """A request is about to be written: what comes from here on is its answer."""
+        self._phase = _HEAD
+        self._watch = watch
+        self._head_bytes = self._interim = 0
+        self.heard = False
+
+    async def head(self) -> None:
+        """Returns when `status` and `headers` are those of the answer; interim ones are skipped."""
+        while self._phase == _HEAD:
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+
+    async def receive(self) -> bytes:
+        """What has come of the body, b"" at its end."""
+        while not self._buffer:
+            if self._phase == _ENDED:
+                return b""
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+        return self._unbuffer()
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """`take` gets what comes of the body as it comes, until it returns False. True at the body's end."""
+        while self._buffer:
+            if not take(self._unbuffer()):
+                return False
+        if self._phase == _ENDED:
+            return True
+        if self._error is not None:
+            raise self._error
+        self._sink, self._stopped = take, False
+        try:
+            await self._wait()
+        finally:
+            self._sink = None
+        if self._stopped:
+            return False
+        if self._phase != _ENDED and self._error is not None:
+            raise self._error
+        return True
+
+    def release(self) -> bool:
+        """The answer was read to its end. Whether the connection may be used again."""
+        reusable = self._phase == _ENDED and self._keeps
+        self._phase, self._watch, self.headers = _IDLE, None, {}
+        return reusable and self.is_clean()
+
+    def is_clean(self) -> bool:
+        """Nothing has come since the last answer ended, not even in the kernel: no bytes and no end of the stream."""
+        transport = self.transport
+        return not (self._is_dirty or transport is None or transport.is_closing() or self._poll.poll(0))
+
+    def fail(self, error: GatewayError) -> None:
+        """Whoever waits gets `error`; the connection is dropped without a goodbye."""
+        if self._error is None:
+            self._error = error
+        self._is_dirty = True
+        self._wake()
+        if self.transport is not None:
+            self.transport.abort()
+
+    def abort(self) -> None:
+        self.fail(ProtocolBroken("The connection to the provider was closed.", outcome="reset"))
+
+    async def room(self) -> None:
+        """Returns when more may be written. Raises ConnectionError when the connection is lost."""
+        if self._room is not None:
+            await self._room
+        if self.transport is None:
+            raise ConnectionResetError("the connection is lost")
+
+    # what the transport says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+        self._poll.register(transport.get_extra_info("socket"), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = True
+        phase, parser = self._phase, self._parser
+        if (phase != _HEAD and phase != _BODY) or parser is None:
+            # an answer to nothing: whoever used this connection next would take it for their own
+            self._is_dirty = True
+            if phase == _IDLE:
+                self.abort()
+            return
+        try:
+            parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade):
+            self._is_dirty = True
+            if self._phase != _ENDED:
+                self.fail(ProtocolBroken(_NOT_HTTP if self._phase == _HEAD else _CUT, outcome="protocol_error"))
+                return
+        if self._phase == _HEAD:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_LIMIT:
+                self._refuse_head()
+        elif self._error is None:
+            self._deliver()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = self._parser = None  # the parser holds this object: a cycle
+        if self._phase == _BODY and self._to_the_close and exc is None and self._error is None:
+            self._phase = _ENDED
+        elif self._error is None:
+            self._error = self._lost(exc)
+        self._wake()
+        self.resume_writing()
+        self._on_lost(self)
+
+    def pause_writing(self) -> None:
+        self._room = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        self._room = None
+
+    # what the parser says
+
+    def on_message_begin(self) -> None:
+        if self._phase != _HEAD:
+            self._is_dirty = True  # a second answer
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._phase != _HEAD:
+            return  # a trailer's
+        self._fields.append((name, value))
+        if len(name) + len(value) > _LINE_LIMIT or len(self._fields) > _HEADER_LIMIT:
+            self._refuse_head()
+
+    def on_headers_complete(self) -> None:
+        assert self._parser is not None
+        if self._phase != _HEAD or self._error is not None:
+            return
+        fields, self._fields = self._fields, []
+        status = self._parser.get_status_code()
+        self._is_interim = 100 <= status < 200 and status != 101
+        if self._is_interim:
+            self._interim += 1
+            if self._interim > _INTERIM_LIMIT:
+                self.fail(ProtocolBroken("The provider sent interim answers without end.", outcome="protocol_error"))
+            return
+        headers: dict[str, str] = {}
+        for name, value in fields:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        if (coding := headers.get("transfer-encoding")) is not None and coding.lower() != "chunked":
+            self._refuse_head()
+            return
+        self.status, self.headers = status, headers
+        self._to_the_close = coding is None and "content-length" not in headers and status not in _NO_BODY
+        self._phase = _BODY
+
+    def on_body(self, data: bytes) -> None:
+        if self._phase == _BODY:
+            self._parts.append(data)
+
+    def on_message_complete(self) -> None:
+        assert self._parser is not None
+        if self._phase == _BODY:
+            self._phase = _ENDED
+            self._keeps = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
+        elif not self._is_interim:
+            self._is_dirty = True
+
+    # ours
+
+    def _deliver(self) -> None:
+        """One hand-over for what one read has brought."""
+        parts = self._parts
+        if parts:
+            data = parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.clear()
+            if self._sink is None:
+                self._keep(data)
+            else:
+                self._hand_over(data, self._sink)
+        if self._sink is None or self._phase == _ENDED:
+            self._wake()
+
+    def _hand_over(self, data: bytes, take: Callable[[bytes], bool]) -> None:
+        assert self._watch is not None
+        self._watch.since = self._loop.time()
+        try:
+            self._stopped = not take(data)
+        except Exception as error:  # noqa: BLE001  # it is raised again where the reader waits
+            self._sink = None
+            self._wake(error)
+            return
+        if self._stopped:
+            self._sink = None
+
+    def _keep(self, data: bytes) -> None:
+        self._buffer.append(data)
+        self._buffered += len(data)
+        if self._buffered > _HIGH and not self._reading_paused and self._phase == _BODY:
+            transport = self.transport
+            if transport is not None and not transport.is_closing():
+                transport.pause_reading()
+                self._reading_paused = True
+
+    def _unbuffer(self) -> bytes:
+        data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
+        self._buffer.clear()
+        self._buffered = 0
+        if self._reading_paused:
+            self._reading_paused = False
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.resume_reading()
+        return data
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self, error: BaseException | None = None) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return
+        if error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(error)
+
+    def _refuse_head(self) -> None:
+        self.fail(ProtocolBroken(_NOT_HTTP, outcome="protocol_error"))
+
+    def _lost(self, exc: Exception | None) -> UpstreamError:
+        if isinstance(exc, OSError):
+            return translate(exc)
+        if self._phase == _BODY:
+            return ProtocolBroken(_CUT, outcome="protocol_error")
+        return ProtocolBroken("The provider closed the connection before its answer was whole.", outcome="reset")

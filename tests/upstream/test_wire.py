@@ -1,0 +1,272 @@
+"""The wire on a transport that is a list: framing does not depend on how the bytes are cut, and nothing hurts it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from itertools import pairwise
+from typing import TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gaiarouter.errors import ProtocolBroken
+from gaiarouter.upstream.base import AttemptTimeouts
+from gaiarouter.upstream.http1.wire import Wire
+from gaiarouter.upstream.watch import Watch
+from tests.support.script import LAST_CHUNK, chunk, head
+
+
+class Scripted(asyncio.Transport):
+    """Takes what is written, and says what was asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pair = socket.socketpair()
+        self.aborted = False
+        self.reading = True
+        self.written = b""
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self.pair[0] if name == "socket" else default
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def dispose(self) -> None:
+        for each in self.pair:
+            each.close()
+
+
+class Bench:
+    """One wire that has just been asked for an answer."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.lost: list[Wire] = []
+        self.transport = Scripted()
+        self.wire = Wire(loop, self.lost.append)
+        self.wire.connection_made(self.transport)
+        self.watch = Watch(loop, AttemptTimeouts(5, 5, 5, loop.time() + 5), self.wire.fail)
+        self.wire.begin(self.watch)
+
+    def close(self) -> None:
+        self.watch.stop()
+        if self.wire.transport is not None:
+            self.wire.connection_lost(None)
+        self.transport.dispose()
+
+    def feed(self, parts: list[bytes]) -> None:
+        """What a transport would deliver: nothing after it was aborted."""
+        for part in parts:
+            if not self.transport.aborted and part:
+                self.wire.data_received(part)
+
+    async def body(self) -> bytes:
+        got = b""
+        while part := await self.wire.receive():
+            got += part
+        return got
+
+
+Result = TypeVar("Result")
+
+
+def with_bench(act: Callable[[Bench], Awaitable[Result]]) -> Result:
+    async def run() -> Result:
+        bench = Bench()
+        try:
+            return await act(bench)
+        finally:
+            bench.close()
+
+    return asyncio.run(run())
+
+
+def cut(data: bytes, cuts: list[int]) -> list[bytes]:
+    edges = [0, *sorted(min(at, len(data)) for at in cuts), len(data)]
+    return [data[a:b] for a, b in pairwise(edges)]
+
+
+CUTS = st.lists(st.integers(0, 400), max_size=12)
+BODY = b"".join(bytes([number]) * 7 for number in range(40))
+
+FRAMED = {
+    "a length": head(200, {"x-one": "1", "content-length": str(len(BODY))}) + BODY,
+    "chunks": head(200, {"transfer-encoding": "Chunked"})
+    + b"".join(chunk(BODY[at : at + 9]) for at in range(0, len(BODY), 9))
+    + LAST_CHUNK,
+    "chunks with extensions and a trailer": head(200, {"transfer-encoding": "chunked"})
+    + (b"%x;name=value\r\n%b\r\n" % (len(BODY), BODY))
+    + b"0\r\nx-trailer: 1\r\n\r\n",
+    "interim answers before it": head(100) + head(103, {"link": "<x>"}) + head(200, {"content-length": "280"}) + BODY,
+    "up to the close": head(200) + BODY,
+    "HTTP/1.0": head(200, {"content-length": str(len(BODY))}, version="1.0") + BODY,
+}
+KEPT = frozenset(FRAMED) - {"up to the close", "HTTP/1.0"}
+
+
+@pytest.mark.parametrize("name", FRAMED)
+@settings(deadline=None, max_examples=40)
+@given(cuts=CUTS)
+def test_an_answer_is_the_same_however_it_was_cut(name: str, cuts: list[int]) -> None:
+    async def act(bench: Bench) -> tuple[int, bytes, bool]:
+        bench.feed(cut(FRAMED[name], cuts))
+        if name == "up to the close":
+            bench.wire.connection_lost(None)
+        await bench.wire.head()
+        assert "x-trailer" not in bench.wire.headers
+        assert "link" not in bench.wire.headers
+        return bench.wire.status, await bench.body(), bench.wire.release()
+
+    assert with_bench(act) == (200, BODY, name in KEPT)
+
+
+@pytest.mark.parametrize("name", FRAMED)
+@settings(deadline=None, max_examples=40)
+@given(cuts=CUTS, takes=st.lists(st.booleans(), max_size=20))
+def test_what_is_poured_is_what_would_be_read(name: str, cuts: list[int], takes: list[bool]) -> None:
+    """takes: what the taker says to each piece; after False it asks again."""
+
+    async def act(bench: Bench) -> bytes:
+        got, wants = bytearray(), iter(takes)
+
+        def take(data: bytes) -> bool:
+            got.extend(data)
+            return next(wants, True)
+
+        async def feed() -> None:
+            for part in cut(FRAMED[name], cuts):
+                bench.feed([part])
+                await asyncio.sleep(0)
+            bench.wire.connection_lost(None)
+
+        feeding = asyncio.create_task(feed())
+        await bench.wire.head()
+        while not await bench.wire.pour(take):
+            pass
+        await feeding
+        return bytes(got)
+
+    assert with_bench(act) == BODY
+
+
+@pytest.mark.parametrize("name", sorted(FRAMED))
+def test_an_answer_that_is_cut_short_is_never_whole(name: str) -> None:
+    whole = FRAMED[name]
+
+    async def act(bench: Bench, end: int) -> None:
+        bench.feed([whole[:end]])
+        bench.wire.connection_lost(None)
+        await bench.wire.head()
+        if name != "up to the close":
+            await bench.body()
+            raise AssertionError(f"{end} of {len(whole)} bytes passed for a whole answer")
+
+    for end in range(len(whole)):
+        if name == "up to the close" and end >= len(head(200)):
+            break  # where the close is the end, only the content can tell
+        with pytest.raises(ProtocolBroken):
+            with_bench(partial(act, end=end))
+
+
+PIECES = st.sampled_from(
+    [
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 103 Early\r\n\r\n",
+        b"HTTP/1.0 200\r\n",
+        b"content-length: 5\r\n",
+        b"content-length: 99999999999999999999\r\n",
+        b"transfer-encoding: chunked\r\n",
+        b"transfer-encoding: gzip\r\n",
+        b"connection: close\r\n",
+        b"\r\n",
+        b"hello",
+        b"5\r\nhello\r\n",
+        b"0\r\n\r\n",
+        b"fffffffffffffffff\r\n",
+        b"x" * 70_000,
+        b": \0\xff",
+    ]
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(PIECES | st.binary(max_size=30), max_size=12))
+def test_no_bytes_bring_anything_but_an_answer_or_an_error_of_ours(parts: list[bytes]) -> None:
+    async def act(bench: Bench) -> None:
+        bench.feed(parts)
+        if bench.wire.transport is not None:
+            bench.wire.connection_lost(None)
+        with suppress(ProtocolBroken):
+            await bench.wire.head()
+            assert 100 <= bench.wire.status <= 999
+            await bench.body()
+        assert not bench.wire.is_clean()
+        assert len(bench.lost) == 1
+
+    with_bench(act)
+
+
+def test_a_reader_that_does_not_read_pauses_the_connection_and_resumes_it() -> None:
+    async def act(bench: Bench) -> None:
+        bench.feed([head(200, {"content-length": "1000000"}), b"x" * 60_000])
+        assert bench.transport.reading
+        bench.feed([b"x" * 60_000])
+        assert not bench.transport.reading
+        assert len(await bench.wire.receive()) == 120_000
+        assert bench.transport.reading
+
+    with_bench(act)
+
+
+def test_what_a_taker_raises_is_raised_where_it_was_asked_to_take() -> None:
+    def take(_: bytes) -> bool:
+        raise ConnectionResetError("the caller is gone")
+
+    async def act(bench: Bench) -> None:
+        bench.feed([head(200, {"content-length": "10"})])
+        pouring = asyncio.ensure_future(bench.wire.pour(take))
+        await asyncio.sleep(0)
+        bench.feed([b"x"])
+        with pytest.raises(ConnectionResetError):
+            await pouring
+
+    with_bench(act)
+
+
+def test_a_head_without_end_is_refused_at_its_bound() -> None:
+    async def act(bench: Bench) -> None:
+        bench.feed([b"HTTP/1.1 200 OK\r\n"])
+        for _ in range(1000):
+            bench.feed([b"a: b\r\n" * 20])
+        assert bench.transport.aborted
+        with pytest.raises(ProtocolBroken):
+            await bench.wire.head()
+
+    with_bench(act)
+
+
+def test_a_header_that_comes_twice_is_read_as_a_list() -> None:
+    async def act(bench: Bench) -> str:
+        bench.feed([b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\ncontent-length: 0\r\n\r\n"])
+        await bench.wire.head()
+        return bench.wire.headers["x-a"]
+
+    assert with_bench(act) == "1, 2"

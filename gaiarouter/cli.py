@@ -18,6 +18,7 @@ from gaiarouter.config.arguments import build_parser
 if TYPE_CHECKING:
     from gaiarouter.config.loader import Loaded
     from gaiarouter.config.settings import Limits, Settings
+    from gaiarouter.dialects.binding import Binding
     from gaiarouter.store.base import Store
 
 
@@ -71,13 +72,36 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
+    from gaiarouter.providers.endpoint import endpoints
+    from gaiarouter.providers.targets import stateless
     from gaiarouter.routing.explain import as_json, explain, render_text
+    from gaiarouter.routing.issuers import Issuers
     from gaiarouter.routing.table import Table
 
     settings = _settings(_load(arguments))
-    explanation = explain(Table(settings), arguments.model)
+    bindings = _bindings(arguments.request, arguments.dialect) if arguments.request else ()
+    issuers = Issuers(endpoints(settings), stateless(settings))
+    explanation = explain(Table(settings), arguments.model, issuers=issuers, bindings=bindings)
     print(as_json(explanation) if arguments.json else render_text(explanation))
     return 0 if explanation.place else 1
+
+
+def _bindings(file: str, dialect: str) -> Sequence[Binding]:
+    """What the request in the file holds that is bound to its issuer."""
+    from pathlib import Path
+
+    from gaiarouter.dialects.bindings import READERS
+    from gaiarouter.dialects.body import parse
+    from gaiarouter.errors import InvalidRequest
+
+    try:
+        body = Path(file).read_bytes()
+        parse(body, bytes)
+        return READERS[dialect](body)
+    except OSError as error:
+        raise _FailedError(f"{file}: {error.strerror}") from error
+    except InvalidRequest as error:
+        raise _FailedError(f"{file}: {error.message}") from error
 
 
 def _keys_create(arguments: argparse.Namespace) -> int:

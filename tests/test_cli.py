@@ -152,6 +152,24 @@ def test_explain_ends_with_1_for_a_model_nobody_serves(shell: Shell) -> None:
     assert "demo" in done.stdout
 
 
+def test_explain_says_whom_a_request_is_bound_to(shell: Shell) -> None:
+    body = shell.write('{"model": "gpt-4o", "input": "hi", "previous_response_id": "resp_1"}', "body.json")
+    done = shell.run("explain", "gpt-4o", "--request", str(body), "--dialect", "responses", CLOUD_KEY="k")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "`previous_response_id`: only who keeps it is asked" in done.stdout
+    assert "off: not for `previous_response_id`" in done.stdout
+
+
+@pytest.mark.parametrize(("text", "said"), [(None, "No such file"), ("{", "not valid JSON"), ("[]", "object")])
+def test_explain_tells_what_is_wrong_with_a_request(text: str | None, said: str, shell: Shell) -> None:
+    if text is not None:
+        shell.write(text, "body.json")
+    done = shell.run("explain", "demo", "--request", "body.json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("body.json: ")
+    assert said in done.stderr
+
+
 def test_schema_prints_the_schema_that_is_shipped(shell: Shell) -> None:
     assert shell.run("schema").stdout.encode() == schema_text()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from gaiarouter.assembly.formats import Formats
 from gaiarouter.assembly.parts import Parts
 from gaiarouter.config.settings import Settings
+from gaiarouter.dialects.bindings import READERS
 from gaiarouter.dialects.counting import counted_in
 from gaiarouter.pipeline import STAGES, Admission, Auth, Metering, Proxy, RateLimit, Stage, Transform
 from gaiarouter.pipeline.affinity import Affinities
@@ -16,9 +17,10 @@ from gaiarouter.pipeline.embedding import EmbeddingConverter
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers.base import Endpoint
 from gaiarouter.providers.endpoint import endpoints
-from gaiarouter.providers.targets import targets
+from gaiarouter.providers.targets import stateless, targets
 from gaiarouter.routing.attempts import Plan
 from gaiarouter.routing.grants import Grants
+from gaiarouter.routing.issuers import Issuers
 from gaiarouter.routing.listing import Known, list_models
 from gaiarouter.routing.table import Table
 from gaiarouter.server.handler import Service
@@ -36,7 +38,7 @@ def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service
         Admission: Admission(parts.gate),
         Auth: auth,
         RateLimit: RateLimit(parts.limiter, default=settings.limits),
-        Transform: Transform(table, grants.allows),
+        Transform: Transform(table, grants.allows, Issuers(places, stateless(settings)), READERS),
         Proxy: _proxy(settings, places, parts, formats),
         Metering: Metering(parts.ledger, parts.metrics, parts.clock, models=_label_models(settings, known)),
     }

@@ -100,13 +100,19 @@ def _add_explain(commands: Commands) -> None:
         "explain",
         "who would answer for a model, and why",
         "Says which route matches the name of a model and why, the targets with their share of the traffic, the "
-        "fallbacks in order, and what is off. Calls nobody. Ends with 1 if no route matches.",
+        "fallbacks in order, and what is off. Of a whole request it says too whom that is bound to by what it holds. "
+        "Calls nobody. Ends with 1 if no route matches.",
         """
         gaiarouter explain demo
         gaiarouter explain gpt-4.1 --json
+        gaiarouter explain gpt-4.1 --request body.json --dialect responses
         """,
     )
     parser.add_argument("model", metavar="MODEL", help="the name as a caller sends it")
+    parser.add_argument("--request", metavar="FILE", help="a request's body as a caller sends it")
+    parser.add_argument(
+        "--dialect", default="chat", choices=("chat", "responses", "messages", "gemini"), help="of FILE (default: chat)"
+    )
     _add_config(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
 

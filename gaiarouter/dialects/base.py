@@ -53,6 +53,8 @@ class RequestHead(Protocol):
     """Size of what the model will read, for estimates."""
     forwarded: Mapping[str, str]
     """Headers of the caller's that go on to a target that speaks this dialect, names in lower case."""
+    sealed: bool
+    """It holds a seal that the gateway made in the place of another provider's: nobody may get it as it is."""
 
     def edited(
         self,

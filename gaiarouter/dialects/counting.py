@@ -85,6 +85,7 @@ class CountHead:
     stream: bool = False
     include_usage: bool = False
     max_output_tokens: int | None = None
+    sealed: bool = False
 
     def estimated_input_tokens(self) -> int:
         """What it takes of the caller's limits."""
@@ -131,7 +132,9 @@ class CountDialect:
     def read_request(self, body: bytes, envelope: Envelope = BARE) -> CountHead:
         _, members = parse(body, _any_object)
         whole = self._dialect.read_request(self._format.unwrap(members), envelope)
-        return CountHead(whole.model, whole.prompt_bytes, whole.forwarded, whole, self._format, members)
+        return CountHead(
+            whole.model, whole.prompt_bytes, whole.forwarded, whole, self._format, members, sealed=whole.sealed
+        )
 
     def status_of(self, error: GatewayError) -> int:
         return self._dialect.status_of(error)

@@ -12,9 +12,15 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import Raw
 
 _PREFIX: Final = "gw1."
 _Payload = TypeVar("_Payload")
+
+
+def is_sealed(text: Raw) -> bool:
+    """Of a JSON string as it stands in a body."""
+    return bytes(text).startswith(b'"' + _PREFIX.encode())
 
 
 def wrap(payload: msgspec.Struct) -> str:
@@ -29,5 +35,5 @@ def unwrap(text: str, decode: Callable[[bytes], _Payload]) -> _Payload | None:
     payload = text.removeprefix(_PREFIX)
     try:
         return decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (binascii.Error, ValueError, msgspec.DecodeError):
+    except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from gaiarouter.canonical.events import (
@@ -92,11 +93,15 @@ class AnswerWriter(Protocol):
 
 
 class Translation:
-    """Implements dialects.base.Conversion through the canonical form."""
+    """Implements dialects.base.Conversion through the canonical form. forwarded: headers of the caller's, for a target
+    that speaks its dialect."""
 
-    def __init__(self, request: PreparedRequest, writer: AnswerWriter) -> None:
+    def __init__(
+        self, request: PreparedRequest, writer: AnswerWriter, forwarded: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.request = request
         self._writer = writer
+        self._forwarded = forwarded
 
     @property
     def body(self) -> bytes:
@@ -104,7 +109,7 @@ class Translation:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return self.request.headers
+        return {**self.request.headers, **self._forwarded}
 
     @property
     def dropped(self) -> tuple[str, ...]:

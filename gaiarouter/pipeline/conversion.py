@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from gaiarouter.canonical.request import CanonicalRequest
@@ -63,14 +64,28 @@ class Converter:
         spoken = self._endpoints[target.provider]
         endpoint = spoken.get(exchange.dialect.name)
         if endpoint is not None:
-            dialect = self._both[exchange.dialect.name]
-            return endpoint, PassThrough(dialect, exchange.request, model=target.model, ask_usage=endpoint.asks_usage)
+            return endpoint, await self._own(exchange, target, endpoint)
         for name, asked in self._targets[target.provider].items():
             return spoken[name], await self._translation(exchange, target, spoken[name], asked)
         raise NotServed
 
+    async def _own(self, exchange: Exchange, target: ResolvedTarget, endpoint: Endpoint) -> Conversion:
+        """The target speaks the caller's dialect."""
+        assert exchange.request is not None
+        name, request = exchange.dialect.name, exchange.request
+        if request.sealed:
+            # written anew, since the vendor would refuse seals that are not its own
+            own = self._targets[target.provider][name]
+            return await self._translation(exchange, target, endpoint, own, request.forwarded)
+        return PassThrough(self._both[name], request, model=target.model, ask_usage=endpoint.asks_usage)
+
     async def _translation(
-        self, exchange: Exchange, target: ResolvedTarget, endpoint: Endpoint, asked: Target
+        self,
+        exchange: Exchange,
+        target: ResolvedTarget,
+        endpoint: Endpoint,
+        asked: Target,
+        forwarded: Mapping[str, str] = MappingProxyType({}),
     ) -> Translation:
         assert exchange.request is not None
         caller = self._callers[exchange.dialect.name]
@@ -84,7 +99,7 @@ class Converter:
         )
         if endpoint.fetch_media:
             request = await with_bytes(request, asked, exchange, self._media)
-        return Translation(asked.prepare(request, model=target.model, strict=is_strict(exchange)), writer)
+        return Translation(asked.prepare(request, model=target.model, strict=is_strict(exchange)), writer, forwarded)
 
 
 def is_strict(exchange: Exchange) -> bool:

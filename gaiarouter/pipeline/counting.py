@@ -47,7 +47,7 @@ class CountConverter:
         MediaNotLoaded."""
         head, own, spoken = exchange.request, exchange.dialect.name, self._endpoints[target.provider]
         assert isinstance(head, CountHead)
-        if own in spoken:
+        if own in spoken and not head.sealed:
             return spoken[own], CountPassed(head, self._formats[own], model=target.model)
         for name, asked in self._targets[target.provider].items():
             operation = counted_in(name)

@@ -1,4 +1,4 @@
-"""Which route serves this model, may this key use it, and what the route edits in the request."""
+"""Which route serves this model, may this key use it, what the route edits, and who may see the request."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from gaiarouter.dialects.binding import BindingReader
 from gaiarouter.errors import Forbidden, NotFound
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.routing.base import Match, ResolvedTarget
+from gaiarouter.routing.issuers import Issuers
 from gaiarouter.store.base import ApiKey
 
 
@@ -21,11 +23,20 @@ class Table(Protocol):
 
 
 class Transform:
-    """allows(globs, name): whether one of a key's globs takes the name."""
+    """allows(globs, name): whether one of a key's globs takes the name. readers: by the caller's dialect, of what a
+    request holds that is bound to its issuer."""
 
-    def __init__(self, table: Table, allows: Callable[[tuple[str, ...], str], bool]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        allows: Callable[[tuple[str, ...], str], bool],
+        issuers: Issuers,
+        readers: Mapping[str, BindingReader],
+    ) -> None:
         self._table = table
         self._allows = allows
+        self._issuers = issuers
+        self._readers = readers
 
     async def request(self, exchange: Exchange) -> None:
         assert exchange.request is not None
@@ -38,6 +49,16 @@ class Transform:
                 drop=edits.drop,
                 system=_filled(edits.system, exchange),
             )
+        self._bind(exchange)
+
+    def _bind(self, exchange: Exchange) -> None:
+        assert exchange.request is not None
+        assert exchange.match is not None
+        request, dialect = exchange.request, exchange.dialect.name
+        if dialect in self._readers and self._issuers.is_open(exchange.match, dialect):
+            body = request.body_for(model=request.model, ask_usage=False)
+            if bindings := self._readers[dialect](body):
+                exchange.match = self._issuers.bound(exchange.match, bindings)
 
     def finish(self, exchange: Exchange) -> None:
         pass

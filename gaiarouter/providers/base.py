@@ -28,7 +28,8 @@ class Profile:
     where they are asked for so. chat: what it does in its own way when it speaks Chat. paths, stream_paths: by
     operation, where it is served if not at the format's own path. reshape: by operation, what is changed in a body that
     is otherwise of the format. loads_urls: addresses of pictures and files are loaded where the format has them.
-    developer_api: of Gemini's two hosts, the one with the Files API and tiers.
+    developer_api: of Gemini's two hosts, the one with the Files API and tiers. stateless: it keeps no answers and no
+    files, so that no handle is of its making.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Profile:
     headers: Mapping[str, str] = field(default_factory=dict)
     versioned_root: str | None = None
     sends_base64: bool = False
+    stateless: bool = False
     chat: ChatProfile = ANY_SERVER
     paths: Mapping[str, str] = field(default_factory=dict)
     stream_paths: Mapping[str, str] = field(default_factory=dict)

@@ -73,6 +73,7 @@ ROWS: tuple[Profile, ...] = (
         "OpenRouter",
         "https://openrouter.ai/api/v1",
         speaks=("chat", "responses", "completions"),
+        stateless=True,
         chat=_OPENROUTER,
     ),
     Profile(

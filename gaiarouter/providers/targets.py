@@ -26,6 +26,11 @@ def targets(settings: Settings) -> Mapping[str, Mapping[str, Target]]:
     return {name: compile_targets(provider, PROFILES[provider.kind]) for name, provider in settings.providers.items()}
 
 
+def stateless(settings: Settings) -> frozenset[str]:
+    """The providers that keep nothing."""
+    return frozenset(name for name, provider in settings.providers.items() if PROFILES[provider.kind].stateless)
+
+
 def compile_targets(provider: Provider, profile: Profile) -> Mapping[str, Target]:
     speaks = profile.speaks if provider.speaks is None else provider.speaks
     return {name: make(provider, profile) for name, make in _MAKERS.items() if name in speaks}

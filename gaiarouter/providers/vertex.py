@@ -58,6 +58,7 @@ ROWS: tuple[Profile, ...] = (
         reshape={"gemini.count_tokens": flat},
         loads_urls=False,
         developer_api=False,
+        stateless=True,
     ),
     Profile(
         "vertex-anthropic",
@@ -71,5 +72,6 @@ ROWS: tuple[Profile, ...] = (
         stream_paths={"messages": f"{_CLAUDE}streamRawPredict"},
         reshape={"messages": asked, "messages.count_tokens": counted},
         loads_urls=False,
+        stateless=True,
     ),
 )

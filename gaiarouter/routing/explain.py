@@ -1,20 +1,24 @@
 """Why a model name goes where it goes: the answer of `gaiarouter explain`, as a value, as text and as JSON.
 
-It says what the table says, offline; the health of targets is not part of it.
+It says what the table says, offline; the health of targets is not part of it. Of a whole request it also says whom that
+is bound to.
 """
 
 from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Final
 
 from gaiarouter.config.settings import Affinity, Balance, FallbackCondition, Retry, Route, Timeouts
-from gaiarouter.routing.base import ResolvedGroup, ResolvedTarget
+from gaiarouter.dialects.binding import Binding, Hold
+from gaiarouter.errors import InvalidRequest
+from gaiarouter.routing.base import Match, ResolvedGroup, ResolvedTarget
+from gaiarouter.routing.issuers import Issuers
 from gaiarouter.routing.table import Table
 
 _COLUMNS: Final = 100
@@ -36,6 +40,15 @@ _AFFINITIES: Final[Mapping[Affinity, str]] = MappingProxyType(
         "prefix": "a conversation stays on the same target",
     }
 )
+_HOLDS: Final[Mapping[Hold, str]] = MappingProxyType(
+    {
+        "kept": "only who keeps it is asked",
+        "sealed": "only who sealed it is asked",
+        "state": "only who can keep state is asked",
+        "preference": "who can read it is asked first",
+    }
+)
+"""What a binding does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,7 @@ class Explanation:
     """place, glob, affinity, timeouts, retry: None where no route matches; then `near` has names that look alike.
 
     passed: the routes that stand before the matching one and do not match; all, if none does.
+    bound: what the request is bound by, a sentence each; nothing where only a model was asked about.
     in_the_end: what the caller gets when nothing is left to try.
     """
 
@@ -86,14 +100,21 @@ class Explanation:
     timeouts: Timeouts | None
     in_the_end: str
     near: tuple[str, ...]
+    bound: tuple[str, ...] = ()
 
 
-def explain(table: Table, model: str) -> Explanation:
+def explain(
+    table: Table, model: str, *, issuers: Issuers | None = None, bindings: Sequence[Binding] = ()
+) -> Explanation:
+    """bindings: of a whole request, found by its dialect's reader; issuers: who they may be of."""
     match = table.whole(model)
     if match is None:
         return _unmatched(table, model)
-    routes = table.settings.routes
-    groups = tuple(_group(group, table) for group in match.groups)
+    routes, refusal, off = table.settings.routes, None, _switched_off(table)
+    if issuers is not None and bindings:
+        match, refusal = _bound(match, off, issuers, bindings)
+        off |= _barred(match, off, issuers, bindings) if refusal is None else {}
+    groups = tuple(_group(group, table, off) for group in match.groups)
     return Explanation(
         model=model,
         file=table.settings.path,
@@ -105,8 +126,9 @@ def explain(table: Table, model: str) -> Explanation:
         affinity=match.route.affinity,
         retry=match.route.retry,
         timeouts=match.route.timeouts,
-        in_the_end=_end(groups),
+        in_the_end=refusal or _end(groups),
         near=(),
+        bound=tuple(f"`{each.path}`: {_HOLDS[each.hold]}" for each in bindings),
     )
 
 
@@ -144,26 +166,50 @@ def _place(route: Route) -> Place:
     return Place(route.name, route.line)
 
 
-def _group(group: ResolvedGroup, table: Table) -> ExplainedGroup:
-    weight_on = sum(target.weight for target in group.targets if _off(target, table) is None)
+def _switched_off(table: Table) -> dict[str, str]:
+    """Why, by the provider's name."""
+    return {name: provider.off for name, provider in table.settings.providers.items() if provider.off is not None}
+
+
+def _bound(
+    match: Match, off: Mapping[str, str], issuers: Issuers, bindings: Sequence[Binding]
+) -> tuple[Match, str | None]:
+    """The match in the order that the request's seals ask for, and what the caller is told if nobody is left."""
+    on = (replace(each, targets=tuple(t for t in each.targets if t.provider not in off)) for each in match.groups)
+    try:
+        issuers.bound(replace(match, groups=tuple(on)), bindings)
+    except InvalidRequest as error:
+        return match, f"{error.status} {error.code}: {error.message}"
+    return issuers.bound(match, [each for each in bindings if each.hold == "preference"]), None
+
+
+def _barred(match: Match, off: Mapping[str, str], issuers: Issuers, bindings: Sequence[Binding]) -> dict[str, str]:
+    """Those that the request is not for, and why."""
+    providers = [t.provider for group in match.groups for t in group.targets if t.provider not in off]
+    return {
+        name: f"not for `{each.path}`"
+        for each in reversed(bindings)
+        if each.hold != "preference"
+        for name in providers
+        if name not in issuers.candidates(providers, each)
+    }
+
+
+def _group(group: ResolvedGroup, table: Table, off: Mapping[str, str]) -> ExplainedGroup:
+    weight_on = sum(target.weight for target in group.targets if target.provider not in off)
     written_in = next(route for route in table.settings.routes if route.name == group.targets[0].route)
     return ExplainedGroup(
         place=_place(written_in),
         balance=group.balance,
         on=group.on,
-        targets=tuple(_target(target, group, weight_on, table) for target in group.targets),
+        targets=tuple(_target(target, group, weight_on, off.get(target.provider)) for target in group.targets),
     )
 
 
-def _target(target: ResolvedTarget, group: ResolvedGroup, weight_on: int, table: Table) -> ExplainedTarget:
-    off = _off(target, table)
+def _target(target: ResolvedTarget, group: ResolvedGroup, weight_on: int, off: str | None) -> ExplainedTarget:
     is_shared = off is None and (group.balance == "weighted" or weight_on == target.weight)
     share = round(100 * target.weight / weight_on, 2) if is_shared else None
     return ExplainedTarget(target.provider, target.model, share, off)
-
-
-def _off(target: ResolvedTarget, table: Table) -> str | None:
-    return table.settings.providers[target.provider].off
 
 
 def _end(groups: tuple[ExplainedGroup, ...]) -> str:
@@ -185,6 +231,8 @@ def _head(it: Explanation) -> Iterator[str]:
     yield f"{'matches':{_LABEL}}{it.glob}{f'   with {stars}' if stars else ''}"
     if it.passed:
         yield from _wrapped("passed", f"{_names(it.passed)}: earlier in the file, no match")
+    for sentence in it.bound:
+        yield from _wrapped("bound", sentence)
 
 
 def _chain(it: Explanation) -> Iterator[str]:

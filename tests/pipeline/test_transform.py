@@ -13,6 +13,7 @@ from gaiarouter.errors import Forbidden, InvalidRequest, NotFound
 from gaiarouter.pipeline import Transform
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.routing.grants import Grants
+from gaiarouter.routing.issuers import Issuers
 from gaiarouter.routing.table import Table
 from gaiarouter.store.base import ApiKey
 from tests.pipeline.scripted import BODY, Clock, exchange
@@ -30,7 +31,8 @@ ROUTES: list[dict[str, Any]] = [
 
 
 def stage(routes: list[dict[str, Any]] = ROUTES) -> Transform:
-    return Transform(Table(load({"providers": PROVIDERS, "routes": routes})), Grants().allows)
+    table = Table(load({"providers": PROVIDERS, "routes": routes}))
+    return Transform(table, Grants().allows, Issuers(dict.fromkeys(PROVIDERS, ("chat",))), {})
 
 
 def asked(model: str, globs: tuple[str, ...] | None = None, **members: Any) -> Exchange:

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from gaiarouter.dialects.binding import Binding
 from gaiarouter.routing.explain import as_json, explain, render_text
+from gaiarouter.routing.issuers import Issuers
 from gaiarouter.routing.table import Table
 from tests.routing.build import group, reference, route, settings
 
@@ -123,3 +125,47 @@ def test_a_name_cannot_write_to_the_terminal() -> None:
     text = render_text(explain(table, "x\x1b[2J\r\u202e\n"))
     assert not {"\x1b", "\r", "\u202e"} & set(text)
     assert text.splitlines()[0] == "model       x�[2J���"
+
+
+ISSUERS = Issuers(
+    {
+        "openai": ("chat", "responses"),
+        "openrouter": ("chat", "responses"),
+        "anthropic": ("messages",),
+        "google": ("gemini",),
+        "vllm": ("chat",),
+    },
+    stateless={"openrouter"},
+)
+EARLIER = Binding("previous_response_id", ("responses",))
+SEAL = Binding("input[1].encrypted_content", ("responses",), "sealed")
+
+BOUND = """\
+model       gpt-4o
+route       gpt-*   gaiarouter.yaml:44
+matches     gpt-*   with {1} = 4o
+passed      fast, claude-*: earlier in the file, no match
+bound       `previous_response_id`: only who keeps it is asked
+
+targets
+              openai      gpt-4o         100 %
+              openrouter  openai/gpt-4o  off: not for `previous_response_id`
+              anthropic   claude         off: its `api_key` is empty
+"""
+
+
+def test_a_request_that_is_bound_shows_who_is_left() -> None:
+    it = explain(TABLE, "gpt-4o", issuers=ISSUERS, bindings=[EARLIER])
+    assert render_text(it).startswith(BOUND)
+    assert {t.off for group in it.groups[2:3] for t in group.targets} == {"not for `previous_response_id`"}
+
+
+def test_a_request_whose_issuer_cannot_be_told_shows_what_the_caller_is_told() -> None:
+    it = explain(TABLE, "gpt-4o", issuers=ISSUERS, bindings=[SEAL])
+    assert it.in_the_end.startswith("400 unsupported_parameter: `input[1].encrypted_content`: only its issuer")
+    assert it.bound == ("`input[1].encrypted_content`: only who sealed it is asked",)
+
+
+def test_a_seal_shows_who_is_asked_first() -> None:
+    it = explain(TABLE, "fast", issuers=ISSUERS, bindings=[Binding("x", ("chat",), "preference")])
+    assert [[t.provider for t in group.targets] for group in it.groups] == [["vllm"], ["google"], ["openai"]]

@@ -128,6 +128,8 @@ class ChatHead:
     forwarded: Mapping[str, str]
     _input_weight: float
     _object: JsonObject
+    sealed: bool = False
+    """Thinking that comes back in this format is in its own words, whoever sealed it."""
 
     def estimated_input_tokens(self) -> int:
         return int(self._input_weight) + 1

@@ -42,6 +42,7 @@ class EmbeddingHead:
     stream: bool = False
     include_usage: bool = False
     max_output_tokens: int | None = None
+    sealed: bool = False
     forwarded: Mapping[str, str] = field(default_factory=dict)
 
     def estimated_input_tokens(self) -> int:

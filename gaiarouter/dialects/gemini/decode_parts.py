@@ -134,13 +134,18 @@ def _source(part: form.Part, path: str) -> tuple[str, Source]:
     if not file.file_uri:
         raise refused(f"{path}.fileData.fileUri", "is missing", code="missing_field")
     media_type = (file.mime_type or "").lower()
-    if file.file_uri.startswith(_OWN_FILES):
+    if is_own_file(file.file_uri):
         return media_type, FileRef(file.file_uri, minted_by=DIALECT, media_type=media_type or None)
     return media_type, Url(file.file_uri, media_type or None)
 
 
 _STANDARD = str.maketrans("-_", "+/")
 _OWN_FILES = "https://generativelanguage.googleapis.com/"
+
+
+def is_own_file(uri: str) -> bool:
+    """Uploaded to the vendor, and there only."""
+    return uri.startswith(_OWN_FILES)
 
 
 def _result(raw: Raw, path: str) -> ToolResult:

@@ -58,6 +58,8 @@ class Wrapped(Struct, frozen=True, kw_only=True, omit_defaults=True):
         ]
 
 
+SEAL = b'"Z3cxLmV5'
+"""How such a signature begins in a body."""
 _decode = msgspec.json.Decoder(Wrapped).decode
 
 

@@ -13,6 +13,7 @@ from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import Envelope
 from gaiarouter.dialects.body import parse
 from gaiarouter.dialects.gemini import form
+from gaiarouter.dialects.gemini.foreign import SEAL
 from gaiarouter.dialects.members import JsonObject
 from gaiarouter.errors import InvalidRequest
 
@@ -55,6 +56,7 @@ class GeminiHead:
     include_usage: bool
     max_output_tokens: int | None
     prompt_bytes: int
+    sealed: bool
     _object: JsonObject
     forwarded: Mapping[str, str] = field(default_factory=dict)
 
@@ -109,6 +111,7 @@ def read_request(body: bytes, envelope: Envelope) -> GeminiHead:
         include_usage=bool(envelope.stream),
         max_output_tokens=_limit(members.members),
         prompt_bytes=read,
+        sealed=SEAL in body,
         _object=members,
     )
 

@@ -14,6 +14,7 @@ from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.body import parse
 from gaiarouter.dialects.members import JsonObject
 from gaiarouter.dialects.messages.decode_turns import ATTRIBUTION
+from gaiarouter.dialects.sealing import is_sealed
 from gaiarouter.errors import InvalidRequest
 
 # what a picture or a document is taken for in an estimate, whose true price depends on the model
@@ -32,6 +33,7 @@ class _Block(Struct, gc=False):
     text: str | None = None
     content: Raw = Raw(b"")
     input: Raw = Raw(b"")
+    signature: Raw = Raw(b"")
 
 
 class _Message(Struct, gc=False):
@@ -73,6 +75,7 @@ class MessagesHead:
     max_output_tokens: int | None
     prompt_bytes: int
     forwarded: Mapping[str, str]
+    sealed: bool
     _input_weight: float
     _object: JsonObject
 
@@ -126,6 +129,7 @@ def read_request(body: bytes, envelope: Envelope = BARE) -> MessagesHead:
         max_output_tokens=request.max_tokens if request.max_tokens >= 0 else None,
         prompt_bytes=len(members.members["messages"]) + tools_bytes + (len(system) if system is not None else 0),
         forwarded=_forwarded(envelope.headers),
+        sealed=any(is_sealed(block.signature) for each in request.messages for block in _blocks(each.content)),
         _input_weight=tools_bytes / _BYTES_PER_TOKEN + _input_weight(request),
         _object=members,
     )
@@ -134,6 +138,10 @@ def read_request(body: bytes, envelope: Envelope = BARE) -> MessagesHead:
 def _input_weight(request: _Body) -> float:
     weight = sum(_MESSAGE_TOKENS + _weight(message.content) for message in request.messages)
     return weight + (_weight(request.system) if request.system is not None else 0.0)
+
+
+def _blocks(content: str | list[_Block]) -> list[_Block]:
+    return content if isinstance(content, list) else []
 
 
 def _weight(content: str | list[_Block]) -> float:

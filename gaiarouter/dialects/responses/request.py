@@ -18,6 +18,7 @@ from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.body import parse
 from gaiarouter.dialects.members import JsonObject
+from gaiarouter.dialects.sealing import is_sealed
 from gaiarouter.errors import InvalidRequest
 
 # what a picture, a sound or a file is taken for in an estimate, whose true price depends on the model
@@ -42,6 +43,7 @@ class _Item(Struct, gc=False):
     content: str | list[_Part] | None = None
     arguments: Raw = Raw(b"")
     output: Raw = Raw(b"")
+    encrypted_content: Raw = Raw(b"")
 
     def weight(self) -> float:
         content = self.content
@@ -88,6 +90,7 @@ class ResponsesHead:
     max_output_tokens: int | None
     prompt_bytes: int
     forwarded: Mapping[str, str]
+    sealed: bool
     _input_weight: float
     _object: JsonObject
     include_usage: bool = True
@@ -141,6 +144,7 @@ def read_request(body: bytes, envelope: Envelope = BARE) -> ResponsesHead:
         max_output_tokens=limit if limit is not None and limit >= 0 else None,
         prompt_bytes=sum(len(each) for each in read),
         forwarded=_forwarded(envelope.headers),
+        sealed=isinstance(request.input, list) and any(is_sealed(item.encrypted_content) for item in request.input),
         _input_weight=len(tools) / 4 + token_weight(request.instructions or "") + _input_weight(request.input),
         _object=json_object,
     )

@@ -5,17 +5,14 @@ What OpenAI sealed goes as it came. All else is wrapped: `gw1.` and base64url of
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 import msgspec
 from msgspec import Struct
 
 from gaiarouter.canonical.parts import Reasoning, Sealed
+from gaiarouter.dialects import sealing
 
 OWN_FORMAT = "openai-responses-v1"
 _OWN_SUFFIX = "-responses-v1"
-_PREFIX = "gw1."
 
 
 class Wrapped(Struct, frozen=True, omit_defaults=True):
@@ -29,7 +26,6 @@ class Wrapped(Struct, frozen=True, omit_defaults=True):
     of: str | None = None
 
 
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Wrapped).decode
 
 
@@ -39,18 +35,12 @@ def is_own(format_: str) -> bool:
 
 
 def wrap(wrapped: Wrapped) -> str:
-    return _PREFIX + base64.urlsafe_b64encode(_encode(wrapped)).decode().rstrip("=")
+    return sealing.wrap(wrapped)
 
 
 def unwrap(encrypted: str) -> Wrapped | None:
     """None for what was not wrapped here."""
-    if not encrypted.startswith(_PREFIX):
-        return None
-    data = encrypted[len(_PREFIX) :]
-    try:
-        return _decode(base64.urlsafe_b64decode(data + "=" * (-len(data) % 4)))
-    except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
-        return None
+    return sealing.unwrap(encrypted, _decode)
 
 
 def seal_of(part: Reasoning) -> str | None:

@@ -13,6 +13,7 @@ from prometheus_client.core import Metric
 from gaiarouter.config.settings import Settings
 from gaiarouter.ledger.writer import Ledger
 from gaiarouter.limits.base import Limiter
+from gaiarouter.limits.guesses import Guesses
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.auth import KeyRing as Keys
 from gaiarouter.pipeline.metering import Ledger as Records
@@ -36,6 +37,7 @@ class Parts:
     gate: Gate
     keys: Keys
     limiter: Limiter
+    guesses: Guesses
     ledger: Records
     health: Health
     metrics: Metrics
@@ -43,8 +45,8 @@ class Parts:
     upstreams: Mapping[Transport, Upstream]
     media: MediaSource
     rng: Random
-    clock: Callable[[], float]
     permit: Callable[[Iterable[str]], None]
+    clock: Callable[[], float] = time.monotonic
 
 
 @asynccontextmanager
@@ -73,6 +75,7 @@ async def opened(
             gate=gate,
             keys=keys,
             limiter=limiter,
+            guesses=Guesses(time.monotonic),
             ledger=ledger,
             health=health,
             metrics=metrics,
@@ -80,7 +83,6 @@ async def opened(
             upstreams={"http": http, "echo": EchoUpstream()},
             media=media,
             rng=Random(),  # noqa: S311  # spreads load, guards nothing
-            clock=time.monotonic,
             permit=http.permit,
         )
     finally:

@@ -33,7 +33,12 @@ def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service
     places, grants, table = endpoints(settings), Grants(), Table(settings)
     known = {name: parts.catalogue.models(provider.kind) for name, provider in settings.providers.items()}
     models = list_models(table, settings, known)
-    auth = Auth(parts.keys, required=settings.auth.required)
+    auth = Auth(
+        parts.keys,
+        required=settings.auth.required,
+        guesses=parts.guesses,
+        wrong_keys=settings.auth.wrong_keys,
+    )
     stages: dict[type[Stage], Stage] = {
         Admission: Admission(parts.gate),
         Auth: auth,

@@ -31,6 +31,15 @@ def is_private(host: str) -> bool:
     return "." not in _name(host) or _name(host).endswith(_PRIVATE_ENDINGS)
 
 
+def is_network(text: str) -> bool:
+    """An address, or several as `10.0.0.0/8`."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
 def fault_of_base_url(url: str) -> str | None:
     """What is wrong with a provider's address, in words; None if nothing is."""
     try:

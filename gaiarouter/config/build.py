@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from itertools import chain, count
 from typing import Any
 
@@ -47,7 +48,8 @@ def build_settings(data: Mapping[str, Any], variables: Variables, findings: Find
         limits=_limits(data.get("limits", {})),
         auth=Auth(
             required=auth.get("required", True),
-            stale_s=parse_duration(auth["stale"]) if "stale" in auth else Auth().stale_s,
+            stale_s=_seconds(auth, "stale", Auth().stale_s),
+            wrong_keys=_rate(auth["wrong_keys"]) if "wrong_keys" in auth else Auth().wrong_keys,
         ),
         stream=Stream(hold_s),
         upstream=Upstream(**data.get("upstream", {})),
@@ -63,6 +65,7 @@ def _server(given: Mapping[str, Any]) -> Server:
         workers=cpu_count() if workers == "auto" else int(workers),
         body_limit=parse_size(given["body_limit"]) if "body_limit" in given else default.body_limit,
         drain_s=_seconds(given, "drain", default.drain_s),
+        trusted_proxies=tuple(ip_network(text, strict=False) for text in given.get("trusted_proxies", ())),
         max_requests=int(given.get("max_requests", default.max_requests)),
         max_pending_requests=int(given.get("max_pending_requests", default.max_pending_requests)),
         pending_timeout_s=_seconds(given, "pending_timeout", default.pending_timeout_s),

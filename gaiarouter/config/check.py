@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from gaiarouter.config.addresses import fault_of_base_url, goes_in_clear, is_loopback, is_private
+from gaiarouter.config.addresses import fault_of_base_url, goes_in_clear, is_loopback, is_network, is_private
 from gaiarouter.config.problems import Findings, Path, clip
 from gaiarouter.config.structure import nearest
 from gaiarouter.config.units import parse_duration
@@ -29,6 +29,10 @@ def check_server(server: Mapping[str, Any], host: str, *, required: bool, insecu
     if not is_loopback(host) and not is_private(host):
         message = f"{clip(host)} is open to every network: put a proxy with TLS before it, and keep /metrics inside"
         findings.warning(("server", "host"), message)
+    for index, text in enumerate(server.get("trusted_proxies", ())):
+        if not is_network(text):
+            message = f"found {clip(text)!r}, expected an address or a network such as 10.0.0.0/8"
+            findings.error(("server", "trusted_proxies", index), message)
     if (server.get("cors") or {}).get("origins"):
         findings.error(("server", "cors", "origins"), "is not supported yet; leave it empty")
     if "admin_listen" in server:

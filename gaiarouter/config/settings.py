@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Literal
 
 from gaiarouter.config.secret import Secret
@@ -20,7 +21,8 @@ FallbackCondition = Literal["context_length", "content_policy"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """max_requests: that run at the same time in one process; max_pending_requests: that wait for one of them."""
+    """max_requests: that run at the same time in one process; max_pending_requests: that wait for one of them.
+    trusted_proxies: whose X-Forwarded-For is believed."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -30,6 +32,7 @@ class Server:
     max_requests: int = 4096
     max_pending_requests: int = 1024
     pending_timeout_s: float = 0.25
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     cors_origins: tuple[str, ...] = ()
     admin_listen: tuple[str, int] | None = None
 
@@ -179,8 +182,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
+    """wrong_keys: how many one source may show; None is no limit."""
+
     required: bool = True
     stale_s: float = 900.0
+    wrong_keys: Rate | None = Rate(20, 60.0)
 
 
 @dataclass(frozen=True, slots=True)

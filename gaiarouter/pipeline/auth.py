@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
-from gaiarouter.errors import Forbidden, InvalidRequest, Unauthenticated
+from gaiarouter.config.settings import Rate
+from gaiarouter.errors import Forbidden, InvalidRequest, Unauthenticated, Unavailable
+from gaiarouter.limits.guesses import Guesses
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.store.base import ApiKey
 
@@ -18,22 +21,27 @@ class KeyRing(Protocol):
 
 
 class Auth:
-    """`required`: without it a caller that shows no key of ours is served as `anonymous`."""
+    """`required`: without it a caller that shows no key of ours is served as `anonymous`. guesses: counts wrong keys by
+    their source, which may show so many of them (`wrong_keys`)."""
 
-    def __init__(self, keys: KeyRing, *, required: bool) -> None:
+    def __init__(
+        self, keys: KeyRing, *, required: bool, guesses: Guesses | None = None, wrong_keys: Rate | None = None
+    ) -> None:
         self._keys = keys
         self._required = required
+        self._guesses = guesses
+        self._wrong_keys = wrong_keys
 
     async def request(self, exchange: Exchange) -> None:
-        exchange.key = await self.identify(exchange.credentials)
+        exchange.key = await self.identify(exchange.credentials, exchange.source)
         if exchange.key is not None and not exchange.key.inference:
             raise Forbidden("This key may not call models.")
 
     def finish(self, exchange: Exchange) -> None:
         pass
 
-    async def identify(self, credentials: tuple[str, ...]) -> ApiKey | None:
-        """The key among what was sent; None is an anonymous caller where that is allowed."""
+    async def identify(self, credentials: tuple[str, ...], source: Callable[[], str]) -> ApiKey | None:
+        """The key among what was sent; None is an anonymous caller where that is allowed. source: whence it came."""
         ours = {text for text in credentials if text.startswith(KEY_PREFIX)}
         if len(ours) > 1:
             raise InvalidRequest("Two different gateway keys were sent in one request; send one.")
@@ -42,4 +50,21 @@ class Auth:
                 raise Unauthenticated
             return None
         text = ours.pop()
-        return self._keys.peek(text) or await self._keys.find(text)
+        return self._keys.peek(text) or await self._found(text, source)
+
+    async def _found(self, text: str, source: Callable[[], str]) -> ApiKey:
+        """A key that is in use is never kept waiting for those who guess, not even behind the same address."""
+        if self._guesses is None:
+            return await self._keys.find(text)
+        whence = source()
+        self._guesses.take(whence, text, self._wrong_keys)
+        try:
+            key = await self._keys.find(text)
+        except Unauthenticated:
+            self._guesses.wrong(whence, text, self._wrong_keys)
+            raise
+        except Unavailable:
+            self._guesses.give_back(whence, text, self._wrong_keys)
+            raise
+        self._guesses.right(whence, text, self._wrong_keys)
+        return key

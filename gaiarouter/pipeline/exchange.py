@@ -48,6 +48,10 @@ class AttemptRecord:
     billed_unknown: bool = False
 
 
+def _nowhere() -> str:
+    return "unknown"
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request, from its head to its end. Each group of fields is filled in by the stage it is named for."""
@@ -65,6 +69,8 @@ class Exchange:
     received_us: int
     """Wall clock, microseconds since the epoch."""
     envelope: Envelope = BARE
+    source: Callable[[], str] = _nowhere
+    """The address that the request came from, as far as that can be trusted."""
 
     # admission
     admitted: bool = False

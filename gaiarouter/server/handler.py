@@ -24,6 +24,7 @@ from gaiarouter.server.credentials import credentials
 from gaiarouter.server.framing import Framing
 from gaiarouter.server.headers import request_id
 from gaiarouter.server.reply import HttpReply
+from gaiarouter.server.source import source_of
 from gaiarouter.telemetry import Metrics
 
 _log = structlog.get_logger("gaiarouter.server")
@@ -102,6 +103,7 @@ class DataPlane:
             received_s=time.monotonic(),
             received_us=time.time_ns() // 1000,
             envelope=envelope,
+            source=partial(source_of, request, service.settings.server.trusted_proxies),
         )
         reply.attach(exchange)
         self._running[task] = exchange

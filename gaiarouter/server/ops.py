@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import orjson
 from aiohttp import web
@@ -15,6 +16,7 @@ from gaiarouter.server.credentials import credentials
 from gaiarouter.server.handler import Service
 from gaiarouter.server.headers import plain_headers, request_id
 from gaiarouter.server.reply import error_response
+from gaiarouter.server.source import source_of
 from gaiarouter.server.speech import spoken_in
 from gaiarouter.telemetry import METRICS_CONTENT_TYPE, Metrics
 
@@ -88,7 +90,10 @@ class Ops:
     async def _usable(self, request: web.Request) -> Sequence[ListedModel]:
         """What this key may use."""
         service = self._service()
-        key = await service.auth.identify(credentials(request.headers, from_query=request.query.get("key", "")))
+        key = await service.auth.identify(
+            credentials(request.headers, from_query=request.query.get("key", "")),
+            partial(source_of, request, service.settings.server.trusted_proxies),
+        )
         globs = key.models if key else None
         return [model for model in service.models if globs is None or service.allows(globs, model.name)]
 

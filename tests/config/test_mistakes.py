@@ -73,6 +73,10 @@ AFTER_GOOD: dict[str, tuple[str, str]] = {
         "defaults: {retry: {attempts: 0}}",
         "4:30: defaults.retry.attempts: found 0, expected a whole number",
     ),
+    "a proxy that is no address": (
+        "server: {trusted_proxies: [10.0.0.0/8, proxy]}",
+        "4:40: server.trusted_proxies[1]: found 'proxy', expected an address or a network such as 10.0.0.0/8",
+    ),
     "redis": ("redis: redis://x:6379", "4:1: redis: is not supported yet"),
     "admin_listen": ("server: {admin_listen: '127.0.0.1:9000'}", "4:10: server.admin_listen: is not supported yet"),
     "cors": ("server: {cors: {origins: [a]}}", "4:26: server.cors.origins: is not supported yet"),

@@ -1,0 +1,62 @@
+"""Where a request comes from: the address of the connection, or what a trusted proxy says of it.
+
+A header is believed only as far as proxies of ours wrote it: from the right, the first address that is none of theirs.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_HOPS: Final = 32
+_ONE_CALLER_BITS: Final = 64
+"""Of an IPv6 address: what one customer of a network is given at least, and can choose freely below."""
+
+
+def source_of(request: web.Request, trusted: Sequence[Network]) -> str:
+    """An address, or the network that one caller has to itself; `unknown` on a socket that is a file."""
+    peer = _address(request.remote or "")
+    if peer is None:
+        return "unknown"
+    if trusted and _is_in(peer, trusted):
+        peer = _behind(peer, ",".join(request.headers.getall("X-Forwarded-For", ())), trusted)
+    if isinstance(peer, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((int(peer), _ONE_CALLER_BITS), strict=False))
+    return str(peer)
+
+
+def _behind(peer: Address, forwarded: str, trusted: Sequence[Network]) -> Address:
+    for hop in reversed(forwarded.rsplit(",", _HOPS)[-_HOPS:]):
+        address = _address(_without_port(hop.strip()))
+        if address is None:
+            break  # what stands further left was not written by who wrote this
+        peer = address
+        if not _is_in(address, trusted):
+            break
+    return peer
+
+
+def _without_port(text: str) -> str:
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def _is_in(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gaiarouter.dialects.accounting import Field
 from gaiarouter.dialects.chat import fields as chat
+from gaiarouter.dialects.completions import fields as completions
 from gaiarouter.dialects.gemini import fields as gemini
 from gaiarouter.dialects.messages import fields as messages
 from gaiarouter.dialects.responses import fields as responses
@@ -37,6 +38,7 @@ CALLERS: Mapping[str, Mapping[str, Field]] = {
     "Messages": messages.TOP_LEVEL | messages.NESTED,
     "Responses": responses.TOP_LEVEL | responses.NESTED,
     "Gemini": gemini.FIELDS | gemini.NESTED,
+    "Completions": completions.TOP_LEVEL,
 }
 
 

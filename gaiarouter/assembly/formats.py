@@ -9,6 +9,8 @@ from gaiarouter.dialects.base import Dialect, Listing, SpokenByBoth
 from gaiarouter.dialects.chat import ChatDialect
 from gaiarouter.dialects.chat import listing as chat_listing
 from gaiarouter.dialects.chat.caller import ChatCaller
+from gaiarouter.dialects.completions import CompletionsDialect
+from gaiarouter.dialects.completions.caller import CompletionsCaller
 from gaiarouter.dialects.counting import CountDialect, CountFormat
 from gaiarouter.dialects.embeddings import EmbeddingsDialect
 from gaiarouter.dialects.gemini import listing as gemini_listing
@@ -20,6 +22,8 @@ from gaiarouter.dialects.messages import listing as messages_listing
 from gaiarouter.dialects.messages.caller import MessagesCaller
 from gaiarouter.dialects.messages.counting import MessagesCount
 from gaiarouter.dialects.messages.dialect import MessagesDialect
+from gaiarouter.dialects.passed.dialect import PassedDialect
+from gaiarouter.dialects.passed.operations import OPERATIONS
 from gaiarouter.dialects.responses.caller import ResponsesCaller
 from gaiarouter.dialects.responses.counting import ResponsesCount
 from gaiarouter.dialects.responses.dialect import ResponsesDialect
@@ -33,13 +37,20 @@ class Formats:
 
     def __init__(self) -> None:
         self.chat: Final = ChatDialect()
-        spoken: tuple[SpokenByBoth, ...] = (self.chat, MessagesDialect(), ResponsesDialect(), GeminiDialect())
+        spoken: tuple[SpokenByBoth, ...] = (
+            self.chat,
+            MessagesDialect(),
+            ResponsesDialect(),
+            GeminiDialect(),
+            CompletionsDialect(),
+        )
         self.both: Final = {each.name: each for each in spoken}
         self.callers: Final[Mapping[str, Caller]] = {
             "chat": ChatCaller(),
             "messages": MessagesCaller(),
             "responses": ResponsesCaller(),
             "gemini": GeminiCaller(),
+            "completions": CompletionsCaller(),
         }
         self.counts: Final[Mapping[str, CountFormat]] = {
             "messages": MessagesCount(),
@@ -53,9 +64,12 @@ class Formats:
             "messages": messages_listing,
             "gemini": gemini_listing,
         }
+        self.passed: Final = tuple(operation.name for operation in OPERATIONS)
+        """What goes to targets as it comes, or not at all."""
         counting = [CountDialect(self.both[name], format_) for name, format_ in self.counts.items()]
         self.dialects: Final[Mapping[str, Dialect]] = {
             **self.both,
             "embeddings": EmbeddingsDialect(),
             **{each.name: each for each in counting},
+            **{operation.name: PassedDialect(operation) for operation in OPERATIONS},
         }

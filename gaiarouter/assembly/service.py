@@ -15,6 +15,7 @@ from gaiarouter.pipeline.conversion import Convert, Converter, by_operation
 from gaiarouter.pipeline.counting import CountConverter
 from gaiarouter.pipeline.embedding import EmbeddingConverter
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.passing import PassedConverter
 from gaiarouter.providers.base import Endpoint
 from gaiarouter.providers.endpoint import endpoints
 from gaiarouter.providers.targets import stateless, targets
@@ -59,10 +60,12 @@ def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service
 
 def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats) -> Proxy:
     to_each = targets(settings)
+    passed = PassedConverter(places)
     counts = CountConverter(places, formats.counts, formats.callers, to_each, parts.media)
     others: dict[str, Convert] = {
         "embeddings": EmbeddingConverter(places, formats.embeddings).convert,
         **{counted_in(name): counts.convert for name in formats.counts},
+        **dict.fromkeys(formats.passed, passed.convert),
     }
     return Proxy(
         convert=by_operation(

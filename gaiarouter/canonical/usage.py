@@ -35,7 +35,8 @@ class Usage:
     whole output. `estimated`: counted here, because the provider sent none.
 
     What follows is told beside the counts: how `in_cache_write` divides, which tokens are no text, how often the
-    provider ran tools of its own, the tier it served from, and its own object (no part of a usage's identity).
+    provider ran tools of its own, the tier it served from, what is billed by the piece (`images`, `audio_seconds`,
+    `characters`, `search_units`), and its own object (no part of a usage's identity).
     """
 
     in_uncached: int = 0
@@ -49,6 +50,7 @@ class Usage:
     modalities: Modalities | None = None
     tool_requests: Mapping[str, int] | None = None
     tier: str | None = None
+    units: Mapping[str, float] | None = None
     raw: bytes | None = field(default=None, compare=False, repr=False)
 
     @property

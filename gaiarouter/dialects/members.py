@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -78,6 +79,24 @@ class JsonObject:
             pieces.append(body[own_name if position == 0 else gap : end])
         pieces.append(body[self._end_of_last() :])
         return b"".join(pieces)
+
+
+def edited_members(
+    members: JsonObject, *, default: Mapping[str, Any], set_: Mapping[str, Any], drop: tuple[str, ...]
+) -> bytes | None:
+    """The object after a route's edits; None if there are none. null says nothing: a default takes its place."""
+    given = {name for name, value in members.members.items() if bytes(value) != b"null"}
+    changes = {name: value for name, value in default.items() if name not in given} | dict(set_)
+    values = {name: msgspec.json.encode(value) for name, value in changes.items() if name not in drop}
+    return members.patched(values, drop) if values or drop else None
+
+
+def asking_for_usage(members: JsonObject) -> dict[str, bytes]:
+    """The member of a Chat request that asks for a usage event, with what else the caller has put into it."""
+    options = members.members.get("stream_options")
+    if options is None or bytes(options) == b"null":
+        return {"stream_options": b'{"include_usage":true}'}
+    return {"stream_options": JsonObject(bytes(options)).patched({"include_usage": b"true"})}
 
 
 def _start(change: tuple[int, int, bytes]) -> int:

@@ -96,6 +96,8 @@ class Exchange:
     usage: Usage | None = None
     estimated: bool = False
     """The answer tells a number of tokens that the gateway has guessed."""
+    media_type: str | None = None
+    """Of an answer that goes on as its target sends it; None: the dialect's."""
     finish_reason: str | None = None
     attempt_started_s: float = 0.0
     spoke_s: float = 0.0

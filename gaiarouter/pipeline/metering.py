@@ -157,6 +157,8 @@ def _line(exchange: Exchange, record: UsageRecord) -> dict[str, object]:
         "tokens_out": exchange.usage.output_tokens if exchange.usage else None,
         "estimated": record.estimated,
     }
+    if exchange.usage is not None and exchange.usage.units:
+        line["units"] = dict(exchange.usage.units)
     if isinstance(exchange.error, UpstreamError) and exchange.error.provider_status is not None:
         line["provider_status"] = exchange.error.provider_status
     return line

@@ -148,7 +148,7 @@ class Proxy:
                 deadline=plan.deadline,
                 spoke=lambda now: plan.spoke(attempt, now, now - started),
             )
-            await (relay.stream() if request.stream else relay.answer())
+            await relay.run()
         finally:
             response.close()
 

@@ -6,17 +6,20 @@ has been read by a watcher before it leaves, and a stream without its own ending
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import Answer, Conversion, StreamWatcher
+from gaiarouter.dialects.passed.conversion import Passed
 from gaiarouter.errors import BadAnswer, TimedOut
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.upstream.base import UpstreamResponse
 
 _MAX_HELD: Final = 1 << 20
 """Bytes of a stream that may pass without content before it is no answer."""
+_MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*", re.ASCII)
 
 
 class Relay:
@@ -46,18 +49,40 @@ class Relay:
         self._spoke = spoke
         self._held = bytearray()
 
+    async def run(self) -> None:
+        assert self._exchange.request is not None
+        if isinstance(self._conversion, Passed):
+            await self.as_sent(self._conversion)
+        elif self._exchange.request.stream:
+            await self.stream()
+        else:
+            await self.answer()
+
+    async def as_sent(self, passed: Passed) -> None:
+        """The answer is whatever the target makes of it, a stream or not."""
+        watcher = passed.passing(self._kind())
+        if watcher is None:
+            await self._tell(passed.read_answer(await self._response.read()))
+        else:
+            self._exchange.media_type = _shown(self._response.headers.get("content-type", ""))
+            await self._relay(watcher)
+
     async def answer(self) -> None:
         """The answer to a request that is not streamed."""
         body = await self._response.read()
-        answer = self._conversion.answer_of(body) if self._streams() else self._conversion.read_answer(body)
+        await self._tell(self._conversion.answer_of(body) if self._streams() else self._conversion.read_answer(body))
+
+    async def _tell(self, answer: Answer) -> None:
         await self._exchange.reply.answer(self._whole(answer))
         self._exchange.complete = True
 
     async def stream(self) -> None:
-        if not self._streams():
+        if self._streams():
+            await self._relay(self._conversion.watch())
+        else:
             await self._told_as_stream()
-            return
-        watcher = self._conversion.watch()
+
+    async def _relay(self, watcher: StreamWatcher) -> None:
         try:
             await self._watch(watcher)
         finally:
@@ -97,13 +122,18 @@ class Relay:
 
     def _streams(self) -> bool:
         """Whether the target streams, which need not be what it was asked for."""
-        kind = self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind == "text/html":
-            raise BadAnswer("The provider answered with a web page.")
+        kind = self._kind()
         if kind in ("text/event-stream", "application/json"):
             return kind == "text/event-stream"
         # small servers name their streams text/plain, or not at all
         return self._exchange.request is not None and self._exchange.request.stream
+
+    def _kind(self) -> str:
+        """The media type, without its parameters; empty where the target names none."""
+        kind = self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "text/html":
+            raise BadAnswer("The provider answered with a web page.")
+        return kind
 
     def _whole(self, answer: Answer) -> bytes:
         self._exchange.estimated = answer.usage is not None and answer.usage.estimated
@@ -134,3 +164,8 @@ class Relay:
         exchange.usage = usage or Usage(
             in_uncached=exchange.request.estimated_input_tokens(), out_visible=text_tokens, estimated=True
         )
+
+
+def _shown(content_type: str) -> str:
+    """A provider's header as it may stand in ours."""
+    return content_type if _MEDIA_TYPE.fullmatch(content_type) else "application/octet-stream"

@@ -55,7 +55,12 @@ _OLLAMA = ChatProfile(forced_choice=False, image_urls=False)
 ROWS: tuple[Profile, ...] = (
     # any server that speaks like OpenAI is `dialect: openai` with a base_url
     Profile(
-        "openai", "OpenAI", "https://api.openai.com/v1", speaks=(*_ALL, "count_tokens"), sends_base64=True, chat=_OPENAI
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        speaks=(*_ALL, "count_tokens", "moderations", "images", "speech"),
+        sends_base64=True,
+        chat=_OPENAI,
     ),
     Profile(
         "azure",
@@ -64,7 +69,7 @@ ROWS: tuple[Profile, ...] = (
         root="/openai/v1",
         versioned_root="/openai/deployments/{model}",
         auth="api-key",
-        speaks=_ALL,
+        speaks=(*_ALL, "images", "speech"),
         sends_base64=True,
         chat=_OPENAI,
     ),
@@ -72,7 +77,7 @@ ROWS: tuple[Profile, ...] = (
         "openrouter",
         "OpenRouter",
         "https://openrouter.ai/api/v1",
-        speaks=("chat", "responses", "completions"),
+        speaks=("chat", "responses", "completions", "rerank"),
         stateless=True,
         chat=_OPENROUTER,
     ),
@@ -92,20 +97,20 @@ ROWS: tuple[Profile, ...] = (
         auth="x-goog-api-key",
         speaks=("gemini", "embeddings", "count_tokens"),
     ),
-    Profile("groq", "Groq", "https://api.groq.com/openai/v1", chat=_GROQ),
+    Profile("groq", "Groq", "https://api.groq.com/openai/v1", speaks=("chat", "speech"), chat=_GROQ),
     # stream_options is no field of theirs; usage comes in the last chunk unasked
     Profile(
         "mistral",
         "Mistral",
         "https://api.mistral.ai/v1",
         asks_usage=False,
-        speaks=("chat", "embeddings"),
+        speaks=("chat", "embeddings", "moderations"),
         chat=_MISTRAL,
     ),
     Profile("deepseek", "DeepSeek", "https://api.deepseek.com", chat=_DEEPSEEK),
-    Profile("xai", "xAI", "https://api.x.ai/v1", speaks=("chat", "responses")),
-    Profile("together", "Together AI", "https://api.together.xyz/v1", speaks=_MOST),
-    Profile("fireworks", "Fireworks AI", "https://api.fireworks.ai/inference/v1", speaks=_MOST),
+    Profile("xai", "xAI", "https://api.x.ai/v1", speaks=("chat", "responses", "images")),
+    Profile("together", "Together AI", "https://api.together.xyz/v1", speaks=(*_MOST, "images", "speech", "rerank")),
+    Profile("fireworks", "Fireworks AI", "https://api.fireworks.ai/inference/v1", speaks=(*_MOST, "rerank")),
     Profile("cerebras", "Cerebras", "https://api.cerebras.ai/v1", speaks=("chat", "completions")),
     # every chunk carries usage
     Profile("perplexity", "Perplexity", "https://api.perplexity.ai", asks_usage=False),
@@ -113,9 +118,9 @@ ROWS: tuple[Profile, ...] = (
     # servers of one's own; the first two have a usual place on the same machine
     Profile("ollama", "Ollama", "http://127.0.0.1:11434/v1", root="/v1", speaks=_MOST, chat=_OLLAMA),
     Profile("lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", root="/v1", speaks=_MOST),
-    Profile("vllm", "vLLM", None, speaks=_ALL, chat=_OWN_SERVER),
-    Profile("sglang", "SGLang", None, speaks=_MOST, chat=_OWN_SERVER),
-    Profile("llamacpp", "llama.cpp server", None, speaks=_MOST, chat=_OWN_SERVER),
+    Profile("vllm", "vLLM", None, speaks=(*_ALL, "rerank"), chat=_OWN_SERVER),
+    Profile("sglang", "SGLang", None, speaks=(*_MOST, "rerank"), chat=_OWN_SERVER),
+    Profile("llamacpp", "llama.cpp server", None, speaks=(*_MOST, "rerank"), chat=_OWN_SERVER),
     # answers by itself, offline
     Profile("echo", "the built-in demo", None, auth="none", transport="echo"),
 )

@@ -20,6 +20,10 @@ OPERATIONS: Mapping[str, str] = {
     "embeddings": "/embeddings",
     "messages": "/messages",
     "gemini": "/models/{model}:generateContent",
+    "moderations": "/moderations",
+    "images": "/images/generations",
+    "speech": "/audio/speech",
+    "rerank": "/rerank",
 }
 """The path of each operation under a provider's root."""
 

@@ -65,6 +65,10 @@ class HttpReply:
             await self._opening
         if self._stream is None:
             self.response = _error_response(error, exchange.dialect, exchange.request_id, self._headers())
+        elif not self._stream.keepalive:
+            # nothing but a connection that breaks off tells the caller that bytes are missing
+            if self._request.transport is not None:
+                self._request.transport.abort()
         elif not isinstance(error, CallerGone):
             try:
                 await self._write(exchange.dialect.error_event(error, exchange.request_id))
@@ -102,10 +106,13 @@ class HttpReply:
 
     async def _start_stream(self) -> None:
         self.started = True
-        dialect, framing = self._attached().dialect, self._framing
-        media_type, keepalive = (dialect.media_type, dialect.keepalive)
+        exchange, framing = self._attached(), self._framing
+        media_type, keepalive = (exchange.dialect.media_type, exchange.dialect.keepalive)
         if framing is not None:
             media_type, keepalive = (framing.media_type, framing.keepalive)
+        elif exchange.media_type is not None:
+            media_type = exchange.media_type
+            keepalive = keepalive if media_type.startswith("text/event-stream") else b""
         self.response = self._stream = _EventStream(self._headers(), media_type=media_type, keepalive=keepalive)
         await self._stream.prepare(self._request)
 
@@ -135,7 +142,8 @@ class HttpReply:
 class _EventStream(EventSourceResponse):
     """aiohttp-sse's response with the dialect's own keep-alive in place of its ping.
 
-    Its ping comes from a task of its own, between two writes: so every write here is of whole events.
+    Its ping comes from a task of its own, between two writes: so every write here is of whole events. No keep-alive: of
+    bytes that are no events, between which nothing may stand.
     """
 
     def __init__(self, headers: dict[str, str], *, media_type: str, keepalive: bytes) -> None:
@@ -145,7 +153,7 @@ class _EventStream(EventSourceResponse):
         self.keepalive = keepalive
 
     async def _ping(self) -> None:
-        while True:
+        while self.keepalive:
             await asyncio.sleep(self._ping_interval)
             try:
                 await self.write(self.keepalive)

@@ -22,7 +22,12 @@ DATA_PLANE: Final = {
     "/v1/responses/input_tokens": "responses.count_tokens",
     "/v1/messages": "messages",
     "/v1/messages/count_tokens": "messages.count_tokens",
+    "/v1/completions": "completions",
     "/v1/embeddings": "embeddings",
+    "/v1/moderations": "moderations",
+    "/v1/images/generations": "images",
+    "/v1/audio/speech": "speech",
+    "/v1/rerank": "rerank",
 }
 """POST paths that models answer, and the dialect spoken there."""
 MODEL_METHODS: Final = {

@@ -182,6 +182,9 @@ def test_openai_speaks_its_formats_each_at_its_own_path() -> None:
         "completions": "/completions",
         "embeddings": "/embeddings",
         "responses.count_tokens": "/responses/input_tokens",
+        "moderations": "/moderations",
+        "images": "/images/generations",
+        "speech": "/audio/speech",
     }
 
 
@@ -193,14 +196,14 @@ def test_speaks_narrows_what_a_server_takes() -> None:
 def test_endpoints_are_by_provider_and_by_the_dialects_that_it_speaks() -> None:
     settings = Settings(
         providers={
-            "openai": Provider(name="openai", kind="openai"),
+            "anthropic": Provider(name="anthropic", kind="anthropic"),
             "demo": Provider(name="demo", kind="echo"),
             "vectors": Provider(name="vectors", kind="vllm", base_url="http://box/v1", speaks=("embeddings",)),
         }
     )
     found = endpoints(settings)
     assert {name: set(spoken) for name, spoken in found.items()} == {
-        "openai": {"chat", "responses", "completions", "embeddings", "responses.count_tokens"},
+        "anthropic": {"messages", "messages.count_tokens"},
         "demo": {"chat"},
         "vectors": {"embeddings"},
     }

@@ -10,7 +10,7 @@ import math
 
 import msgspec
 
-from gaiarouter.canonical.usage import Usage
+from gaiarouter.canonical.usage import Usage, token_weight
 from gaiarouter.dialects.chat.provider_errors import read_error_in_answer
 from gaiarouter.dialects.chat.usage import read_usage
 from gaiarouter.dialects.chat.wire import ABSENT, Body, Choice, decode_body, is_truthy
@@ -135,6 +135,9 @@ class ChatStreamWatcher:
                 self._weight += said.weight()
                 if not self.content_started:
                     self.content_started = said.has_content()
+            elif choice.text:
+                self._weight += token_weight(choice.text)
+                self.content_started = True
             index = choice.index
             if index is None or index not in self._open_choices:
                 index = index or 0

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gaiarouter.dialects.base import BARE, Answer, Envelope, WindowView
-from gaiarouter.dialects.chat import errors, fold, provider_errors, request, response
+from gaiarouter.dialects.base import BARE, Answer, Envelope
+from gaiarouter.dialects.chat import fold, provider_errors, request, response
 from gaiarouter.dialects.chat.chunks import ChatStreamWatcher
-from gaiarouter.dialects.windows import window_headers
-from gaiarouter.errors import GatewayError, UpstreamError
+from gaiarouter.dialects.chat.telling import TellsAsChat
+from gaiarouter.errors import UpstreamError
 
 
-class ChatDialect:
+class ChatDialect(TellsAsChat):
     """Implements dialects.base.Dialect."""
 
     name = "chat"
     media_type = "text/event-stream; charset=utf-8"
     keepalive = b": keep-alive\n"
     """One line: a comment with a blank line after it crashes official clients once an `id` was seen."""
-    id_header = "x-request-id"
 
     def read_request(self, body: bytes, envelope: Envelope = BARE) -> request.ChatHead:
         return request.read_request(body, envelope)
@@ -37,15 +36,3 @@ class ChatDialect:
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         return provider_errors.read_error(status, headers, body)
-
-    def status_of(self, error: GatewayError) -> int:
-        return error.status
-
-    def error_body(self, error: GatewayError, request_id: str) -> bytes:
-        return errors.error_body(error, request_id)
-
-    def error_event(self, error: GatewayError, request_id: str) -> bytes:
-        return errors.error_event(error, request_id)
-
-    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
-        return window_headers(name, window)

@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.body import parse
-from gaiarouter.dialects.members import JsonObject
+from gaiarouter.dialects.members import JsonObject, asking_for_usage
 from gaiarouter.errors import InvalidRequest
 
 # what a picture, a sound or a file is taken for in an estimate, whose true price depends on the model
@@ -137,14 +137,8 @@ class ChatHead:
     def body_for(self, *, model: str, ask_usage: bool) -> bytes:
         changes = {} if model == self.model else {"model": msgspec.json.encode(model)}
         if ask_usage and self.stream and not self.include_usage:
-            changes["stream_options"] = self._options_with_usage()
+            changes |= asking_for_usage(self._object)
         return self._object.patched(changes) if changes else self._object.body
-
-    def _options_with_usage(self) -> bytes:
-        options = self._object.members.get("stream_options")
-        if options is None or bytes(options) == b"null":
-            return b'{"include_usage":true}'
-        return JsonObject(bytes(options)).patched({"include_usage": b"true"})
 
     def edited(
         self,

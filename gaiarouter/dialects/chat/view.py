@@ -11,7 +11,7 @@ from gaiarouter.canonical.parts import Base64, Citation, Image, ToolCall, Url
 from gaiarouter.canonical.request import CanonicalRequest
 
 REFUSED = "The model declined to answer."
-_REASONS: dict[Reason, str] = {
+REASONS: dict[Reason, str] = {
     "stop": "stop",
     "stop_sequence": "stop",
     "length": "length",
@@ -63,7 +63,7 @@ def finish_word(finish: Finish, *, spoke_refusal: bool, view: AnswerView) -> str
         return "stop"
     if finish.reason == "tool_calls" and view.calls_functions:
         return "function_call"
-    return _REASONS[finish.reason]
+    return REASONS[finish.reason]
 
 
 def refusal_text(finish: Finish, *, spoke_refusal: bool) -> str | None:

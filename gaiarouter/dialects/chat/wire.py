@@ -91,6 +91,8 @@ class Choice(Struct, gc=False):
     index: int | None = 0
     delta: Said | None = None
     message: Said | None = None
+    text: str | None = None
+    """In place of either, of Completions, whose chunks have the shape of its answers."""
     finish_reason: str | None = None
     error: Raw = ABSENT
 

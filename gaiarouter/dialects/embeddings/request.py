@@ -13,7 +13,7 @@ from gaiarouter.canonical.embeddings import EmbeddingRequest
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.body import parse
-from gaiarouter.dialects.members import JsonObject
+from gaiarouter.dialects.members import JsonObject, edited_members
 from gaiarouter.errors import InvalidRequest
 
 _Input = TypeVar("_Input", str, tuple[int, ...], str | tuple[int, ...])
@@ -56,12 +56,8 @@ class EmbeddingHead:
         self, *, default: Mapping[str, Any], set_: Mapping[str, Any], drop: tuple[str, ...], system: str | None
     ) -> EmbeddingHead:
         """`system` says nothing to a model that only reads."""
-        given = {name for name, value in self._object.members.items() if bytes(value) != b"null"}
-        changes = {name: value for name, value in default.items() if name not in given} | dict(set_)
-        values = {name: msgspec.json.encode(value) for name, value in changes.items() if name not in drop}
-        if not values and not drop:
-            return self
-        return replace(read_request(self._object.patched(values, drop)), forwarded=self.forwarded)
+        body = edited_members(self._object, default=default, set_=set_, drop=drop)
+        return self if body is None else replace(read_request(body), forwarded=self.forwarded)
 
     def asking_for(self, encoding: str, *, model: str) -> bytes:
         """The body with vectors asked for in this encoding."""

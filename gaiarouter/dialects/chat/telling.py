@@ -1,0 +1,28 @@
+"""How clients of the formats around Chat are told of errors, limits and ids: all of one vendor's, and all alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gaiarouter.dialects.base import WindowView
+from gaiarouter.dialects.chat import errors
+from gaiarouter.dialects.windows import window_headers
+from gaiarouter.errors import GatewayError
+
+
+class TellsAsChat:
+    """The part of dialects.base.Dialect that says nothing of models."""
+
+    id_header = "x-request-id"
+
+    def status_of(self, error: GatewayError) -> int:
+        return error.status
+
+    def error_body(self, error: GatewayError, request_id: str) -> bytes:
+        return errors.error_body(error, request_id)
+
+    def error_event(self, error: GatewayError, request_id: str) -> bytes:
+        return errors.error_event(error, request_id)
+
+    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
+        return window_headers(name, window)

@@ -127,15 +127,22 @@ class Metrics:
             "streams_interrupted_total", "Streams that failed after their first content.", "provider", "cause"
         )
         self.disconnects = counter("client_disconnects_total", "Callers that hung up, by phase.", "phase")
-        self.tokens = counter("tokens_total", "Tokens by class.", "provider", "model", "class")
-        self.usage_estimated = counter(
-            "usage_estimated_total", "Answers whose usage the provider did not send.", "provider"
-        )
+        self.shed = counter("shed_total", "Requests and connections turned away for want of room.", "reason")
+        self.media_loads = counter("media_loads_total", "Pictures and files loaded for targets.", "outcome")
         self.stale_connections = counter(
             "stale_connection_retries_total", "Pooled upstream connections found dead and replaced unseen."
         ).labels()
-        self.shed = counter("shed_total", "Requests and connections turned away for want of room.", "reason")
-        self.media_loads = counter("media_loads_total", "Pictures and files loaded for targets.", "outcome")
+        self._declare_usage(counter)
+
+    def _declare_usage(self, counter: Callable[..., Family[Counter]]) -> None:
+        self.tokens = counter("tokens_total", "Tokens by class.", "provider", "model", "class")
+        self.cost = counter("cost_usd_total", "What answers cost, in US dollars.", "provider", "model")
+        self.unpriced = counter(
+            "unpriced_total", "Answers of models whose price nobody knows: they are in no cost.", "provider", "model"
+        )
+        self.usage_estimated = counter(
+            "usage_estimated_total", "Answers whose usage the provider did not send.", "provider"
+        )
 
     def add_collector(self, collect: Callable[[], Iterable[Metric]]) -> None:
         """Values read when scraped. Not shown by several workers, whose scrape reads only the shared files."""

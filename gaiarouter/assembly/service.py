@@ -9,6 +9,7 @@ from gaiarouter.assembly.parts import Parts
 from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.bindings import READERS
 from gaiarouter.dialects.counting import counted_in
+from gaiarouter.ledger.pricing import Pricing
 from gaiarouter.pipeline import STAGES, Admission, Auth, Metering, Proxy, RateLimit, Stage, Transform
 from gaiarouter.pipeline.affinity import Affinities
 from gaiarouter.pipeline.conversion import Convert, Converter, by_operation
@@ -18,6 +19,7 @@ from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.passing import PassedConverter
 from gaiarouter.providers.base import Endpoint
 from gaiarouter.providers.endpoint import endpoints
+from gaiarouter.providers.prices import Prices, PriceTable
 from gaiarouter.providers.targets import stateless, targets
 from gaiarouter.routing.attempts import Plan
 from gaiarouter.routing.grants import Grants
@@ -74,6 +76,7 @@ def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats) -
         ),
         estimate=counts.estimate,
         upstreams=parts.upstreams,
+        charge=Pricing(Prices(PriceTable.load(), settings.providers)),
         plan=_planner(settings, parts, Affinities(formats.callers)),
         clock=parts.clock,
     )

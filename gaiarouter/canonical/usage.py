@@ -19,9 +19,11 @@ class CacheWrites:
 
 @dataclass(frozen=True, slots=True)
 class Modalities:
-    """Of the tokens counted elsewhere, those that are not text; None where the provider does not say."""
+    """Of the tokens counted elsewhere, those that are not text; None where the provider does not say. cached_audio: of
+    `in_audio`, what was read from a cache."""
 
     in_audio: int | None = None
+    cached_audio: int | None = None
     in_image: int | None = None
     out_audio: int | None = None
     out_image: int | None = None
@@ -36,7 +38,8 @@ class Usage:
 
     What follows is told beside the counts: how `in_cache_write` divides, which tokens are no text, how often the
     provider ran tools of its own, the tier it served from, what is billed by the piece (`images`, `audio_seconds`,
-    `characters`, `search_units`), and its own object (no part of a usage's identity).
+    `characters`, `search_units`); and, no part of a usage's identity, its own object and what it says that it charges,
+    in nano-dollars.
     """
 
     in_uncached: int = 0
@@ -52,6 +55,7 @@ class Usage:
     tier: str | None = None
     units: Mapping[str, float] | None = None
     raw: bytes | None = field(default=None, compare=False, repr=False)
+    charged_nano: int | None = field(default=None, compare=False)
 
     @property
     def input_tokens(self) -> int:
@@ -64,6 +68,11 @@ class Usage:
     @property
     def total_tokens(self) -> int:
         return self.input_tokens + self.output_tokens
+
+
+def priced_tier(raw: bytes) -> str | None:
+    """A `service_tier` in JSON, as far as it changes the price."""
+    return {b'"flex"': "flex", b'"priority"': "priority"}.get(raw)
 
 
 def token_weight(text: str) -> float:

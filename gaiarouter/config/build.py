@@ -16,6 +16,7 @@ from gaiarouter.config.settings import (
     Group,
     Limits,
     ModelCapabilities,
+    ModelPrices,
     ModelReference,
     Provider,
     ProviderKey,
@@ -91,6 +92,7 @@ def _provider(name: str, given: Mapping[str, Any], variables: Variables) -> Prov
         api_version=given.get("api_version"),
         headers=dict(given.get("headers", {})),
         capabilities=tuple(_capabilities(each) for each in given.get("capabilities", ())),
+        prices=tuple(_prices(each) for each in given.get("prices", ())),
         fetch_media=given.get("fetch_media", False),
         off=_off([at for at, _ in keys], variables) if keys and not usable else None,
     )
@@ -105,6 +107,10 @@ def _capabilities(given: Mapping[str, Any]) -> ModelCapabilities:
             if dialect != "match"
         },
     )
+
+
+def _prices(given: Mapping[str, Any]) -> ModelPrices:
+    return ModelPrices(_globs(given["match"]), {name: amount for name, amount in given.items() if name != "match"})
 
 
 def _globs(given: str | list[str]) -> tuple[str, ...]:

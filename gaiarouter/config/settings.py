@@ -56,6 +56,15 @@ class ModelCapabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelPrices:
+    """An entry of `prices:`. match: globs over the provider's names of models. dollars: by class, for a million tokens
+    or a thousand uses; what is not said is not charged apart."""
+
+    match: tuple[str, ...]
+    dollars: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One entry of `providers:`.
 
@@ -72,6 +81,7 @@ class Provider:
     api_version: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     capabilities: tuple[ModelCapabilities, ...] = ()
+    prices: tuple[ModelPrices, ...] = ()
     fetch_media: bool = False
     off: str | None = None
 

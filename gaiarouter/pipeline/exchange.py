@@ -94,6 +94,8 @@ class Exchange:
     dropped: tuple[str, ...] = ()
     """The caller's fields that the target could not take."""
     usage: Usage | None = None
+    cost_nano: int | None = None
+    """What `usage` costs, in nano-dollars; None while there is none, and where nobody knows the price."""
     estimated: bool = False
     """The answer tells a number of tokens that the gateway has guessed."""
     media_type: str | None = None

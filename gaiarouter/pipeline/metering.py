@@ -64,11 +64,15 @@ class Metering:
             metrics.streams_interrupted.labels(provider, ending.code or OTHER).inc()
         if ending.outcome == "cancelled":
             metrics.disconnects.labels("mid" if exchange.reply.committed else "before").inc()
-        self._count_tokens(exchange.usage, provider, model)
+        self._count_tokens(exchange.usage, exchange.cost_nano, provider, model)
 
-    def _count_tokens(self, usage: Usage | None, provider: str, model: str) -> None:
+    def _count_tokens(self, usage: Usage | None, cost_nano: int | None, provider: str, model: str) -> None:
         if usage is None:
             return
+        if cost_nano is not None:
+            self._metrics.cost.labels(provider, model).inc(cost_nano / 1e9)
+        elif usage.total_tokens and provider is not NONE:
+            self._metrics.unpriced.labels(provider, model).inc()
         for name in _BUCKETS:
             tokens = getattr(usage, name)
             if tokens:
@@ -132,7 +136,7 @@ def _record(exchange: Exchange, ending: _Ending, duration_s: float) -> UsageReco
         out_visible=usage.out_visible,
         out_reasoning=usage.out_reasoning,
         estimated=usage.estimated,
-        cost_nano_usd=None,
+        cost_nano_usd=exchange.cost_nano,
         duration_us=round(duration_s * 1e6),
         first_content_us=round((exchange.spoke_s - exchange.received_s) * 1e6) if exchange.spoke_s else None,
     )
@@ -156,6 +160,7 @@ def _line(exchange: Exchange, record: UsageRecord) -> dict[str, object]:
         "tokens_in": exchange.usage.input_tokens if exchange.usage else None,
         "tokens_out": exchange.usage.output_tokens if exchange.usage else None,
         "estimated": record.estimated,
+        "cost_nano_usd": record.cost_nano_usd,
     }
     if exchange.usage is not None and exchange.usage.units:
         line["units"] = dict(exchange.usage.units)

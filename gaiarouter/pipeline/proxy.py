@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from gaiarouter.config.settings import Timeouts
 from gaiarouter.dialects.base import Answer
 from gaiarouter.errors import (
     Interrupted,
@@ -22,7 +23,7 @@ from gaiarouter.errors import (
 )
 from gaiarouter.pipeline.conversion import Convert
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
-from gaiarouter.pipeline.relay import Relay
+from gaiarouter.pipeline.relay import Charge, Relay
 from gaiarouter.providers.base import Transport
 from gaiarouter.providers.request import request_for
 from gaiarouter.routing.attempts import Attempt, Plan
@@ -40,12 +41,14 @@ class Proxy:
         estimate: Callable[[Exchange], Answer | None],
         upstreams: Mapping[Transport, Upstream],
         plan: Callable[[Exchange], Plan],
+        charge: Charge,
         clock: Callable[[], float],
     ) -> None:
         self._convert = convert
         self._estimate = estimate
         self._upstreams = upstreams
         self._plan = plan
+        self._charge = charge
         self._clock = clock
 
     async def request(self, exchange: Exchange) -> None:
@@ -129,28 +132,30 @@ class Proxy:
                 stream=request.stream,
                 request_id=exchange.request_id,
             ),
-            AttemptTimeouts(
-                connect_s=limits.connect_s,
-                first_byte_s=speak_by - started,
-                idle_s=limits.idle_s,
-                deadline=speak_by if request.stream else attempt.deadline,
-            ),
+            _patience(limits, started, speak_by, speak_by if request.stream else attempt.deadline),
+        )
+        relay = Relay(
+            exchange,
+            conversion,
+            response,
+            self._clock,
+            first_content_by=speak_by,
+            deadline=plan.deadline,
+            charge=self._charge,
+            spoke=lambda now: plan.spoke(attempt, now, now - started),
         )
         try:
             if response.status >= 400:
                 raise conversion.read_error(response.status, response.headers, await response.read_error())
-            relay = Relay(
-                exchange,
-                conversion,
-                response,
-                self._clock,
-                first_content_by=speak_by,
-                deadline=plan.deadline,
-                spoke=lambda now: plan.spoke(attempt, now, now - started),
-            )
             await relay.run()
         finally:
             response.close()
+
+
+def _patience(limits: Timeouts, started: float, speak_by: float, deadline: float) -> AttemptTimeouts:
+    return AttemptTimeouts(
+        connect_s=limits.connect_s, first_byte_s=speak_by - started, idle_s=limits.idle_s, deadline=deadline
+    )
 
 
 def _in_stream(error: UpstreamError) -> UpstreamError:

@@ -17,6 +17,9 @@ from gaiarouter.errors import BadAnswer, TimedOut
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.upstream.base import UpstreamResponse
 
+Charge = Callable[[str, str, Usage], int | None]
+"""Nano-dollars, by provider, its model and what was used; None where nobody knows the price."""
+
 _MAX_HELD: Final = 1 << 20
 """Bytes of a stream that may pass without content before it is no answer."""
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*", re.ASCII)
@@ -26,7 +29,7 @@ class Relay:
     """One attempt's answer. Times are on `clock`.
 
     first_content_by: a stream must have begun to speak by then. deadline: a stream that speaks must have ended by then.
-    spoke: called once, when the first content is in hand and before it goes to the caller.
+    charge: what a usage costs. spoke: called once, when the first content is in hand and before it goes to the caller.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Relay:
         first_content_by: float,
         deadline: float,
         spoke: Callable[[float], None],
+        charge: Charge,
     ) -> None:
         self._exchange = exchange
         self._conversion = conversion
@@ -47,6 +51,7 @@ class Relay:
         self._first_content_by = first_content_by
         self._deadline = deadline
         self._spoke = spoke
+        self._charge = charge
         self._held = bytearray()
 
     async def run(self) -> None:
@@ -161,9 +166,11 @@ class Relay:
         exchange = self._exchange
         assert exchange.request is not None
         exchange.finish_reason = finish_reason
-        exchange.usage = usage or Usage(
+        exchange.usage = usage = usage or Usage(
             in_uncached=exchange.request.estimated_input_tokens(), out_visible=text_tokens, estimated=True
         )
+        assert exchange.served is not None
+        exchange.cost_nano = self._charge(exchange.served.provider, exchange.served.model, usage)
 
 
 def _shown(content_type: str) -> str:

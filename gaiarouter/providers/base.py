@@ -29,7 +29,7 @@ class Profile:
     operation, where it is served if not at the format's own path. reshape: by operation, what is changed in a body that
     is otherwise of the format. loads_urls: addresses of pictures and files are loaded where the format has them.
     developer_api: of Gemini's two hosts, the one with the Files API and tiers. stateless: it keeps no answers and no
-    files, so that no handle is of its making.
+    files, so that no handle is of its making. tells_cost: its usage says in dollars what it charges.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Profile:
     versioned_root: str | None = None
     sends_base64: bool = False
     stateless: bool = False
+    tells_cost: bool = False
     chat: ChatProfile = ANY_SERVER
     paths: Mapping[str, str] = field(default_factory=dict)
     stream_paths: Mapping[str, str] = field(default_factory=dict)

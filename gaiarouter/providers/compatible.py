@@ -79,6 +79,7 @@ ROWS: tuple[Profile, ...] = (
         "https://openrouter.ai/api/v1",
         speaks=("chat", "responses", "completions", "rerank"),
         stateless=True,
+        tells_cost=True,
         chat=_OPENROUTER,
     ),
     Profile(

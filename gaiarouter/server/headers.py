@@ -57,12 +57,20 @@ def exchange_headers(exchange: Exchange, now: float) -> dict[str, str]:
         headers["x-gaia-dropped"] = _safe(", ".join(exchange.dropped))[:_MOST_DROPPED]
     if exchange.estimated:
         headers["x-gaia-estimated"] = "tokens"
+    if exchange.cost_nano is not None:
+        headers["x-gaia-cost"] = dollars(exchange.cost_nano)
     if exchange.spoke_s:
         headers["x-gaia-overhead-ms"] = f"{max(0.0, now - exchange.received_s - exchange.upstream_s) * 1000:.2f}"
     if exchange.lease is not None:
         _add_window(headers, exchange.dialect, "requests", exchange.lease.requests)
         _add_window(headers, exchange.dialect, "tokens", exchange.lease.tokens)
     return headers
+
+
+def dollars(nano: int) -> str:
+    """As a plain decimal number, exact to the nano-dollar."""
+    whole, rest = divmod(nano, 1_000_000_000)
+    return f"{whole}.{rest:09d}".rstrip("0").rstrip(".")
 
 
 def error_headers(error: GatewayError, dialect: Dialect) -> dict[str, str]:

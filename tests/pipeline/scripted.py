@@ -164,7 +164,12 @@ def proxy(clock: Clock, target: ScriptedTarget, exchange: Exchange) -> Proxy:
         endpoints, both={"chat": ChatDialect()}, callers={}, targets={name: {} for name in names}, media=NoMedia()
     ).convert
     return Proxy(
-        convert=convert, estimate=lambda _: None, upstreams={"http": target, "echo": target}, plan=plan, clock=clock
+        convert=convert,
+        estimate=lambda _: None,
+        upstreams={"http": target, "echo": target},
+        plan=plan,
+        charge=lambda provider, model, usage: usage.total_tokens,
+        clock=clock,
     )
 
 

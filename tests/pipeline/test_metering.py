@@ -165,6 +165,29 @@ def test_tokens_are_recorded_by_class_and_counted() -> None:
     assert value(metrics, "usage_estimated_total", provider="main") == 1
 
 
+def test_a_cost_is_recorded_and_counted_in_dollars() -> None:
+    def prepare(made: Exchange) -> None:
+        made.usage, made.cost_nano = Usage(in_uncached=4), 2_500_000_000
+
+    (record,), metrics = finished(prepare)
+    assert record.cost_nano_usd == 2_500_000_000
+    assert value(metrics, "cost_usd_total", provider="main", model="main-model") == 2.5
+    assert value(metrics, "unpriced_total", provider="main", model="main-model") == 0
+
+
+def test_an_answer_without_a_price_is_counted_and_costs_nothing_known() -> None:
+    def prepare(made: Exchange) -> None:
+        made.usage = Usage(in_uncached=4)
+
+    (record,), metrics = finished(prepare)
+    assert record.cost_nano_usd is None
+    assert (
+        metrics.registry.get_sample_value("gaiarouter_cost_usd_total", {"provider": "main", "model": "main-model"})
+        is None
+    )
+    assert value(metrics, "unpriced_total", provider="main", model="main-model") == 1
+
+
 def test_every_attempt_is_counted_and_every_move_to_another_target() -> None:
     def prepare(made: Exchange) -> None:
         made.attempts[:] = [

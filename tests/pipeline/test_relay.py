@@ -11,6 +11,7 @@ from gaiarouter.dialects.passing import PassThrough
 from gaiarouter.errors import BadAnswer, CallerGone, Interrupted, ProtocolBroken, TimedOut, UpstreamError
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.relay import Relay
+from gaiarouter.routing.base import ResolvedTarget
 from tests.gateway.faults import DONE, FINISH, ROLE, USAGE_EVENT, chunk_of, completion
 from tests.pipeline.scripted import (
     BODY,
@@ -45,6 +46,7 @@ class Scene:
         self.reply = KeptReply(gone_after=gone_after)
         self.exchange: Exchange = routed(self.clock, body, match_of("main"), self.reply)
         self.exchange.attempt_started_s = self.clock.now
+        self.exchange.served = ResolvedTarget("main", "main-model", "r")
         self.response = ScriptedResponse(self.clock, 200, headers, steps)
         self.spoke: list[float] = []
         assert self.exchange.request is not None
@@ -56,7 +58,12 @@ class Scene:
             first_content_by=self.clock.now + 10,
             deadline=self.clock.now + 60,
             spoke=self.spoke.append,
+            charge=self.charge,
         )
+
+    def charge(self, provider: str, model: str, usage: Usage) -> int:
+        self.charged = (provider, model, usage)
+        return 77
 
     async def stream(self) -> None:
         await self.relay.stream()
@@ -162,6 +169,8 @@ async def test_usage_that_the_target_reported_is_believed_whole_or_broken() -> N
     whole = Scene(ROLE, SAID, FINISH, USAGE_EVENT, DONE, ask_usage=True)
     await whole.stream()
     assert whole.exchange.usage == REPORTED
+    assert whole.charged == ("main", "main-model", REPORTED)
+    assert whole.exchange.cost_nano == 77
     assert USAGE_EVENT not in b"".join(whole.reply.sent)
     broken = Scene(ROLE, SAID, USAGE_EVENT, ProtocolBroken("x"))
     await broken.fail()

@@ -147,7 +147,7 @@ class ChatStreamWatcher:
         return self.error is None
 
     def _take_usage(self, body: Body) -> None:
-        usage = read_usage(body.usage) or (read_usage(body.x_groq.usage) if body.x_groq else None)
+        usage = read_usage(body.usage, body.service_tier) or (read_usage(body.x_groq.usage) if body.x_groq else None)
         if usage is not None:
             self.usage = usage  # cumulative where it comes more than once
 

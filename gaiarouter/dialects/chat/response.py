@@ -42,7 +42,7 @@ def read_answer(body: bytes) -> Answer:
         _check(choice)
     return Answer(
         body=body,
-        usage=read_usage(answer.usage) if numbers_are_sound else None,
+        usage=read_usage(answer.usage, answer.service_tier) if numbers_are_sound else None,
         text_tokens=math.ceil(sum(choice.message.weight() for choice in answer.choices if choice.message)),
         finish_reason=answer.choices[0].finish_reason or None,
     )

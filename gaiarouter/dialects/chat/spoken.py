@@ -102,6 +102,7 @@ class Body(Struct, gc=False):
     choices: list[Choice] | None = None
     usage: Raw = ABSENT
     error: Raw = ABSENT
+    service_tier: Raw = ABSENT
     x_groq: XGroq | None = None
 
 

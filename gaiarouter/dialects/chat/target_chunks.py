@@ -81,7 +81,7 @@ class StreamDecoder:
                 return [*events, *self._fail(read_error_in_answer(b'{"error":' + bytes(choice.error) + b"}"))]
             events += self._choice(choice.index or 0).read(choice, choice.delta or choice.message)
         raw = chunk.usage if spoken.is_given(chunk.usage) or chunk.x_groq is None else chunk.x_groq.usage
-        usage = read_usage(raw) if spoken.is_given(raw) else None
+        usage = read_usage(raw, chunk.service_tier) if spoken.is_given(raw) else None
         return [*events, UsageSnapshot(usage)] if usage is not None else events
 
     def _choice(self, index: int) -> ChoiceReader:

@@ -27,7 +27,7 @@ def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
 
 def _events(answer: spoken.Body, plan: AnswerPlan) -> list[Event]:
     events: list[Event] = [Start(answer.id or "", answer.model or "", seconds_of(answer.created))]
-    usage = read_usage(answer.usage) if spoken.is_given(answer.usage) else None
+    usage = read_usage(answer.usage, answer.service_tier) if spoken.is_given(answer.usage) else None
     if usage is not None:
         events.append(UsageSnapshot(usage))
     endings: list[Event] = []

@@ -7,19 +7,26 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from gaiarouter.canonical.usage import Usage
+from gaiarouter.canonical.usage import Modalities, Usage, priced_tier
 
 # no window comes near it; a number beyond is a defect, and must not be billed
 _Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
 
 
+_NOT_SENT = Raw(b"")
+_NANO = 1_000_000_000
+_MOST_DOLLARS = 1_000_000.0
+
+
 class _PromptDetails(Struct, gc=False):
+    audio_tokens: _Count = None
     cached_tokens: _Count = None
     cache_write_tokens: _Count = None
     cache_creation_tokens: _Count = None
 
 
 class _CompletionDetails(Struct, gc=False):
+    audio_tokens: _Count = None
     reasoning_tokens: _Count = None
 
 
@@ -32,13 +39,17 @@ class _Usage(Struct, gc=False):
     prompt_cache_hit_tokens: _Count = None
     num_cached_tokens: _Count = None
     cached_tokens: _Count = None
+    cost: Raw = _NOT_SENT
 
 
 _decode = msgspec.json.Decoder(_Usage).decode
 
 
-def read_usage(raw: Raw) -> Usage | None:
-    """None where there is none, or none to believe: negative, NaN, text, beyond all windows, or all zero."""
+def read_usage(raw: Raw, tier: Raw = _NOT_SENT) -> Usage | None:
+    """None where there is none, or none to believe: negative, NaN, text, beyond all windows, or all zero.
+
+    tier: the `service_tier` that stands beside it.
+    """
     try:
         usage = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -55,7 +66,25 @@ def read_usage(raw: Raw) -> Usage | None:
         in_cache_write=write,
         out_visible=visible,
         out_reasoning=reasoning,
+        modalities=_sound(usage),
+        tier=priced_tier(bytes(tier)),
+        charged_nano=_charged_nano(usage.cost),
     )
+
+
+def _sound(usage: _Usage) -> Modalities | None:
+    in_audio = usage.prompt_tokens_details.audio_tokens if usage.prompt_tokens_details else None
+    out_audio = usage.completion_tokens_details.audio_tokens if usage.completion_tokens_details else None
+    return Modalities(in_audio=in_audio, out_audio=out_audio) if in_audio or out_audio else None
+
+
+def _charged_nano(cost: Raw) -> int | None:
+    """Dollars as a number; an object, text or null is none, nor is less than nothing."""
+    try:
+        dollars = msgspec.json.decode(cost, type=float) if cost else -1.0
+    except msgspec.DecodeError:
+        return None
+    return round(dollars * _NANO) if 0 <= dollars <= _MOST_DOLLARS else None
 
 
 def _cache_read(usage: _Usage) -> int:

@@ -106,6 +106,7 @@ class Body(Struct, gc=False):
 
     choices: list[Choice] | None = None
     usage: Raw = ABSENT
+    service_tier: Raw = ABSENT
     error: Raw = ABSENT
     x_groq: XGroq | None = None
 

@@ -31,6 +31,7 @@ class _Usage(Struct, gc=False, rename="camel"):
     candidates_token_count: _Count = None
     thoughts_token_count: _Count = None
     prompt_tokens_details: list[_OfModality] | None = None
+    cache_tokens_details: list[_OfModality] | None = None
     candidates_tokens_details: list[_OfModality] | None = None
     service_tier: str | None = None
 
@@ -89,6 +90,7 @@ def _modalities(counts: _Usage) -> Modalities | None:
     said, spoken = _by_name(counts.prompt_tokens_details), _by_name(counts.candidates_tokens_details)
     found = Modalities(
         in_audio=said.get("AUDIO"),
+        cached_audio=_by_name(counts.cache_tokens_details).get("AUDIO"),
         in_image=said.get("IMAGE"),
         out_audio=spoken.get("AUDIO"),
         out_image=spoken.get("IMAGE"),

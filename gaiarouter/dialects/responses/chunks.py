@@ -102,7 +102,7 @@ class ResponsesStreamWatcher:
         self._weight += item.weight()
 
     def _take_response(self, kind: str, response: Response, data: bytes) -> None:
-        self.usage = read_usage(response.usage) or self.usage
+        self.usage = read_usage(response.usage, response.service_tier) or self.usage
         if kind == "response.failed" or is_given(response.error):
             self.error = read_error_object(response.error)
         elif kind in _ENDINGS:

@@ -44,7 +44,7 @@ def read_answer(body: bytes) -> Answer:
         raise BadAnswer("The provider's answer holds no output")
     return Answer(
         body=body,
-        usage=read_usage(response.usage),
+        usage=read_usage(response.usage, response.service_tier),
         text_tokens=math.ceil(sum(item.weight() for item in response.output)),
         finish_reason=response.reason(),
     )

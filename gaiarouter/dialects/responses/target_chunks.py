@@ -254,7 +254,7 @@ class StreamDecoder:
     def _end(self, raw: Raw) -> list[Event]:
         response = wire.decode_response(raw)
         events: list[Event] = self._start(raw)
-        usage = read_usage(response.usage)
+        usage = read_usage(response.usage, response.service_tier)
         events += [UsageSnapshot(usage)] if usage else []
         if (error := failure_of(response)) is not None:
             return [*events, *self._fail(error)]

@@ -58,7 +58,7 @@ def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
             model=head.model or "",
             created=None if head.created_at is None else int(head.created_at),
             choices=(Choice(0, parts, finish_of(response, parts)),),
-            usage=read_usage(response.usage),
+            usage=read_usage(response.usage, response.service_tier),
             asides=asides,
         )
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from gaiarouter.canonical.usage import CacheWrites, Usage
+from gaiarouter.canonical.usage import CacheWrites, Usage, priced_tier
 
 # no window comes near it; a number beyond is a defect, and must not be billed
 _Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
@@ -39,8 +39,11 @@ class _Usage(Struct, gc=False):
 _decode = msgspec.json.Decoder(_Usage).decode
 
 
-def read_usage(raw: Raw) -> Usage | None:
-    """None where there is none, or none to believe: negative, NaN, text, beyond all windows, or all zero."""
+def read_usage(raw: Raw, tier: Raw) -> Usage | None:
+    """None where there is none, or none to believe: negative, NaN, text, beyond all windows, or all zero.
+
+    tier: the `service_tier` of the Response that it stands in.
+    """
     try:
         usage = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -61,6 +64,7 @@ def read_usage(raw: Raw) -> Usage | None:
         out_visible=output if beside else output - reasoning,
         out_reasoning=reasoning,
         cache_writes=_writes(details.cache_write_tokens_details),
+        tier=priced_tier(bytes(tier)),
         raw=bytes(raw),
     )
 

@@ -48,6 +48,7 @@ class Response(Struct, gc=False):
     output: list[Item] | None = None
     incomplete_details: Incomplete | None = None
     usage: Raw = ABSENT
+    service_tier: Raw = ABSENT
 
     def reason(self) -> str | None:
         """Why it ended, in the words of the canonical form; None while it has not."""

@@ -1,0 +1,93 @@
+"""What an answer cost: whole-number arithmetic over the classes of its usage. Rules: docs/metering.md.
+
+Every token is priced once, by its narrowest class that has a price. A class that has none, nor is a part of one that
+has, makes the answer unpriced: None, which is not 0.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gaiarouter.canonical.usage import CacheWrites, Modalities, Usage
+from gaiarouter.providers.prices import ModelPrice, Prices
+
+_PICO_IN_NANO: Final = 1_000
+_WITHOUT_CHARGE: Final = frozenset({"web_fetch"})
+_SUFFIX: Final = "_requests"
+
+
+class Pricing:
+    """What an answer of a provider's model cost. See cost_nano; a provider that tells what it charges is believed."""
+
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
+
+    def __call__(self, provider: str, model: str, usage: Usage) -> int | None:
+        if usage.charged_nano is not None and self._prices.tells_cost(provider, model):
+            return usage.charged_nano
+        return cost_nano(usage, self._prices.find(provider, model))
+
+
+def cost_nano(usage: Usage, price: ModelPrice | None) -> int | None:
+    """Nano-dollars, a half rounded up; None is unpriced, as is a usage that tells of nothing."""
+    if price is None or not (usage.total_tokens or usage.tool_requests):
+        return None
+    price = price.of_request(usage.input_tokens, usage.tier)
+    pico = _input(usage, price), _output(usage, price), _tools(usage, price)
+    if None in pico:
+        return None
+    return (sum(part or 0 for part in pico) + _PICO_IN_NANO // 2) // _PICO_IN_NANO
+
+
+def _input(usage: Usage, price: ModelPrice) -> int | None:
+    told = usage.modalities or Modalities()
+    # where the provider does not say how what came from a cache divides, sound counts as fresh as far as there is room
+    cached_audio = min(told.cached_audio or 0, usage.in_cache_read)
+    audio = min(max(0, (told.in_audio or 0) - cached_audio), usage.in_uncached)
+    image = min(told.in_image or 0, usage.in_uncached - audio)
+    long = min(_long_writes(usage.cache_writes), usage.in_cache_write)
+    return _sum(
+        (usage.in_uncached - audio - image + usage.in_tool, price.input),
+        (audio, _first(price.input_audio, price.input)),
+        (image, _first(price.input_image, price.input)),
+        (usage.in_cache_read - cached_audio, _first(price.cache_read, price.input)),
+        (cached_audio, _first(price.cache_read_audio, price.cache_read, price.input)),
+        (usage.in_cache_write - long, _first(price.cache_write, price.input)),
+        (long, _first(price.cache_write_1h, price.cache_write, price.input)),
+    )
+
+
+def _output(usage: Usage, price: ModelPrice) -> int | None:
+    told = usage.modalities or Modalities()
+    audio = min(told.out_audio or 0, usage.out_visible)
+    image = min(told.out_image or 0, usage.out_visible - audio)
+    return _sum(
+        (usage.out_visible - audio - image, price.output),
+        (audio, _first(price.output_audio, price.output)),
+        (image, _first(price.output_image, price.output)),
+        (usage.out_reasoning, _first(price.reasoning, price.output)),
+    )
+
+
+def _tools(usage: Usage, price: ModelPrice) -> int | None:
+    names = {name.removesuffix(_SUFFIX): count for name, count in (usage.tool_requests or {}).items()}
+    return _sum(*((count, price.tools.get(name)) for name, count in names.items() if name not in _WITHOUT_CHARGE))
+
+
+def _long_writes(writes: CacheWrites | None) -> int:
+    """Written for an hour or more; half an hour costs what five minutes do."""
+    return (writes.for_1h or 0) + (writes.for_12h or 0) if writes else 0
+
+
+def _sum(*parts: tuple[int, int | None]) -> int | None:
+    total = 0
+    for count, each in parts:
+        if count:
+            if each is None:
+                return None
+            total += count * each
+    return total
+
+
+def _first(*prices: int | None) -> int | None:
+    return next((price for price in prices if price is not None), None)

@@ -52,7 +52,8 @@ class Tool(Struct, frozen=True, kw_only=True):
     """schema: JSON, untouched; None where none was given. grammar: of a `custom` tool's free text, where it has one.
 
     A `hosted` tool is `dialect`'s own: `raw` is its definition, `capability` what it does (`web_search` …), and
-    user_location whence to search, an object of city, region, country and timezone.
+    user_location whence to search, an object of city, region, country and timezone. spare: it is offered beside the
+    caller's own, so that a model without it can still do what it was asked for.
     """
 
     kind: Literal["function", "custom", "hosted"] = "function"
@@ -64,6 +65,7 @@ class Tool(Struct, frozen=True, kw_only=True):
     defer: bool | None = None
     capability: str | None = None
     user_location: Raw | None = None
+    spare: bool = False
     dialect: str | None = None
     raw: Raw | None = None
     cache: Cache | None = None

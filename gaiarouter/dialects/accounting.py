@@ -12,7 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from gaiarouter.canonical.losses import Losses, refused
-from gaiarouter.canonical.request import CanonicalRequest, Extra
+from gaiarouter.canonical.request import CanonicalRequest, Extra, Tool
 
 NO_COUNTERPART = "the model's provider has no such setting"
 
@@ -58,6 +58,15 @@ def account(
     for name, extra in request.extras.items():
         if name not in forwarded:
             _leave_out(name, extra, losses)
+
+
+def usable_tools(request: CanonicalRequest, losses: Losses, *, dialect: str) -> tuple[Tool, ...]:
+    """Those that a target of the dialect is told of: none of another's that the caller can spare."""
+    usable = tuple(tool for tool in request.tools if not (tool.spare and tool.dialect != dialect))
+    for tool in request.tools:
+        if tool not in usable:
+            losses.drop(tool.path, "a tool that runs at another provider, which the model does without")
+    return usable
 
 
 def _leave_out(name: str, extra: Extra, losses: Losses) -> None:

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 
 from gaiarouter.canonical.losses import Loss, Losses, refused
 from gaiarouter.canonical.request import CanonicalRequest, Instruction, JsonSchema, Thinking
-from gaiarouter.dialects.accounting import account
+from gaiarouter.dialects.accounting import account, usable_tools
 from gaiarouter.dialects.chat.capabilities import Capabilities
 from gaiarouter.dialects.chat.fields import SLOTS
 from gaiarouter.dialects.chat.names import MAX_NAME_CHARS, Names
@@ -65,8 +65,9 @@ class _Encoder:
         extras = self._extras()
         account(request, self._losses, slots=SLOTS, forwarded=extras)
         tools = ToolWriter(self._profile, self._names, self._losses)
-        wrapped = tools.wrapped(request.tools)
-        written = tools.write(request.tools)
+        usable = usable_tools(request, self._losses, dialect=DIALECT)
+        wrapped = tools.wrapped(usable)
+        written = tools.write(usable)
         format_, told = self._format()
         writer = MessageWriter(self._profile, self._names, self._losses, wrapped=wrapped)
         body: dict[str, Any] = {

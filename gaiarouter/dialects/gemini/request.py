@@ -12,6 +12,7 @@ from msgspec import Struct
 from gaiarouter.canonical.losses import Loss, Losses, refused
 from gaiarouter.canonical.parts import ToolCall
 from gaiarouter.canonical.request import CanonicalRequest
+from gaiarouter.dialects.accounting import usable_tools
 from gaiarouter.dialects.gemini.capabilities import Capabilities
 from gaiarouter.dialects.gemini.fields import CONFIG, FORWARDED_EXTRAS, TOOL_CONFIG, account, forwarded
 from gaiarouter.dialects.gemini.format import FormatPlan, plan_format
@@ -104,7 +105,7 @@ class _Encoder:
         request, losses = self._request, self._losses
         tools = ToolWriter(
             losses=losses, names=self._names, model=self._model, web_search=self._target.web_search
-        ).write(request.tools)
+        ).write(usable_tools(request, losses, dialect=DIALECT))
         calling, tools = ChoiceWriter(
             losses=losses, names=self._names, model=self._model, path=self._path("tool_choice")
         ).write(request.tool_choice, tools)

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 
 from gaiarouter.canonical.losses import Loss, Losses, refused
 from gaiarouter.canonical.request import CanonicalRequest, Instruction
+from gaiarouter.dialects.accounting import usable_tools
 from gaiarouter.dialects.messages.blocks import DIALECT, Block, BlockWriter, cache_control
 from gaiarouter.dialects.messages.capabilities import Capabilities
 from gaiarouter.dialects.messages.fields import OUTPUT_CONFIG, account, forwarded
@@ -135,7 +136,7 @@ class _Encoder:
             names=self._names,
             structured=self._model.structured_outputs,
             web_search=self._target.web_search,
-        ).write(self._request.tools)
+        ).write(usable_tools(self._request, self._losses, dialect=DIALECT))
         if tools:
             return tools
         schema = Raw(b'{"type":"object","properties":{}}')

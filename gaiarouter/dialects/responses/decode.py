@@ -44,6 +44,7 @@ def decode_request(body: bytes) -> CanonicalRequest:
     options = said.prompt_cache_options
     items = ItemReader(ContentReader(cache_ttl=options.ttl if options else None))
     leading, turns = items.read(said.input)
+    choice = read_tool_choice(said.tool_choice)
     return CanonicalRequest(
         dialect=DIALECT,
         model=said.model,
@@ -51,8 +52,8 @@ def decode_request(body: bytes) -> CanonicalRequest:
         turns=turns,
         stream=bool(said.stream),
         include_usage=True,
-        tools=read_tools(said.tools),
-        tool_choice=read_tool_choice(said.tool_choice),
+        tools=read_tools(said.tools, choice),
+        tool_choice=choice,
         parallel_tool_calls=said.parallel_tool_calls,
         sampling=_sampling(said),
         max_output_tokens=said.max_output_tokens,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from gaiarouter.canonical.losses import refused
 from gaiarouter.canonical.request import Grammar, Tool, ToolChoice
@@ -17,9 +18,13 @@ from gaiarouter.dialects.responses.items import flat_name
 _MODES = ("auto", "none", "required")
 
 
-def read_tools(tools: list[Raw] | None) -> tuple[Tool, ...]:
+def read_tools(tools: list[Raw] | None, choice: ToolChoice | None) -> tuple[Tool, ...]:
     found = (_tools(raw, f"tools[{index}]", None) for index, raw in enumerate(tools or ()))
-    return tuple(tool for each in found for tool in each)
+    read = tuple(tool for each in found for tool in each)
+    if (choice is not None and choice.mode != "auto") or all(tool.kind == "hosted" for tool in read):
+        return read
+    # coding clients offer the search to whatever model they are set to
+    return tuple(replace(tool, spare=True) if tool.capability == "web_search" else tool for tool in read)
 
 
 def namespaces(tools: Raw | None) -> Mapping[str, str]:
@@ -48,7 +53,8 @@ def _tools(raw: Raw, path: str, namespace: str | None) -> Iterator[Tool]:
 def _tool(tool: form.Tool, raw: Raw, path: str, namespace: str | None) -> Tool:
     if tool.type not in ("function", "custom"):
         name = tool.name or tool.type
-        return Tool(kind="hosted", name=name, dialect=DIALECT, raw=raw, path=path)
+        capability = "web_search" if tool.type.startswith("web_search") else None
+        return Tool(kind="hosted", name=name, capability=capability, dialect=DIALECT, raw=raw, path=path)
     if not tool.name:
         raise refused(f"{path}.name", "a tool needs a name", code="missing_field")
     return Tool(

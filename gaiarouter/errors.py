@@ -153,6 +153,7 @@ class UpstreamError(GatewayError):
     retryable: the same target may be tried again. falls_back: another target may be tried.
     condition: set where a fallback entry's `on:` may reach it (`context_length`, `content_policy`).
     outcome: the `outcome` label of `upstream_attempts_total` (telemetry.OUTCOMES).
+    mended: the target would take the same request now: what it refused is written otherwise from here on.
     sent: something went to the target. billed_unknown: the provider may charge for the attempt although nothing came
     back.
     """
@@ -165,6 +166,7 @@ class UpstreamError(GatewayError):
     counts_against_target: bool = True
     condition: Literal["context_length", "content_policy"] | None = None
     outcome: str = "http_5xx"
+    mended: bool = False
     sent: bool = True
     billed_unknown: bool = False
     provider_status: int | None = None

@@ -36,6 +36,7 @@ OUTCOMES: Final = (
     "bad_response",
     "too_large",
     "http_4xx",
+    "mended",
     "http_401",
     "http_402",
     "http_429",

@@ -3,7 +3,8 @@
 One budget of attempts and one deadline hold for the whole request, over all targets together.
 
 1. A failure moves on to the next target of the chain at once. Only when none is left is one tried again, after a pause.
-2. A refused key is no reason to leave a target whose provider has another one.
+2. A refused key is no reason to leave a target whose provider has another one, nor is a refusal that taught the gateway
+   how to ask.
 3. A failure with a condition (`context_length`) leads only to groups that ask for it, and nothing else does.
 4. A target that is not healthy is passed over, unless the request has nothing else.
 5. After the first content, and after a failure that is the caller's fault, nothing is tried again.
@@ -93,7 +94,12 @@ class Plan:
         """The attempt to make now; None: give up, and `verdict` says why."""
         if self._is_over or self.number >= self._route.retry.attempts or now >= self.deadline:
             return None
-        if target := self._same_with_another_key(now) or self._untried(now) or self._least_bad(now):
+        if (
+            target := self._same_mended()
+            or self._same_with_another_key(now)
+            or self._untried(now)
+            or self._least_bad(now)
+        ):
             return self._attempt(target, wait_s=0.0, now=now)
         again = self._again(now)
         return again and self._attempt(again[1], wait_s=again[0], now=now)
@@ -118,7 +124,7 @@ class Plan:
         self._last_target = attempt.target
         if error.condition is not None:
             self._conditions.append(error.condition)
-        elif not error.falls_back and not self._ran_out_of_its_share(error, attempt):
+        elif not (error.falls_back or self._same_mended() or self._ran_out_of_its_share(error, attempt)):
             self._is_over = True
         self._health.failed(flight, error, now)
 
@@ -141,6 +147,12 @@ class Plan:
         return self._last_error
 
     # which target
+
+    def _same_mended(self) -> ResolvedTarget | None:
+        target, error = self._last_target, self._last_error
+        if target is None or error is None or not error.mended:
+            return None
+        return target if self._tried[target.id].count < self._route.retry.per_target else None
 
     def _same_with_another_key(self, now: float) -> ResolvedTarget | None:
         target = self._last_target

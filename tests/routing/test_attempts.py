@@ -54,6 +54,21 @@ def test_t70_a_failure_falls_back_at_once(error: Callable[[], UpstreamError]) ->
     assert world.now == 1000.0
 
 
+def test_a_refusal_that_taught_how_to_ask_is_asked_again_there_and_at_once_but_only_so_often() -> None:
+    def mended() -> Rejected:
+        error = Rejected("no such effort", status=400)
+        error.mended = True
+        return error
+
+    world = World(route("m", "a", fallbacks=[group("b")]))
+    assert world.play(mended(), None) == (["a", "a"], None)
+    assert world.now == 1000.0
+    last = mended()
+    assert World(route("m", "a", fallbacks=[group("b")])).play(mended(), last) == (["a", "a"], last)
+    once = World(route("m", "a", fallbacks=[group("b")], retry=Retry(attempts=1)))
+    assert once.play(last) == (["a"], last)
+
+
 @pytest.mark.parametrize("status", [400, 404, 413, 422])
 def test_the_callers_fault_goes_back_as_it_is(status: int) -> None:
     error = Rejected("bad", status=status)

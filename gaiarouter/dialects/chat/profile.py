@@ -11,11 +11,12 @@ class ChatProfile(Struct, frozen=True, kw_only=True):
     """The defaults are those of a server that nobody has told us of.
 
     limit_field: the name of the answer's limit. stream_options: usage is asked for with it. developer_role: messages
-    may have it. one_system: the only system message is the first one. text_only: content is a string. images, files,
-    audio: parts that are taken. image_urls: addresses of pictures are loaded. forced_choice: `tool_choice` may be other
-    than auto and none. choice_none: tools may stand beside `none`. parallel_field: `parallel_tool_calls` is known.
-    custom_tools: tools of free text. json_schema: answers can be held to a schema. seed_field: its name. stop_max: as
-    many sequences. many_answers: `n` is known.
+    may have it. system_role: whose messages instructions are. one_system: the only system message is the first one.
+    text_only: content is a string. images, files, audio: parts that are taken. image_urls: addresses of pictures are
+    loaded. forced_choice: `tool_choice` may be other than auto and none. choice_none: tools may stand beside `none`.
+    parallel_field: `parallel_tool_calls` is known. custom_tools: tools of free text. strict_tools: functions may be
+    `strict`. json_schema: answers can be held to a schema. seed_field: its name. stop_max: as many sequences.
+    many_answers: `n` is known.
     effort: how the wish to think is told: by `reasoning_effort`, OpenRouter's `reasoning`, DeepSeek's `thinking`.
     echo: what of earlier thinking goes back: nothing, `reasoning_content` beside calls, or `reasoning_details`.
     call_ids: any, of at most 40 characters, or exactly 9 letters and digits. bridge: an assistant's message must stand
@@ -27,6 +28,7 @@ class ChatProfile(Struct, frozen=True, kw_only=True):
     limit_field: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"
     stream_options: bool = True
     developer_role: bool = False
+    system_role: Literal["system", "developer", "user"] = "system"
     one_system: bool = False
     text_only: bool = False
     images: bool = True
@@ -37,6 +39,7 @@ class ChatProfile(Struct, frozen=True, kw_only=True):
     choice_none: bool = True
     parallel_field: bool = False
     custom_tools: bool = False
+    strict_tools: bool = True
     json_schema: bool = True
     seed_field: str = "seed"
     stop_max: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import assert_never
 
@@ -12,12 +12,14 @@ from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.parts import Audio, Document, Image, Video
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.chat.capabilities import CapabilityTable
+from gaiarouter.dialects.chat.lessons import Known, lesson
 from gaiarouter.dialects.chat.profile import ChatProfile
 from gaiarouter.dialects.chat.provider_errors import read_error
 from gaiarouter.dialects.chat.target_chunks import StreamDecoder
 from gaiarouter.dialects.chat.target_request import EncodedRequest, Target, encode_request
 from gaiarouter.dialects.chat.target_response import decode_answer
-from gaiarouter.errors import UpstreamError
+from gaiarouter.dialects.learning import Learned, mended
+from gaiarouter.errors import Rejected, UpstreamError
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -27,7 +29,7 @@ class ChatTarget:
 
     def __init__(self, profile: ChatProfile, table: CapabilityTable) -> None:
         self._profile = profile
-        self._table = table
+        self._known = Learned(lambda model: Known(profile, table.of(model)))
 
     def needs_bytes(self, part: Media) -> bool:
         match part:
@@ -43,8 +45,14 @@ class ChatTarget:
                 assert_never(part)
 
     def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedChat:
-        target = Target(model=model, profile=self._profile, capabilities=self._table.of(model), strict=strict)
-        return PreparedChat(encode_request(request, target))
+        known = self._known.of(model)
+        target = Target(model=model, profile=known.profile, capabilities=known.capabilities, strict=strict)
+        encoded = encode_request(request, target)
+
+        def learn(error: Rejected) -> bool:
+            return self._known.correct(model, lesson(error, encoded.body, self._known.of(model)), used=known)
+
+        return PreparedChat(encoded, learn)
 
 
 class PreparedChat:
@@ -52,8 +60,10 @@ class PreparedChat:
 
     headers = _NO_HEADERS
 
-    def __init__(self, encoded: EncodedRequest) -> None:
+    def __init__(self, encoded: EncodedRequest, learn: Callable[[Rejected], bool]) -> None:
+        """learn: whether a refusal says what must be written otherwise, which the next request then is."""
         self._encoded = encoded
+        self._learn = learn
 
     @property
     def body(self) -> bytes:
@@ -70,4 +80,4 @@ class PreparedChat:
         return StreamDecoder(self._encoded.plan)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
-        return read_error(status, headers, body)
+        return mended(read_error(status, headers, body), self._learn)

@@ -27,6 +27,13 @@ _ORDER = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _WITH_REASONING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias")
 _LOGPROBS = ("logprobs", "top_logprobs")
 _EXTENSIONS = ("top_k", "min_p", "repetition_penalty")
+_SLOTS = {
+    "user": "end_user",
+    "safety_identifier": "end_user",
+    "service_tier": "tier",
+    "verbosity": "output.verbosity",
+}
+"""Of members that are no sampling: by which the caller's own name is found."""
 _MAX_USER_CHARS = {"user": 64, "safety_identifier": 128}
 _TOLD_SCHEMA = "Respond with a single JSON value that matches this JSON Schema, and nothing else:\n"
 
@@ -95,7 +102,7 @@ class _Encoder:
     def _takes(self, name: str) -> bool:
         if name not in self._profile.drops:
             return True
-        self._losses.drop(self._path(f"sampling.{name}"), "the provider refuses it")
+        self._losses.drop(self._path(_SLOTS.get(name, f"sampling.{name}")), "the provider refuses it")
         return False
 
     def _extras(self) -> Mapping[str, Raw]:

@@ -58,6 +58,8 @@ class ToolWriter:
     def _function(self, tool: Tool) -> dict[str, Any]:
         optional = {"description": tool.description, "parameters": tool.schema, "strict": tool.strict}
         given = {name: value for name, value in optional.items() if value is not None}
+        if not self._profile.strict_tools and given.pop("strict", False):
+            self._losses.drop(f"{tool.path}.function.strict", "the provider cannot hold calls to their schema")
         return {"name": self._names.wire(tool.name)} | given
 
     def _custom(self, tool: Tool) -> dict[str, Any]:

@@ -43,12 +43,15 @@ class MessageWriter:
         return messages
 
     def _system(self, instructions: Sequence[Instruction]) -> list[Message]:
-        if self._profile.one_system and instructions:
-            return [{"role": "system", "content": "\n\n".join(each.text for each in instructions)}]
+        if instructions and (self._profile.one_system or self._profile.system_role == "user"):
+            text = "\n\n".join(each.text for each in instructions)
+            if self._profile.system_role == "user":
+                return [_as_users(text)]
+            return [{"role": self._role("system"), "content": text}]
         if all(each.origin == "top_level" for each in instructions):
             texts: list[Part] = [Text(text=each.text, cache=each.cache, path=each.path) for each in instructions]
             content = self._parts.content(texts)
-            return [{"role": "system", "content": content}] if content is not None else []
+            return [{"role": self._role("system"), "content": content}] if content is not None else []
         return [
             {
                 "role": self._role(each.origin),
@@ -58,7 +61,8 @@ class MessageWriter:
         ]
 
     def _role(self, origin: str) -> str:
-        return "developer" if origin == "developer" and self._profile.developer_role else "system"
+        known = origin == "developer" and self._profile.developer_role
+        return "developer" if known or self._profile.system_role == "developer" else "system"
 
     def _add(self, messages: list[Message], turn: Turn) -> None:
         match turn.role:
@@ -77,10 +81,9 @@ class MessageWriter:
         content = self._parts.content([part for part in turn.parts if isinstance(part, Text)])
         if content is None:
             return []
-        if self._profile.one_system:
+        if self._profile.one_system or self._profile.system_role == "user":
             self._losses.adapt(turn.path, "an instruction in the conversation is sent as the user's")
-            text = "\n".join(part.text for part in turn.parts if isinstance(part, Text))
-            return [{"role": "user", "content": f"<system>\n{text}\n</system>"}]
+            return [_as_users("\n".join(part.text for part in turn.parts if isinstance(part, Text)))]
         return [self._named({"role": self._role(turn.role), "content": content}, turn)]
 
     def _user(self, turn: Turn) -> list[Message]:
@@ -165,6 +168,10 @@ class MessageWriter:
                 message["prefix"] = True
             case "plain":
                 pass
+
+
+def _as_users(text: str) -> Message:
+    return {"role": "user", "content": f"<system>\n{text}\n</system>"}
 
 
 def _details(part: Reasoning, index: int) -> list[dict[str, Any]]:

@@ -52,7 +52,8 @@ class Row(Struct, frozen=True):
 
 _TO_HIGH = ("low", "medium", "high")
 _TO_MAX = ("low", "medium", "high", "max")
-_ALL = ("low", "medium", "high", "xhigh", "max")
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+"""All that any model knows, in rising order."""
 
 _FIRST = Capabilities(thinking=(), forced_choice="yes", structured_outputs=False, max_output=4096)
 _BUDGET = Capabilities(structured_outputs=False, max_output=64_000)
@@ -66,7 +67,7 @@ _4_6 = Capabilities(
 )
 _4_7 = Capabilities(
     thinking=("adaptive", "disabled"),
-    efforts=_ALL,
+    efforts=EFFORTS,
     sampling=False,
     forced_choice="yes",
     prefill=False,

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gaiarouter.canonical.events import Event
 from gaiarouter.canonical.losses import Loss
 from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.parts import Document, Image
 from gaiarouter.canonical.request import CanonicalRequest
+from gaiarouter.dialects.learning import Learned, mended
 from gaiarouter.dialects.messages.capabilities import CapabilityTable
 from gaiarouter.dialects.messages.chunks import StreamDecoder
 from gaiarouter.dialects.messages.errors import read_error
+from gaiarouter.dialects.messages.lessons import lesson
 from gaiarouter.dialects.messages.request import EncodedRequest, Target, encode_request
 from gaiarouter.dialects.messages.response import decode_answer
-from gaiarouter.errors import UpstreamError
+from gaiarouter.errors import Rejected, UpstreamError
 
 
 class MessagesTarget:
     """One provider that serves it. fetches_urls, web_search: as of request.Target."""
 
     def __init__(self, table: CapabilityTable, *, fetches_urls: bool = True, web_search: bool = False) -> None:
-        self._table = table
+        self._known = Learned(table.of)
         self._fetches_urls = fetches_urls
         self._web_search = web_search
 
@@ -31,21 +33,29 @@ class MessagesTarget:
     def prepare(self, request: CanonicalRequest, *, model: str, strict: bool) -> PreparedMessages:
         """Raises InvalidRequest, by the caller's own name of the field, for what the API cannot do; `strict`, for
         whatever it cannot do exactly."""
+        known = self._known.of(model)
         target = Target(
             model=model,
-            capabilities=self._table.of(model),
+            capabilities=known,
             strict=strict,
             fetches_urls=self._fetches_urls,
             web_search=self._web_search,
         )
-        return PreparedMessages(encode_request(request, target))
+        encoded = encode_request(request, target)
+
+        def learn(error: Rejected) -> bool:
+            return self._known.correct(model, lesson(error, encoded.body, self._known.of(model)), used=known)
+
+        return PreparedMessages(encoded, learn)
 
 
 class PreparedMessages:
     """Implements dialects.translate.PreparedRequest."""
 
-    def __init__(self, encoded: EncodedRequest) -> None:
+    def __init__(self, encoded: EncodedRequest, learn: Callable[[Rejected], bool]) -> None:
+        """learn: whether a refusal says what must be written otherwise, which the next request then is."""
         self._encoded = encoded
+        self._learn = learn
 
     @property
     def body(self) -> bytes:
@@ -66,4 +76,4 @@ class PreparedMessages:
         return StreamDecoder(self._encoded.plan)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
-        return read_error(status, headers, body)
+        return mended(read_error(status, headers, body), self._learn)

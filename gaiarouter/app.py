@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from gaiarouter import __version__
+from gaiarouter.assembly.control import build_control
 from gaiarouter.assembly.formats import Formats
 from gaiarouter.assembly.parts import opened
 from gaiarouter.assembly.service import build_service
@@ -92,7 +93,8 @@ class Gateway:
             version=__version__,
             why_not_ready=self.life.why_not_ready,
         )
-        add_routes(app, self.data_plane, ops, self._formats.dialects)
+        control = build_control(self.settings, self.store, lambda: self._service, self.dialect)
+        add_routes(app, self.data_plane, ops, self._formats.dialects, control)
         app.cleanup_ctx.append(self._run)
         return app
 

@@ -10,6 +10,7 @@ from random import Random
 
 from prometheus_client.core import Metric
 
+from gaiarouter.assembly.control import pepper_of
 from gaiarouter.config.settings import Settings
 from gaiarouter.ledger.writer import Ledger
 from gaiarouter.limits.base import Limiter
@@ -63,7 +64,7 @@ async def opened(
 ) -> AsyncIterator[Parts]:
     """Opens what has to be closed again, in the order of the data flow, and closes it in the reverse."""
     await store.open(migrate=migrate)
-    keys = KeyRing(store, stale_s=settings.auth.stale_s)
+    keys = KeyRing(store, stale_s=settings.auth.stale_s, pepper=pepper_of(settings))
     ledger = Ledger(store)
     http = CLIENTS[settings.upstream.client](on_stale_retry=metrics.stale_connections.inc)
     media = MediaLoader(allows=media_from, on_end=lambda outcome: metrics.media_loads.labels(outcome).inc())

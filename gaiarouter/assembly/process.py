@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from gaiarouter import __version__
 from gaiarouter.app import Gateway
+from gaiarouter.assembly.control import pepper_of
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
 from gaiarouter.server import logs
@@ -57,7 +58,7 @@ async def _prepare(settings: Settings, *, migrate: bool) -> str | None:
     store = open_store(settings.store)
     await store.open(migrate=migrate)
     try:
-        first = await first_key(store, now_us=now_us())
+        first = await first_key(store, now_us=now_us(), pepper=pepper_of(settings))
         return first.text if first else None
     finally:
         await store.close()

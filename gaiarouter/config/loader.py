@@ -29,6 +29,7 @@ from gaiarouter.config.check import (
     check_waits,
 )
 from gaiarouter.config.document import MAX_BYTES, Document, read
+from gaiarouter.config.environment import read_secrets
 from gaiarouter.config.expand import Expanded, expand
 from gaiarouter.config.problems import ConfigError, Findings, Problem, clip
 from gaiarouter.config.settings import Server, Settings
@@ -143,6 +144,7 @@ def _settings(document: Document, given: _Given, findings: Findings) -> Loaded:
     unusable = check_structure(expanded, document.refused, findings)
     data = without(expanded.data, unusable)
     overrides = _overrides(given, findings)
+    admin_key, pepper = read_secrets(given.environ, findings)
     _check_meaning(data, document, expanded, given, overrides, findings)
     if any(problem.severity == "error" for problem in findings.sorted()):
         return Loaded(None, findings.sorted())
@@ -150,6 +152,7 @@ def _settings(document: Document, given: _Given, findings: Findings) -> Loaded:
     settings = replace(
         settings,
         server=_override(settings.server, overrides),
+        auth=replace(settings.auth, admin_key=admin_key, pepper=pepper),
         fingerprint=given.fingerprint,
         path=given.path,
     )

@@ -192,11 +192,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """wrong_keys: how many one source may show; None is no limit."""
+    """wrong_keys: how many one source may show; None is no limit. admin_key, pepper: from the environment, never from
+    the file."""
 
     required: bool = True
     stale_s: float = 900.0
     wrong_keys: Rate | None = Rate(20, 60.0)
+    admin_key: Secret | None = None
+    pepper: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)

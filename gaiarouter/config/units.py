@@ -49,6 +49,12 @@ def parse_rate(text: str) -> Rate:
     return Rate(amount, _factor(_PERIODS, found[3]))
 
 
+def format_rate(rate: Rate) -> str:
+    """As parse_rate reads it."""
+    period = next((name for name, seconds in _PERIODS.items() if seconds == rate.per_s), f"{_digits(rate.per_s)}s")
+    return f"{rate.amount}/{period}"
+
+
 def parse_share(text: str) -> float:
     """`20%` as 0.2. Raises ValueError."""
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?%", text) or float(text[:-1]) > 100:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from gaiarouter.dialects.binding import BindingReader
@@ -64,10 +65,10 @@ class Transform:
         pass
 
     def _route(self, model: str, key: ApiKey | None) -> Match:
-        globs = key.models if key else None
+        grants = key.grants if key else ()
 
         def allowed(name: str) -> bool:
-            return globs is None or self._allows(globs, name)
+            return all(self._allows(globs, name) for globs in grants)
 
         if not allowed(model):
             # whether such a model exists is not this key's to learn
@@ -81,7 +82,9 @@ class Transform:
                 code="model_not_found",
                 param="model",
             )
-        return match if globs is None else _granted(match, allowed)
+        for globs in grants:
+            match = _granted(match, partial(self._allows, globs))
+        return match
 
     def _hint(self, model: str, allowed: Callable[[str], bool]) -> str:
         near = self._table.near(model, allowed)
@@ -89,8 +92,9 @@ class Transform:
 
 
 def _granted(match: Match, allowed: Callable[[str], bool]) -> Match:
-    """A name that is granted grants its route's own targets; a fallback must be granted by itself: as a model, as
-    `provider/model`, or as the other route that it stands in."""
+    """By one of the lists that hold, the key's or its organization's. A name that is granted grants its route's own
+    targets; a fallback must be granted by itself: as a model, as `provider/model`, or as the other route that it
+    stands in."""
 
     def granted(target: ResolvedTarget) -> bool:
         by_route = target.route != match.route.name and allowed(target.route)

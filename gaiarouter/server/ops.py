@@ -94,8 +94,8 @@ class Ops:
             credentials(request.headers, from_query=request.query.get("key", "")),
             partial(source_of, request, service.settings.server.trusted_proxies),
         )
-        globs = key.models if key else None
-        return [model for model in service.models if globs is None or service.allows(globs, model.name)]
+        grants = key.grants if key else ()
+        return [model for model in service.models if all(service.allows(globs, model.name) for globs in grants)]
 
 
 def _json(request: web.Request, value: object, *, status: int = 200) -> web.Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from aiohttp import web
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.dialects.gemini.array import ArrayFraming
 from gaiarouter.errors import NotFound, RequestRefused
+from gaiarouter.server.admin.plane import ControlPlane
 from gaiarouter.server.handler import DataPlane
 from gaiarouter.server.model_paths import ModelPaths
 from gaiarouter.server.ops import Ops
@@ -39,7 +40,9 @@ MODEL_METHODS: Final = {
 _LISTS: Final = ("/v1/models", "/v1beta/models")
 
 
-def add_routes(app: web.Application, data_plane: DataPlane, ops: Ops, dialects: Mapping[str, Dialect]) -> None:
+def add_routes(
+    app: web.Application, data_plane: DataPlane, ops: Ops, dialects: Mapping[str, Dialect], control: ControlPlane
+) -> None:
     router = app.router
     for path, name in DATA_PLANE.items():
         router.add_post(path, data_plane.handler(dialects[name]), expect_handler=_expect)
@@ -55,7 +58,9 @@ def add_routes(app: web.Application, data_plane: DataPlane, ops: Ops, dialects: 
     router.add_get("/metrics", ops.metrics)
     # how a coding client finds out whether anybody is there
     router.add_head("/api/hello", ops.live)
-    router.add_route("*", "/{path:(?s:.*)}", _Unmatched(dialects).answer, expect_handler=_expect)
+    control.add_routes(router, expect_handler=_expect)
+    unmatched = _Unmatched(dialects, control.methods)
+    router.add_route("*", "/{path:(?s:.*)}", unmatched.answer, expect_handler=_expect)
 
 
 async def _expect(request: web.Request) -> None:
@@ -63,13 +68,17 @@ async def _expect(request: web.Request) -> None:
 
 
 class _Unmatched:
-    def __init__(self, dialects: Mapping[str, Dialect]) -> None:
+    """control_methods: what is allowed at a path of the control plane, in words; None for other paths."""
+
+    def __init__(self, dialects: Mapping[str, Dialect], control_methods: Callable[[str], str | None]) -> None:
         self._dialects = dialects
+        self._control_methods = control_methods
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
         dialect = self._dialects[spoken_in(request)]
         allowed = _METHODS.get("/" + path) or ("GET, HEAD" if path.startswith(_PREFIXES) else None)
+        allowed = allowed or self._control_methods("/" + path)
         if allowed:
             error = RequestRefused(
                 f"{_clip(request.method)} is not allowed here; allowed: {allowed}.",

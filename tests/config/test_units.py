@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gaiarouter.config.settings import Rate
 from gaiarouter.config.structure import schema_text
-from gaiarouter.config.units import parse_duration, parse_rate, parse_share, parse_size, spelling
+from gaiarouter.config.units import format_rate, parse_duration, parse_rate, parse_share, parse_size, spelling
 
 PARSERS = {"duration": parse_duration, "size": parse_size, "rate": parse_rate, "share": parse_share}
 
@@ -90,3 +90,12 @@ def test_the_spelling_that_an_error_shows_is_a_right_one(number: int, unit: str)
 @pytest.mark.parametrize(("number", "shown"), [(0.2, "20%"), (20, "20%"), (0, "0%"), (1, "1%")])
 def test_the_spelling_of_a_share_tells_fractions_from_percents(number: float, shown: str) -> None:
     assert spelling("share", number) == shown
+
+
+@pytest.mark.parametrize("text", ["600/min", "1/s", "0/h", "1000000/min", "50000/day"])
+def test_a_rate_is_written_as_it_is_read(text: str) -> None:
+    assert format_rate(parse_rate(text)) == text
+
+
+def test_a_rate_of_another_period_is_written_in_seconds() -> None:
+    assert format_rate(Rate(3, 2.5)) == "3/2.5s"

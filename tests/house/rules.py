@@ -63,7 +63,13 @@ MAY_IMPORT = {
 # app.py builds and connects; assembly/ is how, by how long each thing lives
 SEES_EVERYTHING = frozenset({"app", "assembly", "cli", "__init__", "__main__"})
 FOR_ALL = frozenset(
-    {"gaiarouter.errors", "gaiarouter.telemetry", "gaiarouter.config.settings", "gaiarouter.config.secret"}
+    {
+        "gaiarouter.errors",
+        "gaiarouter.telemetry",
+        "gaiarouter.config.settings",
+        "gaiarouter.config.secret",
+        "gaiarouter.config.units",
+    }
 )
 
 # Where a library that does I/O, or reads the outside, may be imported.
@@ -82,7 +88,7 @@ HOMES = {
     "httpx": set[str](),
     "dotenv": {"config"},
     "yaml": {"config"},
-    "jsonschema": {"config"},
+    "jsonschema": {"config", "server"},
     "prometheus_client": {"telemetry", "server", "assembly"},
 }
 WEB_HOMES = frozenset({"server", "app", "__init__"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from gaiarouter.routing.grants import Grants
 from gaiarouter.routing.issuers import Issuers
 from gaiarouter.routing.table import Table
 from gaiarouter.store.base import ApiKey
+from gaiarouter.store.records import Organization
 from tests.pipeline.scripted import BODY, Clock, exchange
 
 PROVIDERS = {name: {"dialect": "openai", "base_url": f"http://{name}/v1"} for name in ("main", "backup")}
@@ -41,6 +43,32 @@ def asked(model: str, globs: tuple[str, ...] | None = None, **members: Any) -> E
     made.request = made.dialect.read_request(body)
     made.key = ApiKey(id="key_1", name="Ada", secret_hash=b"", created_us=0, models=globs)
     return made
+
+
+@pytest.mark.parametrize(
+    ("model", "own", "tenants", "targets"),
+    [
+        ("gpt-4o", None, ("gpt-*",), ["main/gpt-4o"]),
+        ("gpt-4o", ("*",), ("gpt-*", "claude-*"), ["main/gpt-4o", "backup/claude-x"]),
+        ("gpt-4o", ("gpt-*", "claude-*"), ("gpt-*", "backup/*"), ["main/gpt-4o", "backup/claude-x"]),
+        ("gpt-4o", ("gpt-*", "claude-*"), ("gpt-*", "fast"), ["main/gpt-4o"]),
+        ("gpt-4o", ("gpt-*",), ("claude-*",), None),
+        ("gpt-4o", None, (), None),
+    ],
+)
+async def test_s8_what_the_organization_may_use_bounds_its_keys_on_fallbacks_too(
+    model: str, own: tuple[str, ...] | None, tenants: tuple[str, ...], targets: list[str] | None
+) -> None:
+    made = asked(model, own)
+    assert made.key is not None
+    made.key = replace(made.key, tenant=Organization("org_1", "Acme", 0, 0, models=tenants))
+    if targets is None:
+        with pytest.raises(Forbidden):
+            await stage().request(made)
+        return
+    await stage().request(made)
+    assert made.match is not None
+    assert [target.id for group in made.match.groups for target in group.targets] == targets
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,33 @@
+"""The control plane: which resources there are, and what each stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gaiarouter.config.settings import Settings
+from gaiarouter.dialects.base import Dialect
+from gaiarouter.server.admin.access import Access
+from gaiarouter.server.admin.api_keys import ApiKeys
+from gaiarouter.server.admin.organizations import Organizations
+from gaiarouter.server.admin.plane import ControlPlane
+from gaiarouter.server.admin.users import Users
+from gaiarouter.server.handler import Service
+from gaiarouter.store.base import Store
+
+
+def build_control(settings: Settings, store: Store, service: Callable[[], Service], dialect: Dialect) -> ControlPlane:
+    """service: read at each call, so that a reload changes what the control plane goes by."""
+    return ControlPlane(
+        [
+            *Organizations(store).operations(),
+            *Users(store).operations(),
+            *ApiKeys(store, defaults=lambda: service().settings.limits, pepper=pepper_of(settings)).operations(),
+        ],
+        Access(service, admin_key=settings.auth.admin_key),
+        dialect,
+    )
+
+
+def pepper_of(settings: Settings) -> bytes | None:
+    pepper = settings.auth.pepper
+    return None if pepper is None else pepper.reveal().encode()

@@ -1,0 +1,171 @@
+"""Serves operations: who is calling, may they, is what they sent in order; then the operation, then the answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+import structlog
+from aiohttp import web
+
+from gaiarouter.dialects.base import Dialect
+from gaiarouter.errors import GatewayError, InternalError, NotFound, Unavailable
+from gaiarouter.server.admin.access import Access, Actor
+from gaiarouter.server.admin.check import Checked, InvalidFields, read_json, read_query
+from gaiarouter.server.admin.operation import Call, Operation, Schema, Text
+from gaiarouter.server.body import read_body
+from gaiarouter.server.headers import plain_headers, request_id
+from gaiarouter.server.reply import error_response
+from gaiarouter.store.base import StorageUnavailable
+
+_log = structlog.get_logger("gaiarouter.admin")
+
+BODY_LIMIT: Final = 65_536
+_RETRY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    operation: Operation
+    body: Checked | None
+    query: Checked
+
+
+class ControlPlane:
+    """dialect: in whose shape errors are answered. wall_us: microseconds since the epoch."""
+
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        access: Access,
+        dialect: Dialect,
+        *,
+        wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
+        self.operations: Final = tuple(operations)
+        self._ready = {operation.id: _ready(operation) for operation in operations}
+        self._access = access
+        self._dialect = dialect
+        self._wall_us = wall_us
+
+    def add_routes(self, router: web.UrlDispatcher, *, expect_handler: Callable[[web.Request], Any]) -> None:
+        for operation in self.operations:
+            handler = self._handler(self._ready[operation.id])
+            router.add_route(operation.method, operation.path, handler, expect_handler=expect_handler)
+
+    def methods(self, path: str) -> str | None:
+        """For the `Allow` header of a path; None for one that is not here."""
+        found = [operation.method for operation in self.operations if _fits(operation.path, path)]
+        return ", ".join(found) or None
+
+    async def call(
+        self,
+        operation_id: str,
+        actor: Actor,
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        request_id: str = "",
+    ) -> Any:
+        """An operation without HTTP, for the command line; the actor has what it needs. Raises GatewayError."""
+        ready = self._ready[operation_id]
+        ready.query.check(query or {})
+        if ready.body is not None:
+            ready.body.check(body or {})
+        return await _outcome(
+            ready.operation, Call(actor, self._wall_us(), request_id, path or {}, query or {}, body or {})
+        )
+
+    def _handler(self, ready: _Ready) -> Callable[[web.Request], Any]:
+        async def handle(request: web.Request) -> web.Response:
+            made = request_id(request.headers)
+            response, actor, code = await self._answer(ready, request, made)
+            _log.info(
+                "control.end",
+                request_id=made,
+                operation=ready.operation.id,
+                actor=actor and actor.id,
+                status=response.status,
+                code=code,
+            )
+            return response
+
+        return handle
+
+    async def _answer(
+        self, ready: _Ready, request: web.Request, made: str
+    ) -> tuple[web.Response, Actor | None, str | None]:
+        actor = None
+        try:
+            actor = await self._access.actor(request, ready.operation.permission)
+            call = await self._checked(ready, request, actor, made)
+            answer = await _outcome(ready.operation, call)
+            return _good(ready.operation, answer, made), actor, "ok"
+        except GatewayError as error:
+            return self._bad(error, made), actor, error.code
+        except Exception:  # noqa: BLE001  # the outermost handler: a bug of ours must still be answered
+            _log.exception("control.bug", request_id=made, operation=ready.operation.id)
+            bug = InternalError("The gateway made a mistake; its log has the details.")
+            return self._bad(bug, made), actor, bug.code
+
+    def _bad(self, error: GatewayError, made: str) -> web.Response:
+        response = error_response(error, self._dialect, {"x-request-id": made})
+        if isinstance(error, InvalidFields):
+            assert isinstance(response.body, bytes)
+            body = orjson.loads(response.body)
+            body["error"]["details"] = [{"param": path, "message": what} for path, what in error.details]
+            response.body = orjson.dumps(body)
+        return response
+
+    async def _checked(self, ready: _Ready, request: web.Request, actor: Actor, made: str) -> Call:
+        query = read_query(request.query.items(), ready.operation.query)
+        ready.query.check(query)
+        body: Any = {}
+        if ready.body is not None and (request.body_exists or ready.operation.body_is_required):
+            body = read_json(await read_body(request, BODY_LIMIT))
+            ready.body.check(body)
+        return Call(actor, self._wall_us(), made, dict(request.match_info), query, body)
+
+
+def _fits(template: str, path: str) -> bool:
+    wanted, steps = template.split("/"), path.split("/")
+    return len(wanted) == len(steps) and all(
+        step == want or (want.startswith("{") and step) for want, step in zip(wanted, steps, strict=True)
+    )
+
+
+def nothing_here(what: str) -> NotFound:
+    """One answer for what does not exist and what is another tenant's."""
+    return NotFound(f"There is no such {what}.")
+
+
+def _ready(operation: Operation) -> _Ready:
+    parameters: Schema = {"type": "object", "properties": operation.query, "additionalProperties": False}
+    return _Ready(operation, None if operation.body is None else Checked(operation.body), Checked(parameters))
+
+
+async def _outcome(operation: Operation, call: Call) -> Any:
+    try:
+        return await operation.handle(call)
+    except StorageUnavailable as error:
+        raise Unavailable(
+            "The gateway's database is not answering; nothing was changed, or the whole change was.",
+            code="storage_unavailable",
+            retry_after_s=_RETRY_S,
+        ) from error
+
+
+def _good(operation: Operation, answer: Any, made: str) -> web.Response:
+    if isinstance(answer, Text):
+        headers = plain_headers(made) | {"Content-Type": answer.content_type}
+        return web.Response(status=operation.status, body=answer.body, headers=headers)
+    return web.Response(
+        status=operation.status,
+        body=orjson.dumps(answer),
+        headers=plain_headers(made),
+        content_type="application/json",
+    )

@@ -24,9 +24,11 @@ from gaiarouter.pipeline.admission import Gate
 from gaiarouter.providers import known_kinds
 from gaiarouter.routing.breaker import Health
 from gaiarouter.server.handler import DataPlane, Service
+from gaiarouter.server.memory import Memory, container_limit
 from gaiarouter.server.ops import Ops
 from gaiarouter.server.routes import add_routes
 from gaiarouter.server.run import Lifecycle
+from gaiarouter.server.watchdog import Watchdog
 from gaiarouter.store import open_store
 from gaiarouter.telemetry import Metrics
 from gaiarouter.upstream.public import is_public
@@ -72,9 +74,10 @@ class Gateway:
             slots=settings.server.max_requests,
             waiting=settings.server.max_pending_requests,
             wait_s=settings.server.pending_timeout_s,
-            on_shed=lambda reason: self.metrics.shed.labels(reason).inc(),
+            on_shed=self.turned_away,
         )
         self.data_plane = DataPlane(lambda: self._service, self.metrics, self._gate)
+        self._workers = workers
         self._migrate = migrate
         self._media_from = media_from
         self._limiter = MemoryLimiter(time.monotonic, share=workers)
@@ -97,6 +100,15 @@ class Gateway:
         add_routes(app, self.data_plane, ops, self._formats.dialects, control)
         app.cleanup_ctx.append(self._run)
         return app
+
+    def turned_away(self, why: str) -> None:
+        self.metrics.shed.labels(why).inc()
+
+    def watchdog(self, close_idle: Callable[[], None]) -> Watchdog:
+        """For a process that is the gateway's own: of its event loop, and of its memory where that has a limit."""
+        limit = self.settings.server.memory_limit or container_limit()
+        memory = Memory(limit // self._workers, self._gate, close_idle) if limit else None
+        return Watchdog(on_lag=self.metrics.loop_lag.observe, on_beat=memory.look if memory else None)
 
     async def _run(self, _: web.Application) -> AsyncIterator[None]:
         opening = opened(

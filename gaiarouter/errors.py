@@ -23,6 +23,7 @@
         ├── Throttled           429 upstream_rate_limited
         ├── Overloaded          503 upstream_overloaded
         ├── Failed              502 upstream_error: other 5xx, an error inside a 200
+        ├── NoRoom              503 overloaded: the gateway itself has no file descriptors left; nothing was sent
         ├── NotServed           400 unsupported_operation: this target has no such operation; nothing was sent
         ├── MediaNotLoaded      400 media_not_loaded: what stands at a caller's address did not come; nothing was sent
         └── Rejected            the provider blames the caller (400, 413, 422 …): its status and words go back
@@ -245,6 +246,13 @@ class Overloaded(UpstreamError):
 
 class Failed(UpstreamError):
     retryable = True
+
+
+class NoRoom(UpstreamError):
+    """A connection could not be made for want of something that is the gateway's own: no other target has it."""
+
+    status, code, falls_back, counts_against_target, sent = 503, "overloaded", False, False, False
+    source: ClassVar[Literal["gateway", "upstream"]] = "gateway"
 
 
 class NotServed(UpstreamError):

@@ -49,6 +49,7 @@ NONE: Final = "none"
 _PREFIX: Final = "gaiarouter_"
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
+_LAG: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 _OVERHEAD: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
 
 METRICS_CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -132,6 +133,9 @@ class Metrics:
         self.media_loads = counter("media_loads_total", "Pictures and files loaded for targets.", "outcome")
         self.stale_connections = counter(
             "stale_connection_retries_total", "Pooled upstream connections found dead and replaced unseen."
+        ).labels()
+        self.loop_lag = histogram(
+            "event_loop_lag_seconds", "How late the event loop was, looked at twice a second.", buckets=_LAG
         ).labels()
         self._declare_usage(counter)
 

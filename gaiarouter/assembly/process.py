@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from prometheus_client.core import Metric
+
 from gaiarouter import __version__
 from gaiarouter.app import Gateway
 from gaiarouter.assembly.control import pepper_of
@@ -19,6 +21,7 @@ from gaiarouter.store import open_store
 from gaiarouter.store.base import MigrationError, StorageUnavailable
 from gaiarouter.store.commands import first_key
 from gaiarouter.store.keyring import now_us
+from gaiarouter.telemetry import gauge_family
 
 
 def serve(settings: Settings, *, migrate: bool = True, arguments: Sequence[str] = ()) -> int:
@@ -27,17 +30,17 @@ def serve(settings: Settings, *, migrate: bool = True, arguments: Sequence[str] 
     arguments: those of this process, for the workers that it starts when the settings ask for several. 3 is a store
     that cannot be used, 1 an address that cannot be listened on.
     """
-    logs.configure()
+    sink = logs.configure()
     worker = worker_of(os.environ)
     try:
         if worker is not None:
-            return run(_serve(Gateway(settings, workers=worker[1], migrate=False), shared_port=True))
+            return run(_serve(Gateway(settings, workers=worker[1], migrate=False), sink, shared_port=True))
         first = run(_prepare(settings, migrate=migrate))
         words = banner(settings, version=__version__, store=place(settings.store), first_key=first)
         if settings.server.workers > 1:
             print(words, flush=True)
             return supervise(settings.server.workers, arguments)
-        return run(_serve(Gateway(settings, migrate=False), words))
+        return run(_serve(Gateway(settings, migrate=False), sink, words))
     except (StorageUnavailable, MigrationError) as error:
         print(f"gaiarouter: the store {place(settings.store)} cannot be used: {error}", file=sys.stderr)
         return 3
@@ -64,11 +67,12 @@ async def _prepare(settings: Settings, *, migrate: bool) -> str | None:
         await store.close()
 
 
-async def _serve(gateway: Gateway, words: str = "", *, shared_port: bool = False) -> int:
+async def _serve(gateway: Gateway, sink: logs.Sink, words: str = "", *, shared_port: bool = False) -> int:
     def say() -> None:
         if words:
             print(words, flush=True)
 
+    gateway.metrics.add_collector(lambda: [_dropped(sink)])
     await listen(
         gateway.app,
         gateway.settings.server,
@@ -77,5 +81,11 @@ async def _serve(gateway: Gateway, words: str = "", *, shared_port: bool = False
         gateway.life,
         shared_port=shared_port,
         started=say,
+        turned_away=gateway.turned_away,
+        watchdog=gateway.watchdog,
     )
     return 0
+
+
+def _dropped(sink: logs.Sink) -> Metric:
+    return gauge_family("gaiarouter_log_lines_dropped", "Log lines that standard output did not take.", sink.dropped)

@@ -66,6 +66,7 @@ def _server(given: Mapping[str, Any]) -> Server:
         workers=cpu_count() if workers == "auto" else int(workers),
         body_limit=parse_size(given["body_limit"]) if "body_limit" in given else default.body_limit,
         drain_s=_seconds(given, "drain", default.drain_s),
+        memory_limit=parse_size(given["memory_limit"]) if "memory_limit" in given else None,
         trusted_proxies=tuple(ip_network(text, strict=False) for text in given.get("trusted_proxies", ())),
         max_requests=int(given.get("max_requests", default.max_requests)),
         max_pending_requests=int(given.get("max_pending_requests", default.max_pending_requests)),

@@ -22,7 +22,8 @@ FallbackCondition = Literal["context_length", "content_policy"]
 @dataclass(frozen=True, slots=True)
 class Server:
     """max_requests: that run at the same time in one process; max_pending_requests: that wait for one of them.
-    trusted_proxies: whose X-Forwarded-For is believed."""
+    memory_limit: bytes for all workers together; None is the container's. trusted_proxies: whose X-Forwarded-For is
+    believed."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -32,6 +33,7 @@ class Server:
     max_requests: int = 4096
     max_pending_requests: int = 1024
     pending_timeout_s: float = 0.25
+    memory_limit: int | None = None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     cors_origins: tuple[str, ...] = ()
     admin_listen: tuple[str, int] | None = None

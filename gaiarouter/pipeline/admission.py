@@ -27,20 +27,23 @@ class Gate:
         self._most_waiting = waiting
         self._wait_s = wait_s
         self._on_shed = on_shed
+        self.running = 0
         self.waiting = 0
         self.short_of_memory = False
-        """Nobody is let in until it is unset."""
+        """As long as it is set one request at a time is let in: what nobody uses does not become less by waiting."""
 
     async def enter(self) -> None:
         """Takes a slot, to be given back by `leave`; raises Unavailable (overloaded), and then has taken none."""
-        if self.short_of_memory:
+        if self.short_of_memory and self.running:
             raise self._turned_away("memory")
         if self._slots.locked():
             await self._wait()
         else:
             await self._slots.acquire()
+        self.running += 1
 
     def leave(self) -> None:
+        self.running -= 1
         self._slots.release()
 
     async def _wait(self) -> None:

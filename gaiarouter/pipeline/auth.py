@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from gaiarouter.config.settings import Rate
-from gaiarouter.errors import Forbidden, InvalidRequest, Unauthenticated, Unavailable
+from gaiarouter.errors import Forbidden, InvalidRequest, Unauthenticated
 from gaiarouter.limits.guesses import Guesses
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.store.base import ApiKey
@@ -53,18 +53,9 @@ class Auth:
         return self._keys.peek(text) or await self._found(text, source)
 
     async def _found(self, text: str, source: Callable[[], str]) -> ApiKey:
-        """A key that is in use is never kept waiting for those who guess, not even behind the same address."""
-        if self._guesses is None:
-            return await self._keys.find(text)
-        whence = source()
-        self._guesses.take(whence, text, self._wrong_keys)
         try:
-            key = await self._keys.find(text)
+            return await self._keys.find(text)
         except Unauthenticated:
-            self._guesses.wrong(whence, text, self._wrong_keys)
+            if self._guesses is not None:
+                self._guesses.wrong(source(), self._wrong_keys)
             raise
-        except Unavailable:
-            self._guesses.give_back(whence, text, self._wrong_keys)
-            raise
-        self._guesses.right(whence, text, self._wrong_keys)
-        return key

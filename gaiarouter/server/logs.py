@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, Protocol, cast
 
 import orjson
 import structlog
 
 from gaiarouter.dialects.redaction import redact
+from gaiarouter.server.outlet import Outlet
 
 MAX_FIELD: Final = 256
 MAX_TRACEBACK: Final = 16_384
 """Characters; the end is kept, where the error stands."""
 
 
-def configure(stream: BinaryIO | None = None, *, level: int = logging.INFO) -> None:
-    """stream: standard output by default. A stream that breaks loses lines, never a request."""
+def configure(stream: BinaryIO | None = None, *, level: int = logging.INFO) -> Sink:
+    """stream: standard output by default. One that breaks, or that nobody reads, loses lines, never a request."""
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -26,7 +27,7 @@ def configure(stream: BinaryIO | None = None, *, level: int = logging.INFO) -> N
         _bound,
         structlog.processors.JSONRenderer(serializer=_dumps),
     ]
-    sink = _Sink(stream or sys.stdout.buffer)
+    sink = Sink(stream or Outlet(sys.stdout.fileno()))
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -35,12 +36,19 @@ def configure(stream: BinaryIO | None = None, *, level: int = logging.INFO) -> N
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Handler(sink, processors)], level=level, force=True)
+    return sink
 
 
-class _Sink:
+class Stream(Protocol):
+    def write(self, line: bytes, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+
+class Sink:
     """Standard output may be a closed pipe or a full disk: serving goes on. `dropped`: lines that were lost."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self.dropped = 0
 
@@ -60,7 +68,7 @@ class _Sink:
 class _Handler(logging.Handler):
     """Lines of libraries, in the same form."""
 
-    def __init__(self, sink: _Sink, processors: list[structlog.typing.Processor]) -> None:
+    def __init__(self, sink: Sink, processors: list[structlog.typing.Processor]) -> None:
         super().__init__()
         self._sink = sink
         self._processors = processors

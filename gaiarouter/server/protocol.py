@@ -1,4 +1,5 @@
-"""aiohttp's connection handler with those defaults closed that would hurt: slow heads, plain-text errors, big buffers.
+"""aiohttp's connection handler with those defaults closed that would hurt: slow heads, plain-text errors, big buffers,
+and connections taken in until none can go out.
 
 Leans on aiohttp internals (`RequestHandler.data_received`, `handle_error`, `Server.__call__`): the lock holds aiohttp's
 version, and tests/server/test_protocol.py holds each behaviour at every upgrade.
@@ -7,7 +8,10 @@ version, and tests/server/test_protocol.py holds each behaviour at every upgrade
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -16,7 +20,7 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from gaiarouter.dialects.base import Dialect
-from gaiarouter.errors import GatewayError, InternalError, InvalidRequest, RequestRefused
+from gaiarouter.errors import GatewayError, InternalError, InvalidRequest, RequestRefused, Unavailable
 from gaiarouter.server.reply import error_response
 
 _log = structlog.get_logger("gaiarouter.server")
@@ -29,22 +33,54 @@ _SEND_BUFFER: Final = 128 * 1024
 """Bytes the kernel may hold for a caller that does not read; left alone it grows to megabytes a stream."""
 
 
-class Connection(RequestHandler):
-    __slots__ = ("_dialect", "_head_s", "_head_timer")
+_KEPT_SHARE: Final = 5
+_KEPT_LEAST: Final = 32
+"""One in five file descriptors, and at least so many, are kept for providers, the store and the log."""
+_LAST: Final = 8
+"""So close to the end there is not even an answer."""
+_REFUSED_S: Final = 2.0
+"""So long a connection that is not taken in may be silent before it is closed without its answer."""
 
-    def __init__(self, *args: Any, dialect: Dialect, head_s: float, **kwargs: Any) -> None:
+
+class Connection(RequestHandler):
+    """descriptors: how many files the process may have open. on_shed: called with each connection that is one too
+    many; it is told so when it asks for something."""
+
+    __slots__ = ("_descriptors", "_dialect", "_head_s", "_head_timer", "_is_refused", "_on_shed")
+
+    def __init__(
+        self,
+        *args: Any,
+        dialect: Dialect,
+        head_s: float,
+        descriptors: int,
+        on_shed: Callable[[str], None],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._dialect = dialect
         self._head_s = head_s
         self._head_timer: asyncio.TimerHandle | None = None
+        self._descriptors = descriptors
+        self._on_shed = on_shed
+        self._is_refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        # the kernel gives out the lowest number that is free, so it tells how many are taken
+        left = self._descriptors - sock.fileno()
+        if left <= max(_KEPT_LEAST, self._descriptors // _KEPT_SHARE):
+            self._refuse(left)
+            return
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            self._answer_refused()
+            return
         super().data_received(data)
         if not self._awaits_head():
             self._stop_head_timer()
@@ -71,9 +107,27 @@ class Connection(RequestHandler):
         response.force_close()
         return response
 
+    def _refuse(self, left: int) -> None:
+        self._is_refused = True
+        self._on_shed("descriptors")
+        if left <= _LAST:
+            self.force_close()
+        else:
+            self._head_timer = self._loop.call_later(_REFUSED_S, self.force_close)
+
+    def _answer_refused(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            error = Unavailable("The gateway has no file descriptors left; try again soon.", retry_after_s=1.0)
+            self.transport.write(_bytes_of(error_response(error, self._dialect, {})))
+            self.force_close()
+
     def _awaits_head(self) -> bool:
         """Idle but for the bytes that have just come; not while a body is read, be it to be thrown away."""
         return self._waiter is not None and not self._waiter.done() and not self._force_close
+
+    def close_idle(self) -> None:
+        if self._awaits_head() and self._head_timer is None:
+            self.force_close()
 
     def _head_too_slow(self) -> None:
         self._head_timer = None
@@ -112,11 +166,17 @@ def _refusal(status: int, exc: BaseException | None) -> GatewayError:
 class Listener(web.AppRunner):
     """aiohttp's runner, serving each connection with `Connection`.
 
-    head_s: see HEAD_S. keepalive_s: how long a connection may be idle.
+    head_s: see HEAD_S. keepalive_s: how long a connection may be idle. on_shed: see Connection.
     """
 
     def __init__(
-        self, app: web.Application, dialect: Dialect, *, head_s: float = HEAD_S, keepalive_s: float = KEEPALIVE_S
+        self,
+        app: web.Application,
+        dialect: Dialect,
+        *,
+        head_s: float = HEAD_S,
+        keepalive_s: float = KEEPALIVE_S,
+        on_shed: Callable[[str], None] = lambda why: None,
     ) -> None:
         super().__init__(
             app,
@@ -131,16 +191,23 @@ class Listener(web.AppRunner):
         )
         self._dialect = dialect
         self._head_s = head_s
+        self._on_shed = on_shed
+
+    def close_idle(self) -> None:
+        """Closes the connections on which nothing is asked."""
+        for connection in self.server.connections if self.server is not None else ():
+            if isinstance(connection, Connection):
+                connection.close_idle()
 
     async def _make_server(self) -> web.Server:
         stock = await super()._make_server()
-        return _Server(self._dialect, stock, head_s=self._head_s)
+        return _Server(self._dialect, stock, head_s=self._head_s, on_shed=self._on_shed)
 
 
 class _Server(web.Server):
     """A server like `stock`, with our connections."""
 
-    def __init__(self, dialect: Dialect, stock: web.Server, *, head_s: float) -> None:
+    def __init__(self, dialect: Dialect, stock: web.Server, *, head_s: float, on_shed: Callable[[str], None]) -> None:
         super().__init__(
             stock.request_handler,
             request_factory=stock.request_factory,
@@ -148,8 +215,16 @@ class _Server(web.Server):
             loop=stock._loop,
             **stock._kwargs,
         )
-        self._dialect = dialect
-        self._head_s = head_s
+        self._connection = partial(
+            Connection,
+            self,
+            loop=stock._loop,
+            dialect=dialect,
+            head_s=head_s,
+            descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            on_shed=on_shed,
+            **stock._kwargs,
+        )
 
     def __call__(self) -> RequestHandler:
-        return Connection(self, loop=self._loop, dialect=self._dialect, head_s=self._head_s, **self._kwargs)
+        return self._connection()

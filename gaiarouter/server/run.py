@@ -16,6 +16,7 @@ from gaiarouter.config.settings import Server
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.server.handler import DataPlane
 from gaiarouter.server.protocol import Listener
+from gaiarouter.server.watchdog import Watchdog
 
 _log = structlog.get_logger("gaiarouter.server")
 
@@ -76,16 +77,21 @@ async def listen(
     *,
     shared_port: bool,
     started: Callable[[], None],
+    turned_away: Callable[[str], None],
+    watchdog: Callable[[Callable[[], None]], Watchdog],
 ) -> None:
-    """Serves until told to stop, then drains. shared_port: other workers listen on the same port."""
+    """Serves until told to stop, then drains. shared_port: other workers listen on the same port. turned_away: called
+    with each connection that cannot be taken in. watchdog: made with what closes idle connections."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, life.stop)
-    listener = Listener(app, dialect)
+    listener = Listener(app, dialect, on_shed=turned_away)
+    watch = watchdog(listener.close_idle)
     await listener.setup()
     try:
         site = web.TCPSite(listener, server.host, server.port, backlog=_BACKLOG, reuse_port=shared_port or None)
         await site.start()
+        watch.start()
         life.ready()
         started()
         await life.until_stopped()
@@ -97,6 +103,7 @@ async def listen(
             data_plane.cut_short()
             await life.until_idle(data_plane, _LAST_WORDS_S)
     finally:
+        await watch.stop()
         await listener.cleanup()
 
 

@@ -5,6 +5,7 @@ The table is read from the top: a class stands before the classes it derives fro
 
 from __future__ import annotations
 
+import errno
 import ssl
 import zlib
 
@@ -19,7 +20,7 @@ from aiohttp import (
 )
 from aiohttp.http_exceptions import HttpProcessingError
 
-from gaiarouter.errors import ProtocolBroken, Unreachable, UpstreamError
+from gaiarouter.errors import NoRoom, ProtocolBroken, Unreachable, UpstreamError
 
 _TABLE: tuple[tuple[type[Exception], type[UpstreamError], str, str], ...] = (
     (ClientSSLError, Unreachable, "tls_error", "No trusted TLS connection to the provider could be made."),
@@ -39,9 +40,21 @@ FOREIGN: tuple[type[Exception], ...] = tuple(row[0] for row in _TABLE)
 """What `translate` knows. Anything else is a bug of ours and passes as it is."""
 
 
+_OURS = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+def unreachable(error: OSError, message: str, *, outcome: str = "connect_error") -> UpstreamError:
+    """No connection could be made: the provider's fault, but where it is the gateway that has no descriptors left."""
+    if error.errno in _OURS:
+        return NoRoom("The gateway has no file descriptors left for a connection to the provider.")
+    return Unreachable(message, outcome=outcome)
+
+
 def translate(error: Exception) -> UpstreamError:
     """Ours for an exception of FOREIGN."""
     for kind, ours, outcome, message in _TABLE:
         if isinstance(error, kind):
+            if ours is Unreachable and isinstance(error, OSError):
+                return unreachable(error, message, outcome=outcome)
             return ours(message, outcome=outcome)
     raise TypeError(f"{type(error).__name__} is not in the table of upstream faults") from error

@@ -21,7 +21,7 @@ def _until_refused(guesses: Guesses, source: str, rate: Rate | None = RATE) -> t
     """How many were let through, and the wait that the next one was told."""
     for count in range(1000):
         try:
-            guesses.take(source, f"sk-{count}", rate)
+            guesses.wrong(source, rate)
         except LimitExceeded as error:
             return count, error.retry_after_s
     return 1000, None
@@ -44,46 +44,15 @@ def test_one_sources_guesses_are_not_anothers() -> None:
     assert _until_refused(guesses, "b")[0] == 20
 
 
-def test_a_right_key_costs_nothing() -> None:
-    guesses = Guesses(Clock())
-    for _ in range(100):
-        guesses.take("a", "sk-right", RATE)
-        guesses.right("a", "sk-right", RATE)
-    assert _until_refused(guesses, "a")[0] == 20
-
-
-def test_what_could_not_be_looked_up_costs_nothing() -> None:
-    guesses = Guesses(Clock())
-    for _ in range(100):
-        guesses.take("a", "sk-x", RATE)
-        guesses.give_back("a", "sk-x", RATE)
-    assert _until_refused(guesses, "a")[0] == 20
-
-
-def test_a_key_that_was_right_goes_on_where_all_guesses_are_spent_until_it_is_wrong() -> None:
-    guesses = Guesses(Clock())
-    guesses.take("a", "sk-right", RATE)
-    guesses.right("a", "sk-right", RATE)
-    _until_refused(guesses, "a")
-    for _ in range(100):
-        guesses.take("a", "sk-right", RATE)
-        guesses.right("a", "sk-right", RATE)
-    guesses.take("a", "sk-right", RATE)
-    guesses.wrong("a", "sk-right", RATE)
-    with pytest.raises(LimitExceeded):
-        guesses.take("a", "sk-right", RATE)
-
-
 def test_without_a_limit_nobody_is_refused() -> None:
     guesses = Guesses(Clock())
     assert _until_refused(guesses, "a", None) == (1000, None)
-    guesses.give_back("a", "sk-x", None)
 
 
 def test_many_sources_take_a_bounded_place_and_the_longest_silent_is_forgotten() -> None:
     guesses = Guesses(Clock(), sources=3)
     for source in "abc":
         _until_refused(guesses, source)
-    guesses.take("d", "sk-x", RATE)
+    guesses.wrong("d", RATE)
     assert _until_refused(guesses, "b")[0] == 0
     assert _until_refused(guesses, "a")[0] == 20

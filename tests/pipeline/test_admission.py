@@ -94,11 +94,14 @@ async def test_without_places_to_wait_nobody_waits() -> None:
     assert doors.shed == ["full"]
 
 
-async def test_short_of_memory_nobody_is_let_in() -> None:
+async def test_short_of_memory_one_at_a_time_is_let_in() -> None:
     doors = Doors(slots=9, waiting=9)
     doors.gate.short_of_memory = True
+    await doors.gate.enter()
     with pytest.raises(Unavailable):
         await doors.gate.enter()
     assert doors.shed == ["memory"]
+    doors.gate.leave()
+    await doors.gate.enter()
     doors.gate.short_of_memory = False
     await doors.gate.enter()

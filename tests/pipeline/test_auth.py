@@ -103,24 +103,19 @@ async def test_a_key_without_inference_may_not_call_models_but_is_known() -> Non
     assert made.key is key, "the record says whose request it was"
 
 
-async def test_s7_a_wrong_key_is_counted_and_a_right_one_or_an_outage_is_not() -> None:
-    class Away(Ring):
-        async def find(self, text: str) -> ApiKey:
-            raise Unavailable("away", code="storage_unavailable")
-
+async def test_s7_a_wrong_key_is_counted_and_a_right_one_always_works() -> None:
     guesses, rate = Guesses(Clock()), Rate(2, 60.0)
-    for ring, sent, error in (
-        (Ring(at_hand=False), (OURS,), None),
-        (Away(at_hand=False), (OURS,), Unavailable),
-        (Ring(), (OTHER,), Unauthenticated),
-        (Ring(at_hand=False), (OURS,), None),
-        (Ring(), (OTHER,), Unauthenticated),
-        (Ring(), (OTHER,), LimitExceeded),
-        (Ring(at_hand=True), (OURS,), None),
+    for sent, error in (
+        (OTHER, Unauthenticated),
+        (OURS, None),
+        (OTHER, Unauthenticated),
+        (OTHER, LimitExceeded),
+        (OURS, None),
+        (OTHER, LimitExceeded),
     ):
-        auth = Auth(ring, required=True, guesses=guesses, wrong_keys=rate)
+        auth = Auth(Ring(at_hand=False), required=True, guesses=guesses, wrong_keys=rate)
         with pytest.raises(error) if error else nullcontext():
-            await auth.request(exchange(Clock(), credentials=sent))
+            await auth.request(exchange(Clock(), credentials=(sent,)))
 
 
 @pytest.mark.parametrize("fault", [Unavailable("away", code="storage_unavailable"), RuntimeError("bug")])

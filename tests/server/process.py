@@ -9,7 +9,7 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,16 +64,26 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path, bases: Mapping[str, str], **changes: Any) -> AsyncIterator[Served]:
-    """Ready, with a key; killed at the end if it still runs."""
+async def served(
+    folder: Path,
+    bases: Mapping[str, str],
+    *,
+    stdout: int | None = None,
+    wrapped_in: Sequence[str] = (),
+    **changes: Any,
+) -> AsyncIterator[Served]:
+    """Ready, with a key; killed at the end if it still runs. stdout: a descriptor for its log, in place of the file.
+    wrapped_in: a command that runs the one behind it."""
     port, key = _free_port(), await _key(folder)
     server = {"port": port, **changes.pop("server", {})}
     path = folder / "gaiarouter.yaml"
     limits = {"requests": "unlimited", "tokens": "unlimited", "concurrent": 64}
     path.write_text(json.dumps(config(folder, bases, **{"server": server, "limits": limits, **changes})))
-    command = (sys.executable, "-m", "gaiarouter", "serve", "-c", str(path))
+    command = (*wrapped_in, sys.executable, "-m", "gaiarouter", "serve", "-c", str(path))
     with (folder / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, env=dict(os.environ))
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=log if stdout is None else stdout, stderr=log, env=dict(os.environ)
+        )
     # a connection each: what one test does to a connection is not the next request's
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
         running = Served(process, port, key, folder, session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import threading
 import time
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gaiarouter.errors import InternalError, ProtocolBroken, TimedOut, Unreachable, UpstreamError
+from gaiarouter.errors import InternalError, NoRoom, ProtocolBroken, TimedOut, Unreachable, UpstreamError
 from gaiarouter.upstream.base import UpstreamRequest
 from gaiarouter.upstream.names import Resolver
 from tests.support import tls
@@ -59,6 +60,18 @@ async def test_u1_a_refused_connection_is_unreachable_at_once(client: Client, cl
     assert isinstance(error, Unreachable)
     assert (error.status, error.code, error.outcome) == (502, "upstream_connect_error", "connect_error")
     assert time.monotonic() - began < 1.0
+
+
+async def test_p7_without_descriptors_it_is_the_gateway_that_is_at_fault(client: Client) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with ScriptedUpstream(OK) as upstream:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # what is open stays so
+        try:
+            error = await failure(client, upstream.url("/"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert isinstance(error, NoRoom)
+    assert (error.status, error.code, error.sent, error.counts_against_target) == (503, "overloaded", False, False)
 
 
 async def test_u2_a_name_that_does_not_exist_is_unreachable(client: Client) -> None:

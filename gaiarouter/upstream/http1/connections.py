@@ -12,6 +12,7 @@ from aiohappyeyeballs import start_connection
 from gaiarouter.errors import TimedOut, Unreachable
 from gaiarouter.upstream.base import AttemptTimeouts
 from gaiarouter.upstream.destination import Origin
+from gaiarouter.upstream.faults import unreachable
 from gaiarouter.upstream.http1.wire import Wire
 from gaiarouter.upstream.names import Address, Names
 
@@ -82,7 +83,7 @@ class Connections:
                 "No trusted TLS connection to the provider could be made.", outcome="tls_error"
             ) from error
         except OSError as error:
-            raise Unreachable("The provider's address did not accept the connection.") from error
+            raise unreachable(error, "The provider's address did not accept the connection.") from error
 
     async def close(self) -> None:
         if self._sweep is not None:
@@ -99,7 +100,7 @@ class Connections:
         except TimeoutError as error:
             raise Unreachable("The provider's host name was not resolved in time.") from error
         except OSError as error:
-            raise Unreachable("The provider's host name could not be resolved.") from error
+            raise unreachable(error, "The provider's host name could not be resolved.") from error
 
     async def _connect(self, origin: Origin, addresses: tuple[Address, ...]) -> Wire:
         sock = await start_connection(

@@ -7,7 +7,7 @@ on with only members patched (`RequestHead.body_for`), and the answer's bytes co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,6 +39,17 @@ class WindowView:
     remaining: int
     reset_s: float
     reset_at_s: float
+
+
+class Pieces(Protocol):
+    """A request's body that is not held. length: None where it is not known before its end."""
+
+    @property
+    def length(self) -> int | None: ...
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """The whole body from its beginning, at each call."""
+        ...
 
 
 class RequestHead(Protocol):
@@ -195,7 +206,7 @@ class Conversion(Protocol):
     """
 
     @property
-    def body(self) -> bytes:
+    def body(self) -> bytes | Pieces:
         """The request as the target reads it."""
         ...
 

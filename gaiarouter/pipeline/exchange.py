@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import BARE, Dialect, Envelope, RequestHead
+from gaiarouter.dialects.passed.conversion import Form
 from gaiarouter.errors import GatewayError
 from gaiarouter.limits.base import Lease
 from gaiarouter.routing.base import Match, ResolvedTarget
@@ -69,6 +70,8 @@ class Exchange:
     received_us: int
     """Wall clock, microseconds since the epoch."""
     envelope: Envelope = BARE
+    form: Form | None = None
+    """The body, where it is a form: `receive` then gives what was read of its fields, as JSON."""
     source: Callable[[], str] = _nowhere
     """The address that the request came from, as far as that can be trusted."""
 

@@ -25,4 +25,4 @@ class PassedConverter:
         endpoint = self._endpoints[target.provider].get(exchange.dialect.name)
         if endpoint is None:
             raise NotServed
-        return endpoint, Passed(head, model=target.model)
+        return endpoint, Passed(head, exchange.form, model=target.model)

@@ -80,9 +80,10 @@ class UpstreamRequest:
     """One POST to a target. `headers` is all that is sent besides what HTTP itself needs.
 
     body: an iterator is read once, piece by piece, as the target takes it; a GatewayError that it raises is what the
-    attempt fails with.
+    attempt fails with. length: of an iterator's bytes, where it is known; else they go out in chunks.
     """
 
     url: str
     headers: Mapping[str, str]
     body: bytes | AsyncIterator[bytes]
+    length: int | None = None

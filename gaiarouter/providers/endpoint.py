@@ -23,6 +23,7 @@ OPERATIONS: Mapping[str, str] = {
     "moderations": "/moderations",
     "images": "/images/generations",
     "speech": "/audio/speech",
+    "transcriptions": "/audio/transcriptions",
     "rerank": "/rerank",
 }
 """The path of each operation under a provider's root."""
@@ -36,6 +37,12 @@ COUNTS: Mapping[str, str] = {
     "gemini": "/models/{model}:countTokens",
 }
 """Where each format has tokens counted, at a provider that speaks `count_tokens`."""
+
+BESIDE: Mapping[str, tuple[str, str]] = {
+    "images.edits": ("images", "/images/edits"),
+    "transcriptions.translations": ("transcriptions", "/audio/translations"),
+}
+"""What comes with an operation: by its own name, that operation and the path."""
 
 GEMINI_EMBEDDINGS: Final = "gemini.embeddings"
 _BATCH: Final = "/models/{model}:batchEmbedContents"
@@ -57,6 +64,7 @@ def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpo
     paths = {name: path for name, path in OPERATIONS.items() if name in speaks}
     if "count_tokens" in speaks:
         paths |= {counted_in(name): path for name, path in COUNTS.items() if name in speaks}
+    paths |= {name: path for name, (operation, path) in BESIDE.items() if operation in speaks}
     if "gemini" in speaks and paths.pop("embeddings", None) is not None:
         paths[GEMINI_EMBEDDINGS] = _BATCH
     paths |= {name: path for name, path in profile.paths.items() if name in paths}

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from gaiarouter.config.settings import ProviderKey
+from gaiarouter.dialects.base import Pieces
 from gaiarouter.errors import NotFound
 from gaiarouter.providers.base import Endpoint, UpstreamRequest
 
@@ -19,14 +20,14 @@ def request_for(
     *,
     key: ProviderKey | None,
     model: str,
-    body: bytes,
+    body: bytes | Pieces,
     request_id: str,
     stream: bool = False,
     headers: Mapping[str, str] = _NONE,
 ) -> UpstreamRequest:
     """key: None sends no credential. model: its name at the provider; `body` names it too. headers: those of the body's
     dialect. Raises NotFound for a name that cannot stand in the path of a provider that takes it there."""
-    if endpoint.reshape is not None:
+    if endpoint.reshape is not None and isinstance(body, bytes):
         body, headers = endpoint.reshape(body, headers)
     headers = {**endpoint.headers, **headers, "x-request-id": request_id}
     if key is not None:
@@ -38,7 +39,9 @@ def request_for(
             case "none":
                 pass
     url = endpoint.stream_url if stream and endpoint.stream_url is not None else endpoint.url
-    return UpstreamRequest(_url(url, model), headers, body)
+    if isinstance(body, bytes):
+        return UpstreamRequest(_url(url, model), headers, body)
+    return UpstreamRequest(_url(url, model), headers, body.pieces(), body.length)
 
 
 def _url(template: str, model: str) -> str:

@@ -17,21 +17,37 @@ _BYTES_PER_S: Final = 16 * 1024
 
 async def read_body(request: web.Request, limit: int, *, base_s: float = _BASE_S) -> bytes:
     """The whole JSON body, at most `limit` bytes. Raises RequestRefused: 408, 413, 415, 417."""
-    _check_head(request, limit)
+    check_head(request, limit)
+    if "Content-Type" in request.headers and not _is_json(request.content_type):
+        raise RequestRefused("The Content-Type must be application/json.", status=415, code="unsupported_media_type")
     content = request.content
     if content.is_eof():
         body = content.read_nowait(-1)
         if len(body) > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         return body
+    await continued(request)
+    try:
+        async with asyncio.timeout(patience_s(request, limit, base_s=base_s)):
+            return await _read_all(request, limit)
+    except TimeoutError:
+        raise late() from None
+
+
+async def continued(request: web.Request) -> None:
+    """A caller that waits to be told that its body is wanted is told so."""
     if "Expect" in request.headers:
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
-    try:
-        async with asyncio.timeout(base_s + (request.content_length or limit) / _BYTES_PER_S):
-            return await _read_all(request, limit)
-    except TimeoutError:
-        raise RequestRefused("The body did not arrive in time.", status=408, code="request_timeout") from None
+
+
+def patience_s(request: web.Request, limit: int, *, base_s: float = _BASE_S) -> float:
+    """How long a body may take to come."""
+    return base_s + (request.content_length or limit) / _BYTES_PER_S
+
+
+def late() -> RequestRefused:
+    return RequestRefused("The body did not arrive in time.", status=408, code="request_timeout")
 
 
 async def _read_all(request: web.Request, limit: int) -> bytes:
@@ -40,7 +56,7 @@ async def _read_all(request: web.Request, limit: int) -> bytes:
         while part := await request.content.readany():
             size += len(part)
             if size > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             parts.append(part)
     except (HttpProcessingError, web.RequestPayloadError) as error:
         raise InvalidRequest("The body is not framed as its headers say.") from error
@@ -49,27 +65,26 @@ async def _read_all(request: web.Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _check_head(request: web.Request, limit: int) -> None:
+def check_head(request: web.Request, limit: int) -> None:
+    """Raises RequestRefused for a body that need not be read to be refused."""
     expect = request.headers.get("Expect", "")
     if expect and expect.lower() != "100-continue":
         raise RequestRefused("Only `Expect: 100-continue` is known.", status=417, code="expectation_failed")
     if request.content_length is not None and request.content_length > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     if "Content-Encoding" in request.headers and request.headers["Content-Encoding"].lower() != "identity":
         raise RequestRefused(
-            "Compressed request bodies are not accepted: send the JSON as it is.",
+            "Compressed request bodies are not accepted: send the body as it is.",
             status=415,
             code="unsupported_media_type",
         )
-    if "Content-Type" in request.headers and not _is_json(request.content_type):
-        raise RequestRefused("The Content-Type must be application/json.", status=415, code="unsupported_media_type")
 
 
 def _is_json(content_type: str) -> bool:
     return content_type == "application/json" or content_type.endswith("+json")
 
 
-def _too_large(limit: int) -> RequestRefused:
+def too_large(limit: int) -> RequestRefused:
     return RequestRefused(
         f"The body is larger than this gateway accepts: at most {limit} bytes.", status=413, code="request_too_large"
     )

@@ -21,6 +21,7 @@ from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.runner import Stage, run
 from gaiarouter.server.body import read_body
 from gaiarouter.server.credentials import credentials
+from gaiarouter.server.form import FormBody
 from gaiarouter.server.framing import Framing
 from gaiarouter.server.headers import request_id
 from gaiarouter.server.reply import HttpReply
@@ -60,11 +61,18 @@ class DataPlane:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def handler(self, dialect: Dialect) -> Handler:
+    def handler(self, dialect: Dialect, *, takes_form: bool = False) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             return await self.serve(request, dialect, Envelope(headers=request.headers))
 
-        return handle
+        async def handle_form(request: web.Request) -> web.StreamResponse:
+            form = FormBody(request, self._service().settings.server.body_limit)
+            try:
+                return await self.serve(request, dialect, Envelope(headers=request.headers), form=form)
+            finally:
+                form.close()
+
+        return handle_form if takes_form else handle
 
     @property
     def running(self) -> int:
@@ -87,8 +95,9 @@ class DataPlane:
         *,
         key_in_query: bool = False,
         framing: Framing | None = None,
+        form: FormBody | None = None,
     ) -> web.StreamResponse:
-        """framing: of a stream whose events do not go out as they are."""
+        """framing: of a stream whose events do not go out as they are. form: the body, where it is one."""
         service = self._service()
         task = asyncio.current_task()
         assert task is not None
@@ -98,11 +107,12 @@ class DataPlane:
             request_id=request_id(request.headers),
             dialect=dialect,
             credentials=credentials(request.headers, from_query=request.query.get("key", "") if key_in_query else ""),
-            receive=partial(read_body, request, service.settings.server.body_limit),
+            receive=partial(read_body, request, service.settings.server.body_limit) if form is None else form.fields,
             reply=reply,
             received_s=time.monotonic(),
             received_us=time.time_ns() // 1000,
             envelope=envelope,
+            form=form,
             source=partial(source_of, request, service.settings.server.trusted_proxies),
         )
         reply.attach(exchange)

@@ -31,6 +31,12 @@ DATA_PLANE: Final = {
     "/v1/rerank": "rerank",
 }
 """POST paths that models answer, and the dialect spoken there."""
+FORMS: Final = {
+    "/v1/images/edits": "images.edits",
+    "/v1/audio/transcriptions": "transcriptions",
+    "/v1/audio/translations": "transcriptions.translations",
+}
+"""Those that take a form."""
 MODEL_METHODS: Final = {
     "generateContent": "gemini",
     "streamGenerateContent": "gemini",
@@ -46,6 +52,8 @@ def add_routes(
     router = app.router
     for path, name in DATA_PLANE.items():
         router.add_post(path, data_plane.handler(dialects[name]), expect_handler=_expect)
+    for path, name in FORMS.items():
+        router.add_post(path, data_plane.handler(dialects[name], takes_form=True), expect_handler=_expect)
     methods = {method: dialects[name] for method, name in MODEL_METHODS.items()}
     called = ModelPaths(data_plane, dialects["gemini"], methods, ArrayFraming)
     for path in _LISTS:
@@ -92,7 +100,7 @@ class _Unmatched:
 
 _PREFIXES: Final = tuple(path[1:] + "/" for path in _LISTS)
 _METHODS: Final = {
-    **dict.fromkeys(DATA_PLANE, "POST"),
+    **dict.fromkeys((*DATA_PLANE, *FORMS), "POST"),
     **dict.fromkeys((*_LISTS, "/health", "/health/live", "/health/ready", "/metrics"), "GET, HEAD"),
 }
 

@@ -54,6 +54,16 @@ class Watch:
         self.since = loop.time()
         self._handle = loop.call_at(min(self.since + self._interval_s, self.deadline), self._wake)
 
+    def hold(self) -> None:
+        """The request itself is still to come: its caller is waited for, not the provider."""
+        if self._phase == "first_byte":
+            self.since = inf
+
+    def go_on(self) -> None:
+        """The provider is waited for again."""
+        if self._phase == "first_byte":
+            self.since = self._loop.time()
+
     def head_arrived(self) -> None:
         """From here on only silence counts: no wait for bytes may last longer than the idle limit."""
         self._phase, self._limit_s, self.since = "idle", self._idle_s, inf

@@ -185,6 +185,9 @@ def test_openai_speaks_its_formats_each_at_its_own_path() -> None:
         "moderations": "/moderations",
         "images": "/images/generations",
         "speech": "/audio/speech",
+        "transcriptions": "/audio/transcriptions",
+        "images.edits": "/images/edits",
+        "transcriptions.translations": "/audio/translations",
     }
 
 

@@ -71,18 +71,22 @@ def _texts(value: str | Sequence[str | dict[str, Raw]]) -> float:
     )
 
 
+_decode_form = msgspec.json.Decoder(Asked).decode
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """name: as `speaks` has it, with a word after a dot where that covers several. decode: reads a request's body.
+    """name: as `speaks` has it, with a word after a dot for what comes with that. decode: reads a request's body.
 
     model: taken where the caller names none, as the API itself does; None: it must be named. bytes: the answer need not
-    be JSON.
+    be JSON. is_form: the body is a form, of which only the model is read.
     """
 
     name: str
     decode: Callable[[bytes], Asked]
     model: str | None = None
     bytes: bool = False
+    is_form: bool = False
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -90,4 +94,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("images", msgspec.json.Decoder(_Images).decode),
     Operation("speech", msgspec.json.Decoder(_Speech).decode, bytes=True),
     Operation("rerank", msgspec.json.Decoder(_Rerank).decode),
+    Operation("images.edits", _decode_form, is_form=True),
+    # a transcript may be plain text
+    Operation("transcriptions", _decode_form, bytes=True, is_form=True),
+    Operation("transcriptions.translations", _decode_form, bytes=True, is_form=True),
 )

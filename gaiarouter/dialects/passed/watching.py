@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -16,12 +19,18 @@ _ENDINGS = (".done", ".completed")
 
 
 class ByteWatcher:
-    """Implements dialects.base.StreamWatcher for what has no ending of its own: HTTP's is the only one."""
+    """Implements dialects.base.StreamWatcher for what has no ending of its own: HTTP's is the only one.
+
+    is_text: what comes is something that a model has said.
+    """
 
     finish_reason: str | None = None
     text_tokens = 0
 
-    def __init__(self, usage: Usage) -> None:
+    def __init__(self, usage: Usage, *, is_text: bool) -> None:
+        self._otherwise = usage
+        self._is_text = is_text
+        self._size = 0
         self.usage: Usage | None = usage
         self.content_started = False
         self.finished = False
@@ -29,6 +38,9 @@ class ByteWatcher:
 
     def feed(self, data: bytes) -> bytes:
         self.content_started = self.content_started or bool(data)
+        if self._is_text:
+            self._size += len(data)
+            self.usage = replace(self._otherwise, out_visible=math.ceil(self._size / 4))
         return data
 
     def close(self) -> bytes:

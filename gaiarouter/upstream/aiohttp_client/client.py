@@ -24,6 +24,7 @@ from gaiarouter.upstream.base import AttemptTimeouts, UpstreamRequest
 from gaiarouter.upstream.destination import Destination, Destinations, Origin, request_head
 from gaiarouter.upstream.faults import FOREIGN, translate
 from gaiarouter.upstream.names import Resolver
+from gaiarouter.upstream.outgoing import framed
 
 _READ_BUFFER = 64 * 1024
 _LINE_LIMIT = 16 * 1024
@@ -57,8 +58,9 @@ class AiohttpUpstream:
 
     async def send(self, request: UpstreamRequest, timeouts: AttemptTimeouts) -> AiohttpAnswer:
         destination = self._destinations.find(request.url)
-        body = request.body
-        head = request_head(destination, request.headers, len(body) if isinstance(body, bytes) else None)
+        body = request.body if isinstance(request.body, bytes) else framed(request.body, request.length)
+        length = len(body) if isinstance(body, bytes) else request.length
+        head = request_head(destination, request.headers, length)
         connect = self._connect_request(destination)
         key = connect.connection_key
         # a body that comes piece by piece cannot be sent twice, so it is not sent where that may be called for

@@ -11,6 +11,7 @@ from gaiarouter.errors import GatewayError, UpstreamError
 from gaiarouter.upstream.aiohttp_client.pool import Wire
 from gaiarouter.upstream.base import AttemptTimeouts
 from gaiarouter.upstream.faults import translate
+from gaiarouter.upstream.outgoing import pour
 from gaiarouter.upstream.watch import Watch
 
 _ONE_WRITE = 256 * 1024
@@ -42,7 +43,7 @@ class Lease:
             self.wire.transport.write(head + body)
             return
         self.wire.transport.write(head)
-        pour = _pour(self.wire, body) if isinstance(body, bytes) else _pour_chunks(self.wire, body)
+        pour = _pour(self.wire, body) if isinstance(body, bytes) else _pour_pieces(self.wire, body, self.watch)
         self._pouring = self._loop.create_task(pour)
 
     def broken(self, error: Exception) -> UpstreamError:
@@ -87,18 +88,17 @@ async def _pour(wire: Wire, body: bytes) -> None:
         return
 
 
-async def _pour_chunks(wire: Wire, body: AsyncIterator[bytes]) -> None:
-    """A body that comes piece by piece, each a chunk of its own. What goes wrong where it comes from is the request's
-    failure."""
+async def _pour_pieces(wire: Wire, body: AsyncIterator[bytes], watch: Watch) -> None:
+    """A body that comes piece by piece. What goes wrong where it comes from is the request's failure."""
+
+    def write(piece: bytes) -> bool:
+        if wire.transport is None:
+            return False
+        wire.transport.write(piece)
+        return True
+
     try:
-        async for piece in body:
-            if wire.transport is None:
-                return
-            if piece:
-                wire.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-                await wire.drained()
-        if wire.transport is not None:
-            wire.transport.write(b"0\r\n\r\n")
+        await pour(body, write, wire.drained, watch)
     except GatewayError as error:
         wire.fail(error)
     except ConnectionError:

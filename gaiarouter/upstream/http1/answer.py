@@ -10,6 +10,7 @@ from gaiarouter.errors import GatewayError, UpstreamError
 from gaiarouter.upstream.answer import HttpAnswer
 from gaiarouter.upstream.faults import translate
 from gaiarouter.upstream.http1.wire import Wire
+from gaiarouter.upstream.outgoing import pour
 from gaiarouter.upstream.watch import Watch
 
 _ONE_WRITE = 256 * 1024
@@ -41,7 +42,7 @@ class Lease:
             transport.write(head + body)
             return
         transport.write(head)
-        pour = _pour_bytes(self.wire, body) if isinstance(body, bytes) else _pour_chunks(self.wire, body)
+        pour = _pour_bytes(self.wire, body) if isinstance(body, bytes) else _pour_pieces(self.wire, body, self.watch)
         self._pouring = asyncio.create_task(pour)
 
     def give_back(self) -> None:
@@ -125,18 +126,17 @@ async def _pour_bytes(wire: Wire, body: bytes) -> None:
             return
 
 
-async def _pour_chunks(wire: Wire, body: AsyncIterator[bytes]) -> None:
-    """A body that comes piece by piece, each a chunk of its own. What goes wrong where it comes from is the request's
-    failure."""
+async def _pour_pieces(wire: Wire, body: AsyncIterator[bytes], watch: Watch) -> None:
+    """A body that comes piece by piece. What goes wrong where it comes from is the request's failure."""
+
+    def write(piece: bytes) -> bool:
+        if wire.transport is None:
+            return False
+        wire.transport.write(piece)
+        return True
+
     try:
-        async for piece in body:
-            if wire.transport is None:
-                return
-            if piece:
-                wire.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-                await wire.room()
-        if wire.transport is not None:
-            wire.transport.write(b"0\r\n\r\n")
+        await pour(body, write, wire.room, watch)
     except GatewayError as error:
         wire.fail(error)
     except ConnectionError:

@@ -19,6 +19,7 @@ from gaiarouter.upstream.http1.answer import Http1Answer, Lease
 from gaiarouter.upstream.http1.connections import Connections
 from gaiarouter.upstream.http1.wire import Wire
 from gaiarouter.upstream.names import Names, Resolver
+from gaiarouter.upstream.outgoing import framed
 from gaiarouter.upstream.watch import Watch
 
 
@@ -53,8 +54,10 @@ class Http1Upstream:
 
     async def send(self, request: UpstreamRequest, timeouts: AttemptTimeouts) -> Http1Answer:
         destination = self._destinations.find(request.url)
-        origin, body = destination.origin, request.body
-        head = request_head(destination, request.headers, len(body) if isinstance(body, bytes) else None)
+        origin = destination.origin
+        body = request.body if isinstance(request.body, bytes) else framed(request.body, request.length)
+        length = len(body) if isinstance(body, bytes) else request.length
+        head = request_head(destination, request.headers, length)
         # a body that comes piece by piece cannot be sent twice, so it is not sent where that may be called for
         wire = self._connections.take(origin) if isinstance(body, bytes) else None
         if wire is not None:

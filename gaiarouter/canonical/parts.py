@@ -54,12 +54,14 @@ class Cache(Struct, frozen=True):
     ttl: str | None = None
 
 
-class Sealed(Struct, frozen=True):
-    """Bytes that only their maker can read and that must come back unchanged. format: `anthropic-claude-v1` …"""
+class Sealed(Struct, frozen=True, omit_defaults=True):
+    """Bytes that only their maker can read and that must come back unchanged. format: `anthropic-claude-v1` …
+    via: the dialect in which they were told, where that is not their maker's: then only whoever told them gets them."""
 
     kind: SealKind
     format: str
     data: str
+    via: str | None = None
 
 
 class Citation(Struct, frozen=True, kw_only=True):

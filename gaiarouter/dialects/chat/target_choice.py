@@ -195,9 +195,11 @@ class ChoiceReader:
         if detail.summary:
             events.append(ReasoningDelta(self._index, detail.summary, summary=True, choice=self._number))
         if detail.signature:
-            events.append(SealedDelta(self._index, Sealed("signature", format_, detail.signature), self._number))
+            events.append(
+                SealedDelta(self._index, Sealed("signature", format_, detail.signature, DIALECT), self._number)
+            )
         if detail.data:
-            sealed = Sealed(_sealed_as(format_), format_, detail.data)
+            sealed = Sealed(_sealed_as(format_), format_, detail.data, DIALECT)
             events.append(SealedDelta(self._index, sealed, self._number))
         return begun + events
 

@@ -33,7 +33,7 @@ class MessageWriter:
     def write(self, instructions: Sequence[Instruction], turns: Sequence[Turn]) -> list[Message]:
         """Raises InvalidRequest where calls and results do not match."""
         messages = self._system(instructions)
-        for turn in turns:
+        for turn in _joined(turns):
             self._add(messages, turn)
         self._check_answered()
         if self._profile.bridge:
@@ -168,6 +168,27 @@ class MessageWriter:
                 message["prefix"] = True
             case "plain":
                 pass
+
+
+def _joined(turns: Sequence[Turn]) -> list[Turn]:
+    """What an assistant thought, said and called before anybody answered is one message here, however many it is of
+    in the caller's format. Two texts stay two, unless a call of the first waits for its result."""
+    joined: list[Turn] = []
+    for turn in turns:
+        before = joined[-1] if joined else None
+        if before is None or not before.role == turn.role == "assistant" or (_ends(before) and _says(turn)):
+            joined.append(turn)
+        else:
+            joined[-1] = msgspec.structs.replace(before, parts=before.parts + turn.parts)
+    return joined
+
+
+def _says(turn: Turn) -> bool:
+    return any(isinstance(part, Text | Refusal) for part in turn.parts)
+
+
+def _ends(turn: Turn) -> bool:
+    return _says(turn) and not any(isinstance(part, ToolCall) for part in turn.parts)
 
 
 def _as_users(text: str) -> Message:

@@ -78,7 +78,8 @@ def _of_blocks(blocks: list[_Block], path: str) -> Iterator[Binding]:
             yield Binding(place, _OWN, "sealed")
         elif block.signature:
             wrapped = unwrap(block.signature)
-            yield from seal_binding(wrapped.format if wrapped else THINKING_FORMAT, f"{place}.signature")
+            if wrapped is None or not any(sealed.via for sealed in wrapped.sealed):
+                yield from seal_binding(wrapped.format if wrapped else THINKING_FORMAT, f"{place}.signature")
         elif block.file_id:
             yield file_binding(block.file_id, f"{place}.file_id", otherwise=_OWN)
         elif isinstance(block.source, _Source) and block.source.file_id:

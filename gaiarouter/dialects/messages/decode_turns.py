@@ -186,8 +186,16 @@ def _joined(texts: Iterable[str | None]) -> str:
 
 def _thinking(block: form.Block, wrapped: Wrapped | None, path: str) -> Reasoning:
     if wrapped is not None:
-        visible = (block.thinking,) if block.thinking else ()
-        return Reasoning(visible=visible, sealed=wrapped.sealed, format=wrapped.format, path=path)
+        told = (block.thinking,) if block.thinking else ()
+        visible, summary = ((), told) if wrapped.is_summary else (told, ())
+        return Reasoning(
+            visible=visible,
+            summary=summary,
+            sealed=wrapped.sealed,
+            format=wrapped.format,
+            id=wrapped.id,
+            path=path,
+        )
     if block.type == "redacted_thinking":
         sealed = (Sealed("redacted", THINKING_FORMAT, block.data or ""),)
         return Reasoning(sealed=sealed, format=THINKING_FORMAT, path=path)

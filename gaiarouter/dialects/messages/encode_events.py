@@ -30,7 +30,7 @@ from gaiarouter.canonical.parts import Audio, Citation, Image, Opaque, Reasoning
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.messages import view as words
 from gaiarouter.dialects.messages.blocks import DIALECT, THINKING_FORMAT
-from gaiarouter.dialects.messages.foreign import Wrapped, wrap
+from gaiarouter.dialects.messages.foreign import wrap, wrapped
 from gaiarouter.dialects.messages.usage import write_usage
 from gaiarouter.dialects.messages.view import AnswerView
 
@@ -147,6 +147,7 @@ class _Blocks:
     def __init__(self, view: AnswerView) -> None:
         self._view = view
         self._ids = words.CallIds()
+        self._is_summary = False
         self._part: Text | Refusal | Audio | Image | Reasoning | ToolCall | Opaque | None = None
         self._next = 0
         self._is_open = False
@@ -157,6 +158,7 @@ class _Blocks:
         match event:
             case PartStart(part=part):
                 self._part, self._seals, self._held = part, [], []
+                self._is_summary = isinstance(part, Reasoning) and bool(part.summary)
                 return self._begin()
             case PartEnd():
                 written = self._end()
@@ -185,7 +187,8 @@ class _Blocks:
         match event:
             case TextDelta(text=text):
                 return self._text(text)
-            case ReasoningDelta(text=text):
+            case ReasoningDelta(text=text, summary=summary):
+                self._is_summary = summary
                 return [self._delta("thinking_delta", thinking=text)] if self._is_open and text else []
             case ArgumentsDelta(text=text):
                 return self._arguments(text)
@@ -241,7 +244,7 @@ class _Blocks:
         if part.format == THINKING_FORMAT:
             own = next((each.data for each in reversed(self._seals) if each.format == THINKING_FORMAT), "")
         else:
-            own = wrap(Wrapped(format=part.format, sealed=tuple(self._seals)))
+            own = wrap(wrapped(part, tuple(self._seals), is_summary=self._is_summary))
         return [self._delta("signature_delta", signature=own)] if own else []
 
     def _call(self, call: ToolCall) -> list[bytes]:

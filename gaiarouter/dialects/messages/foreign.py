@@ -11,20 +11,27 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from gaiarouter.canonical.parts import Sealed
+from gaiarouter.canonical.parts import Reasoning, Sealed
 from gaiarouter.dialects import sealing
 
 Holder = Literal["thinking", "text", "call"]
 
 
 class Wrapped(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """on: what the seals belong to: this very thinking, the text before it, or the call of `call_id`. format: whose
-    thinking it is."""
+    """on: what the seals belong to: this very thinking, the text before it, or the call of `call_id`. format, id: whose
+    thinking it is, and its name there. is_summary: its text is what was told of it."""
 
     on: Holder = "thinking"
     format: str = ""
     sealed: tuple[Sealed, ...] = ()
     call_id: str | None = None
+    id: str | None = None
+    is_summary: bool = False
+
+
+def wrapped(part: Reasoning, sealed: tuple[Sealed, ...], *, is_summary: bool) -> Wrapped:
+    """sealed, is_summary: of all that came, of which `part` need not know yet."""
+    return Wrapped(format=part.format, sealed=sealed, id=part.id, is_summary=is_summary)
 
 
 _decode = msgspec.json.Decoder(Wrapped).decode

@@ -12,7 +12,7 @@ from gaiarouter.canonical.parts import Citation, Reasoning, Sealed, ToolCall
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.messages.blocks import DIALECT, THINKING_FORMAT
-from gaiarouter.dialects.messages.foreign import Wrapped, wrap
+from gaiarouter.dialects.messages.foreign import Wrapped, wrap, wrapped
 from gaiarouter.dialects.messages.usage import write_usage
 
 _PREFIX = "msg_"
@@ -89,7 +89,7 @@ def thinking_block(part: Reasoning) -> dict[str, Any]:
         return {"type": "redacted_thinking", "data": own.data}
     if part.format == THINKING_FORMAT:
         return {"type": "thinking", "thinking": text, "signature": own.data if own else ""}
-    signature = wrap(Wrapped(format=part.format, sealed=part.sealed))
+    signature = wrap(wrapped(part, part.sealed, is_summary=bool(part.summary) and not part.visible))
     return {"type": "thinking", "thinking": text, "signature": signature}
 
 

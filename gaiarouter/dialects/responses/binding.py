@@ -94,7 +94,7 @@ def _of_item(item: _Item, path: str) -> Iterator[Binding]:
         wrapped, place = unwrap(item.encrypted_content), f"{path}.encrypted_content"
         if wrapped is None:
             yield Binding(place, _OWN, "sealed")
-        else:
+        elif not any(sealed.via for sealed in wrapped.sealed):
             yield from seal_binding(wrapped.format, place)
     if isinstance(item.content, list):
         yield from _of_parts(item.content, f"{path}.content")

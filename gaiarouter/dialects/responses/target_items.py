@@ -26,7 +26,7 @@ from gaiarouter.canonical.parts import (
 from gaiarouter.canonical.request import Turn
 from gaiarouter.dialects.responses.fields import DIALECT
 from gaiarouter.dialects.responses.names import CallIds, Names
-from gaiarouter.dialects.responses.sealing import is_own
+from gaiarouter.dialects.responses.sealing import is_own, is_own_seal
 from gaiarouter.dialects.responses.target_media import audio_part, document_part, image_part
 
 _ERROR = "Error: "
@@ -170,7 +170,7 @@ class ItemWriter:
         return [{"type": "input_text", "text": _ERROR.strip()}, *parts] if result.is_error else parts
 
     def _reasoning(self, part: Reasoning) -> None:
-        encrypted = next((each.data for each in part.sealed if is_own(each.format)), None)
+        encrypted = next((each.data for each in part.sealed if is_own_seal(each)), None)
         if encrypted is None and not self._own:
             self._losses.drop(part.path, "thinking that the provider did not seal cannot be sent back", blind=True)
             return

@@ -96,7 +96,7 @@ class Gateway:
             version=__version__,
             why_not_ready=self.life.why_not_ready,
         )
-        control = build_control(self.settings, self.store, lambda: self._service, self.dialect)
+        control = build_control(self.settings, self.store, lambda: self._service, self.dialect, health=self.health)
         add_routes(app, self.data_plane, ops, self._formats.dialects, control)
         app.cleanup_ctx.append(self._run)
         return app

@@ -25,6 +25,7 @@ from gaiarouter.routing.attempts import Plan
 from gaiarouter.routing.grants import Grants
 from gaiarouter.routing.issuers import Issuers
 from gaiarouter.routing.listing import Known, list_models
+from gaiarouter.routing.selection import Price
 from gaiarouter.routing.table import Table
 from gaiarouter.server.handler import Service
 
@@ -61,7 +62,7 @@ def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service
 
 
 def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats) -> Proxy:
-    to_each = targets(settings)
+    to_each, prices = targets(settings), Prices(PriceTable.load(), settings.providers)
     passed = PassedConverter(places)
     counts = CountConverter(places, formats.counts, formats.callers, to_each, parts.media)
     others: dict[str, Convert] = {
@@ -76,13 +77,13 @@ def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats) -
         ),
         estimate=counts.estimate,
         upstreams=parts.upstreams,
-        charge=Pricing(Prices(PriceTable.load(), settings.providers)),
-        plan=_planner(settings, parts, Affinities(formats.callers)),
+        charge=Pricing(prices),
+        plan=_planner(settings, parts, Affinities(formats.callers), prices.compared),
         clock=parts.clock,
     )
 
 
-def _planner(settings: Settings, parts: Parts, affinities: Affinities) -> Callable[[Exchange], Plan]:
+def _planner(settings: Settings, parts: Parts, affinities: Affinities, price: Price) -> Callable[[Exchange], Plan]:
     """Plans by the table that the request began with."""
 
     def plan(exchange: Exchange) -> Plan:
@@ -94,6 +95,7 @@ def _planner(settings: Settings, parts: Parts, affinities: Affinities) -> Callab
             rng=parts.rng,
             now=exchange.received_s,
             affinity=affinities.of(exchange),
+            price=price,
         )
 
     return plan

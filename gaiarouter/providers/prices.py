@@ -107,6 +107,14 @@ class Prices:
             price = self._found[provider, model] = self._look_up(self._providers[provider], model)
             return price
 
+    def compared(self, provider: str, model: str) -> int | None:
+        """One number by which targets are told dear from cheap: three tokens read for one written, as requests are on
+        the whole. None is unpriced."""
+        price = self.find(provider, model)
+        if price is None or price.input is None:
+            return None
+        return 3 * price.input + (price.output or 0)
+
     def tells_cost(self, provider: str, model: str) -> bool:
         """Whether the provider's own word counts: it gives one, and the configuration says nothing else."""
         given = self._providers[provider]

@@ -25,6 +25,8 @@ from gaiarouter.routing.selection import Circumstances, Price, Targets, attempt_
 
 SHARE_OF_TIME: Final = 0.6
 """Of the time that is left, what an attempt may use while another target could still answer."""
+FAIR_SHARE: Final = 0.5
+"""A time-out says something of a target only if it had so much of the time that it would have had to itself."""
 LONGEST_WAIT_S: Final = 2.0
 """A target that asks for more patience is not waited for: the caller is told."""
 
@@ -34,7 +36,8 @@ class Attempt:
     """One try at one target.
 
     number: 1 is the first. wait_s: to sleep before it. deadline: until then its first content must have come; a stream
-    that has begun has until `Plan.deadline`. is_last: no other target could be tried after it.
+    that has begun has until `Plan.deadline`. is_last: no other target could be tried after it. has_fair_time: enough
+    that running out of it is the target's fault.
     """
 
     target: ResolvedTarget
@@ -43,6 +46,7 @@ class Attempt:
     wait_s: float
     deadline: float
     is_last: bool
+    has_fair_time: bool
 
 
 @dataclass(slots=True)
@@ -126,7 +130,10 @@ class Plan:
             self._conditions.append(error.condition)
         elif not (error.falls_back or self._same_mended() or self._ran_out_of_its_share(error, attempt)):
             self._is_over = True
-        self._health.failed(flight, error, now)
+        if self._was_cut_short(error, attempt):
+            self._health.cancelled(flight)
+        else:
+            self._health.failed(flight, error, now)
 
     def cancelled(self, attempt: Attempt) -> None:
         """The caller hung up, or nothing can be said of the attempt for another reason."""
@@ -232,13 +239,16 @@ class Plan:
         key = pick_key(provider, self._circumstances(start))
         flight = self._health.started(target, provider, key, start, self._route.breaker)
         self._flights[self.number] = flight
+        left = self.deadline - start
+        mine = SHARE_OF_TIME * left if has_next else left
         return Attempt(
             target=target,
             key=key,
             number=self.number,
             wait_s=wait_s,
-            deadline=start + SHARE_OF_TIME * (self.deadline - start) if has_next else self.deadline,
+            deadline=start + mine if has_next else self.deadline,
             is_last=not has_next,
+            has_fair_time=self._is_fair(mine),
         )
 
     def _pay_in(self, provider: str) -> None:
@@ -249,6 +259,17 @@ class Plan:
     def _ran_out_of_its_share(self, error: UpstreamError, attempt: Attempt) -> bool:
         """The attempt's time is over, not the request's."""
         return isinstance(error, TimedOut) and error.phase == "total" and attempt.deadline < self.deadline
+
+    def _is_fair(self, seconds: float) -> bool:
+        timeouts = self._route.timeouts
+        return seconds >= FAIR_SHARE * min(timeouts.first_byte_s, SHARE_OF_TIME * timeouts.total_s)
+
+    def _was_cut_short(self, error: UpstreamError, attempt: Attempt) -> bool:
+        """The time was up before anything could be said of the target: the caller sent its request slowly, others had
+        used the time up before, or the answer was under way."""
+        if not isinstance(error, TimedOut) or error.phase not in ("first_byte", "total"):
+            return False
+        return self._flights[attempt.number].has_spoken or not attempt.has_fair_time
 
     def _admits(self, target: ResolvedTarget, now: float) -> bool:
         return self._health.admits(target, self._providers[target.provider], now)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gaiarouter.config.settings import Breaker, Provider, ProviderKey
-from gaiarouter.errors import KeyRefused, Throttled, UpstreamError
+from gaiarouter.errors import KeyRefused, QuotaSpent, Throttled, UpstreamError
 from gaiarouter.routing.base import ResolvedTarget
 from gaiarouter.routing.circuit import Circuit, State
 from gaiarouter.routing.retry_budget import RetryBudget
@@ -23,6 +23,8 @@ from gaiarouter.routing.retry_budget import RetryBudget
 LEAST_REST_S: Final = 1.0
 MOST_REST_S: Final = 600.0
 REFUSED_REST_S: Final = 60.0
+SPENT_REST_S: Final = 300.0
+"""Without credit: somebody has to pay first, or a day has to pass."""
 LAST_RESORT_EVERY_S: Final = 1.0
 _LATENCY_WEIGHT: Final = 0.3
 _LATENCY_KNOWN_FOR_S: Final = 60.0
@@ -170,7 +172,8 @@ class Health:
                 self._rest(flight, now + min(max(wait, LEAST_REST_S), MOST_REST_S), now)
             case KeyRefused():
                 flight.record.spared_until = now + LAST_RESORT_EVERY_S
-                self._rest(flight, now + REFUSED_REST_S, now)
+                least = SPENT_REST_S if isinstance(error, QuotaSpent) else REFUSED_REST_S
+                self._rest(flight, now + min(max(least, error.retry_after_s or 0.0), MOST_REST_S), now)
             case UpstreamError(counts_against_target=True):
                 flight.record.spared_until = now + LAST_RESORT_EVERY_S
                 flight.record.circuit.failed(flight.probe, now, flight.settings)

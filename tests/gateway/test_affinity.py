@@ -9,7 +9,8 @@ import pytest
 
 from tests.gateway.faults import healthy
 from tests.gateway.running import ANSWER, RunningGateway, Starter
-from tests.support.upstream import ScriptedUpstream
+from tests.support.script import Script, error_answer
+from tests.support.upstream import Received, ScriptedUpstream
 
 TARGETS = [{"provider": "main", "model": f"m-{number}"} for number in range(4)]
 CONVERSATIONS = 16
@@ -122,3 +123,32 @@ async def test_cheapest_without_prices_still_keeps_a_conversation_together(start
     async with ScriptedUpstream(healthy(ANSWER)) as upstream:
         gateway = await start({"main": upstream.url("/v1")}, routes=routes("prefix", balance="cheapest"))
         assert len({await served_by(gateway, upstream, *chat(1, number)) for number in range(6)}) == 1
+
+
+async def test_the_cheapest_target_serves_and_the_next_when_it_fails(start: Starter) -> None:
+    """By what the file says of them; one of which nobody knows the price comes last."""
+
+    def script(request: Received) -> Script:
+        failing = request.json()["model"] in broken
+        return error_answer(500) if failing else healthy(ANSWER)(request)
+
+    broken: set[str] = set()
+    async with ScriptedUpstream(script) as upstream:
+        prices = [
+            {"match": "m-2", "input": 0.1, "output": 0.4},
+            {"match": "m-1", "input": 0.3, "output": 0.1},
+            {"match": "m-3", "input": 5, "output": 5},
+        ]
+        provider = speaking_chat(upstream)["main"] | {"prices": prices}
+        gateway = await start(
+            providers={"demo": {"dialect": "echo"}, "main": provider},
+            routes=[
+                {"match": "demo", "targets": [{"provider": "demo"}]},
+                {"match": "m", "balance": "cheapest", "targets": TARGETS, "retry": {"attempts": 4}},
+            ],
+        )
+        served = []
+        for model in ("m-2", "m-1", "m-3", "m-0"):
+            served.append(await served_by(gateway, upstream, *chat(0, 0)))
+            broken.add(model)
+        assert served == ["m-2", "m-1", "m-3", "m-0"]

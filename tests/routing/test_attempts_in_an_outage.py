@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from gaiarouter.config.settings import Retry, Timeouts
+from typing import Literal
+
+import pytest
+
+from gaiarouter.config.settings import Breaker, Retry, Timeouts
 from gaiarouter.errors import (
     Failed,
     Throttled,
+    TimedOut,
     Unavailable,
 )
 from tests.routing.build import group, reference, route
-from tests.routing.world import World, uncounted
+from tests.routing.world import World, must, uncounted
 
 
 def test_a_resting_target_is_passed_over_until_its_time() -> None:
@@ -61,6 +66,45 @@ def test_of_several_open_targets_the_first_to_recover_is_asked() -> None:
             world.play(Failed("x"), model=model)
         world.now += 5
     assert world.play(None)[0] == ["b"]
+
+
+def test_who_had_no_time_is_not_to_blame_for_running_out_of_it() -> None:
+    """The first target hangs, and those behind it have what is left of the caller's time."""
+    patient = Breaker(window_s=600.0)
+    world = World(route("m", "a", fallbacks=[group("b"), group("c")], timeouts=Timeouts(total_s=30.0), breaker=patient))
+    for _ in range(5):
+        plan = world.plan()
+        while (attempt := plan.next(world.now)) is not None:
+            world.now = attempt.deadline
+            plan.failed(attempt, TimedOut("x", phase="total"), world.now)
+        world.now += 0.1
+    states = {each.provider: each.state for each in world.health.snapshot(world.now)}
+    assert states == {"a": "open", "b": "closed", "c": "closed"}
+
+
+def test_a_caller_that_sends_its_request_slowly_is_not_held_against_the_target() -> None:
+    world = World(route("m", "a", timeouts=Timeouts(total_s=30.0, first_byte_s=20.0)))
+    for _ in range(10):
+        plan = world.plan()
+        world.now += 25.0
+        attempt = must(plan.next(world.now))
+        world.now += 5.0
+        plan.failed(attempt, TimedOut("x", phase="first_byte"), world.now)
+    assert [each.state for each in world.health.snapshot(world.now)] == ["closed"]
+
+
+@pytest.mark.parametrize(("phase", "state"), [("total", "closed"), ("idle", "open")])
+def test_an_answer_that_is_longer_than_its_time_is_no_fault_and_one_that_falls_silent_is(
+    phase: Literal["total", "idle"], state: str
+) -> None:
+    world = World(route("m", "a"))
+    plans = [world.plan() for _ in range(30)]
+    attempts = [must(plan.next(world.now)) for plan in plans]
+    for plan, attempt in zip(plans, attempts, strict=True):
+        plan.spoke(attempt, world.now, 0.1)
+    for plan, attempt in zip(plans, attempts, strict=True):
+        plan.failed(attempt, TimedOut("x", phase=phase), world.now)
+    assert [each.state for each in world.health.snapshot(world.now)] == [state]
 
 
 def test_retries_are_a_share_of_requests_after_the_store_is_used_up() -> None:

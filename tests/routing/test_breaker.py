@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from gaiarouter.config.settings import Breaker, Provider
-from gaiarouter.errors import Failed, Interrupted, KeyRefused, NotServed, Rejected, Throttled, UpstreamError
+from gaiarouter.errors import Failed, Interrupted, KeyRefused, NotServed, QuotaSpent, Rejected, Throttled, UpstreamError
 from gaiarouter.routing.base import ResolvedTarget
 from gaiarouter.routing.breaker import Flight, Health
 from tests.routing.build import provider
@@ -198,6 +198,15 @@ def test_a_refused_key_rests_alone() -> None:
     assert not health.admits(OTHER, TWO_KEYS, 59.0)
     assert health.recovers_at(OTHER, TWO_KEYS) == 60.0
     assert health.resting_keys(70.0) == ()
+
+
+@pytest.mark.parametrize(("hint", "rest"), [(None, 300.0), (20.0, 300.0), (400.0, 400.0), (86_400.0, 600.0)])
+def test_a_key_without_credit_rests_alone_and_longer(hint: float | None, rest: float) -> None:
+    health = Health()
+    _end(health, _begin(health, 0.0, at=TWO_KEYS, key=0), QuotaSpent("x", retry_after_s=hint), 0.0)
+    assert [(each.index, each.rests_s) for each in health.resting_keys(0.0)] == [(0, rest)]
+    assert health.admits(TARGET, TWO_KEYS, 0.0)
+    assert _state(health, 0.0) == "closed"
 
 
 def test_with_one_key_only_the_target_rests() -> None:

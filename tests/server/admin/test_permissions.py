@@ -13,6 +13,7 @@ import pytest
 from gaiarouter.assembly.control import build_control
 from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.chat import ChatDialect
+from gaiarouter.routing.breaker import Health
 from gaiarouter.server.admin.operation import Operation
 from gaiarouter.store import open_store
 from gaiarouter.store.records import Permission
@@ -57,6 +58,7 @@ ROWS = {
     "get /v1/users/{id}": Row(ALL_OF_ADMIN, ALL_OF_ADMIN),
     "patch /v1/users/{id}": Row(ALL_OF_ADMIN, ALL_OF_ADMIN, {"name": "x"}),
     "delete /v1/users/{id}": Row(ALL_OF_ADMIN, ALL_OF_ADMIN),
+    "get /v1/routes/health": Row(ALL_OF_ADMIN),
     "post /v1/api-keys": Row(
         ALL_OF_WRITE, ALL_OF_WRITE | {"write": 400}, {"name": "new", "organization": "{organization}"}
     ),
@@ -74,7 +76,9 @@ def operations() -> dict[str, Operation]:
     def service() -> Any:
         raise AssertionError("nothing is called")
 
-    return {each.id: each for each in build_control(Settings(), store, service, ChatDialect()).operations}
+    return {
+        each.id: each for each in build_control(Settings(), store, service, ChatDialect(), health=Health()).operations
+    }
 
 
 OPERATIONS = operations()
@@ -101,7 +105,7 @@ class World:
 
     async def ask(self, operation: Operation, caller: Caller, whose: str, *, path_id: str | None = None) -> Reply:
         kind = operation.path.split("/")[2]
-        path = operation.path.replace("{id}", path_id or self.ids[kind, whose])
+        path = operation.path.replace("{id}", path_id or self.ids.get((kind, whose), ""))
         body = ROWS[operation.id].body
         if body is not None:
             organization = self.ids["organizations", whose]

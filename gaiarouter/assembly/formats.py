@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gaiarouter.dialects.base import Dialect, Listing, SpokenByBoth
@@ -13,10 +13,13 @@ from gaiarouter.dialects.completions import CompletionsDialect
 from gaiarouter.dialects.completions.caller import CompletionsCaller
 from gaiarouter.dialects.counting import CountDialect, CountFormat
 from gaiarouter.dialects.embeddings import EmbeddingsDialect
+from gaiarouter.dialects.embeddings.conversion import EmbeddingTarget
+from gaiarouter.dialects.embeddings.target import EmbeddingsTarget
 from gaiarouter.dialects.gemini import listing as gemini_listing
 from gaiarouter.dialects.gemini.caller import GeminiCaller
 from gaiarouter.dialects.gemini.counting import GeminiCount
 from gaiarouter.dialects.gemini.dialect import GeminiDialect
+from gaiarouter.dialects.gemini.embedding_dialect import BATCH, SINGLE, GeminiEmbeddingDialect
 from gaiarouter.dialects.gemini.embeddings import GeminiEmbeddings
 from gaiarouter.dialects.messages import listing as messages_listing
 from gaiarouter.dialects.messages.caller import MessagesCaller
@@ -28,7 +31,6 @@ from gaiarouter.dialects.responses.caller import ResponsesCaller
 from gaiarouter.dialects.responses.counting import ResponsesCount
 from gaiarouter.dialects.responses.dialect import ResponsesDialect
 from gaiarouter.pipeline.conversion import Caller
-from gaiarouter.providers.endpoint import GEMINI_EMBEDDINGS
 
 
 class Formats:
@@ -57,7 +59,10 @@ class Formats:
             "responses": ResponsesCount(),
             "gemini": GeminiCount(),
         }
-        self.embeddings: Final = {GEMINI_EMBEDDINGS: GeminiEmbeddings()}
+        self.embeddings: Final[Mapping[str, EmbeddingTarget]] = {
+            BATCH: GeminiEmbeddings(),
+            "embeddings": EmbeddingsTarget(),
+        }
         """By operation: what callers' requests for vectors are translated to."""
         self.listings: Final[Mapping[str, Listing]] = {
             "chat": chat_listing,
@@ -66,10 +71,11 @@ class Formats:
         }
         self.passed: Final = tuple(operation.name for operation in OPERATIONS)
         """What goes to targets as it comes, or not at all."""
-        counting = [CountDialect(self.both[name], format_) for name, format_ in self.counts.items()]
-        self.dialects: Final[Mapping[str, Dialect]] = {
-            **self.both,
-            "embeddings": EmbeddingsDialect(),
-            **{each.name: each for each in counting},
-            **{operation.name: PassedDialect(operation) for operation in OPERATIONS},
-        }
+        self.dialects: Final[Mapping[str, Dialect]] = {**self.both, **{each.name: each for each in self._others()}}
+
+    def _others(self) -> Iterator[Dialect]:
+        """What models are asked for besides conversations."""
+        yield from (CountDialect(self.both[name], format_) for name, format_ in self.counts.items())
+        yield EmbeddingsDialect()
+        yield from (GeminiEmbeddingDialect(name) for name in (SINGLE, BATCH))
+        yield from (PassedDialect(operation) for operation in OPERATIONS)

@@ -9,6 +9,7 @@ from gaiarouter.assembly.parts import Parts
 from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.bindings import READERS
 from gaiarouter.dialects.counting import counted_in
+from gaiarouter.dialects.gemini.embedding_dialect import BATCH, SINGLE
 from gaiarouter.ledger.pricing import Pricing
 from gaiarouter.pipeline import STAGES, Admission, Auth, Metering, Proxy, RateLimit, Stage, Transform
 from gaiarouter.pipeline.affinity import Affinities
@@ -66,7 +67,7 @@ def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats) -
     passed = PassedConverter(places)
     counts = CountConverter(places, formats.counts, formats.callers, to_each, parts.media)
     others: dict[str, Convert] = {
-        "embeddings": EmbeddingConverter(places, formats.embeddings).convert,
+        **dict.fromkeys(("embeddings", SINGLE, BATCH), EmbeddingConverter(places, formats.embeddings).convert),
         **{counted_in(name): counts.convert for name in formats.counts},
         **dict.fromkeys(formats.passed, passed.convert),
     }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from gaiarouter.dialects.base import Conversion
-from gaiarouter.dialects.embeddings.answer import encode_answer
-from gaiarouter.dialects.embeddings.conversion import EmbeddingsPassed, EmbeddingTarget, EmbeddingTranslation
-from gaiarouter.dialects.embeddings.request import EmbeddingHead
+from gaiarouter.dialects.embeddings.conversion import EmbeddingAsked, EmbeddingTarget, EmbeddingTranslation
 from gaiarouter.errors import NotServed
 from gaiarouter.pipeline.conversion import is_strict
 from gaiarouter.pipeline.exchange import Exchange
@@ -24,15 +23,14 @@ class EmbeddingConverter:
 
     async def convert(self, exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
         """Where the request goes and in which words. Raises InvalidRequest for what the target's dialect cannot say."""
-        head, spoken = exchange.request, self._endpoints[target.provider]
-        assert isinstance(head, EmbeddingHead)
-        if (own := spoken.get("embeddings")) is not None:
-            return own, EmbeddingsPassed(head, model=target.model, sends_base64=own.sends_base64, encode=encode_answer)
+        # the dialects that this is called for read nothing else
+        head, spoken = cast(EmbeddingAsked, exchange.request), self._endpoints[target.provider]
+        if (own := spoken.get(exchange.dialect.name)) is not None:
+            return own, head.passed(model=target.model, sends_base64=own.sends_base64)
         for name, asked in self._targets.items():
             if (endpoint := spoken.get(name)) is not None:
-                prepared = asked.prepare(head.canonical, model=target.model, strict=is_strict(exchange))
+                request = head.canonical
+                prepared = asked.prepare(request, model=target.model, strict=is_strict(exchange))
                 tokens = head.estimated_input_tokens()
-                return endpoint, EmbeddingTranslation(
-                    head.canonical, prepared, encode_answer, model=target.model, tokens=tokens
-                )
+                return endpoint, EmbeddingTranslation(request, prepared, head.encode, model=target.model, tokens=tokens)
         raise NotServed

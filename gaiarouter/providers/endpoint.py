@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
 from urllib.parse import quote
 
 from gaiarouter import __version__
 from gaiarouter.config.settings import Provider, Settings
 from gaiarouter.dialects.counting import counted_in
+from gaiarouter.dialects.gemini.embedding_dialect import BATCH, SINGLE
 from gaiarouter.providers import PROFILES
 from gaiarouter.providers.base import Endpoint, Profile
 
@@ -44,8 +44,10 @@ BESIDE: Mapping[str, tuple[str, str]] = {
 }
 """What comes with an operation: by its own name, that operation and the path."""
 
-GEMINI_EMBEDDINGS: Final = "gemini.embeddings"
-_BATCH: Final = "/models/{model}:batchEmbedContents"
+_GEMINI_EMBEDDINGS: Mapping[str, str] = {
+    BATCH: "/models/{model}:batchEmbedContents",
+    SINGLE: "/models/{model}:embedContent",
+}
 
 _VERSION = re.compile(r"v\d+(alpha|beta)?\d*")
 
@@ -66,7 +68,7 @@ def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpo
         paths |= {counted_in(name): path for name, path in COUNTS.items() if name in speaks}
     paths |= {name: path for name, (operation, path) in BESIDE.items() if operation in speaks}
     if "gemini" in speaks and paths.pop("embeddings", None) is not None:
-        paths[GEMINI_EMBEDDINGS] = _BATCH
+        paths |= _GEMINI_EMBEDDINGS
     paths |= {name: path for name, path in profile.paths.items() if name in paths}
     streams = {**STREAMS, **profile.stream_paths}
     return {

@@ -41,6 +41,8 @@ MODEL_METHODS: Final = {
     "generateContent": "gemini",
     "streamGenerateContent": "gemini",
     "countTokens": "gemini.count_tokens",
+    "embedContent": "gemini.embedding",
+    "batchEmbedContents": "gemini.embeddings",
 }
 """What is asked of models in paths that name them, and the dialect spoken there."""
 _LISTS: Final = ("/v1/models", "/v1beta/models")

@@ -9,10 +9,9 @@ from msgspec.structs import replace
 
 from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest
 from gaiarouter.canonical.usage import Usage
-from gaiarouter.dialects.base import Answer
+from gaiarouter.dialects.base import Answer, Conversion
 from gaiarouter.dialects.chat.provider_errors import read_error
 from gaiarouter.dialects.embeddings.answer import decode_answer, is_as_asked
-from gaiarouter.dialects.embeddings.request import EmbeddingHead
 from gaiarouter.dialects.whole import NeverStreams
 from gaiarouter.errors import Rejected, UpstreamError
 
@@ -47,6 +46,26 @@ class PreparedEmbedding(Protocol):
         ...
 
 
+class EmbeddingAsked(Protocol):
+    """A caller's request for vectors."""
+
+    @property
+    def canonical(self) -> EmbeddingRequest:
+        """Raises InvalidRequest for what only targets of its own dialect can take."""
+        ...
+
+    @property
+    def encode(self) -> Encode:
+        """Writes answers in the caller's dialect."""
+        ...
+
+    def estimated_input_tokens(self) -> int: ...
+
+    def passed(self, *, model: str, sends_base64: bool) -> Conversion:
+        """For a target of its own dialect. sends_base64: as of Profile."""
+        ...
+
+
 class EmbeddingTranslation(NeverStreams):
     """Implements dialects.base.Conversion. encode: the caller's dialect's. model: told where the provider names none.
     tokens: estimated, told where the provider has not counted."""
@@ -77,19 +96,15 @@ class EmbeddingTranslation(NeverStreams):
 
 class EmbeddingsPassed(NeverStreams):
     """Implements dialects.base.Conversion for a caller and a target that both speak Embeddings: the bytes go on both
-    ways, but for the encoding of vectors where the two differ in it.
-
-    sends_base64: the target can be trusted with `encoding_format: base64`; else it is asked for numbers.
-    """
+    ways, but for the encoding of vectors where the two differ in it."""
 
     dropped: tuple[str, ...] = ()
 
-    def __init__(self, head: EmbeddingHead, *, model: str, sends_base64: bool, encode: Encode) -> None:
-        self._request = head.canonical
+    def __init__(self, request: EmbeddingRequest, body: bytes, encode: Encode) -> None:
+        self._request = request
         self._encode = encode
-        self.headers = head.forwarded
-        as_numbers = head.canonical.encoding == "base64" and not sends_base64
-        self.body = head.asking_for("float", model=model) if as_numbers else head.body_for(model=model, ask_usage=False)
+        self.headers: Mapping[str, str] = {}
+        self.body = body
 
     def read_answer(self, body: bytes) -> Answer:
         answer = decode_answer(body, inputs=len(self._request.inputs))

@@ -11,8 +11,10 @@ from msgspec import Struct
 
 from gaiarouter.canonical.embeddings import EmbeddingRequest
 from gaiarouter.canonical.usage import token_weight
-from gaiarouter.dialects.base import BARE, Envelope
+from gaiarouter.dialects.base import BARE, Conversion, Envelope
 from gaiarouter.dialects.body import parse
+from gaiarouter.dialects.embeddings.answer import encode_answer
+from gaiarouter.dialects.embeddings.conversion import EmbeddingsPassed, Encode
 from gaiarouter.dialects.members import JsonObject, edited_members
 from gaiarouter.errors import InvalidRequest
 
@@ -33,7 +35,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 
 @dataclass(slots=True)
 class EmbeddingHead:
-    """Implements dialects.base.RequestHead."""
+    """Implements dialects.base.RequestHead and dialects.embeddings.conversion.EmbeddingAsked."""
 
     model: str
     prompt_bytes: int
@@ -59,11 +61,16 @@ class EmbeddingHead:
         body = edited_members(self._object, default=default, set_=set_, drop=drop)
         return self if body is None else replace(read_request(body), forwarded=self.forwarded)
 
-    def asking_for(self, encoding: str, *, model: str) -> bytes:
-        """The body with vectors asked for in this encoding."""
-        return self._object.patched(
-            {"model": msgspec.json.encode(model), "encoding_format": msgspec.json.encode(encoding)}
-        )
+    @property
+    def encode(self) -> Encode:
+        return encode_answer
+
+    def passed(self, *, model: str, sends_base64: bool) -> Conversion:
+        """A target that cannot be trusted with `encoding_format: base64` is asked for numbers."""
+        changes = {"model": msgspec.json.encode(model)}
+        if self.canonical.encoding == "base64" and not sends_base64:
+            changes["encoding_format"] = b'"float"'
+        return EmbeddingsPassed(self.canonical, self._object.patched(changes), encode_answer)
 
 
 def read_request(body: bytes, envelope: Envelope = BARE) -> EmbeddingHead:

@@ -19,14 +19,32 @@ _PLAIN = AnswerPlan()
 _OWN = AnswerView(fallback_id="")
 
 
-class GeminiDialect:
+class TellsAsGemini:
+    """The part of dialects.base.Dialect that says nothing of models."""
+
+    id_header = "x-request-id"
+
+    def status_of(self, error: GatewayError) -> int:
+        return error.status
+
+    def error_body(self, error: GatewayError, request_id: str) -> bytes:
+        return errors.error_body(error, request_id)
+
+    def error_event(self, error: GatewayError, request_id: str) -> bytes:
+        return errors.error_event(error, request_id)
+
+    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
+        """The API has none: those that most clients know."""
+        return window_headers(name, window)
+
+
+class GeminiDialect(TellsAsGemini):
     """Implements dialects.base.SpokenByBoth."""
 
     name = "gemini"
     media_type = "text/event-stream; charset=utf-8"
     # its clients read every line as data: an answer that says nothing yet
     keepalive = event_of(b'{"candidates":[{"content":{"role":"model","parts":[{"text":""}]},"index":0}]}')
-    id_header = "x-request-id"
 
     def read_request(self, body: bytes, envelope: Envelope = BARE) -> head.GeminiHead:
         return head.read_request(body, envelope)
@@ -48,16 +66,3 @@ class GeminiDialect:
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         return errors.read_error(status, headers, body)
-
-    def status_of(self, error: GatewayError) -> int:
-        return error.status
-
-    def error_body(self, error: GatewayError, request_id: str) -> bytes:
-        return errors.error_body(error, request_id)
-
-    def error_event(self, error: GatewayError, request_id: str) -> bytes:
-        return errors.error_event(error, request_id)
-
-    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
-        """The API has none: those that most clients know."""
-        return window_headers(name, window)

@@ -54,17 +54,20 @@ def _content(text: str | tuple[int, ...], path: str) -> dict[str, Any]:
     return {"content": {"parts": [{"text": text}]}}
 
 
-class _Values(Struct, gc=False):
+class Values(Struct, gc=False):
     values: Raw
 
 
-class _Counts(Struct, gc=False, rename="camel"):
+class Counts(Struct, gc=False, rename="camel"):
     prompt_token_count: Annotated[int, Meta(ge=0)] | None = None
+
+    def usage(self) -> Usage | None:
+        return Usage(in_uncached=self.prompt_token_count) if self.prompt_token_count else None
 
 
 class _Answer(Struct, gc=False, rename="camel"):
-    embeddings: list[_Values]
-    usage_metadata: _Counts | None = None
+    embeddings: list[Values]
+    usage_metadata: Counts | None = None
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
@@ -87,11 +90,10 @@ class PreparedGeminiEmbeddings(Struct, frozen=True, kw_only=True):
         vectors = [bytes(each.values) for each in answer.embeddings]
         if len(vectors) != self.inputs or not all(vector.startswith(b"[") for vector in vectors):
             raise BadAnswer("The provider's answer does not hold one vector for each input")
-        counted = answer.usage_metadata.prompt_token_count if answer.usage_metadata else None
         return EmbeddingAnswer(
             model="",
             vectors=tuple(Vector(Raw(vector)) for vector in vectors),
-            usage=Usage(in_uncached=counted) if counted else None,
+            usage=answer.usage_metadata.usage() if answer.usage_metadata else None,
         )
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:

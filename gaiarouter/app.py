@@ -5,9 +5,12 @@ How each thing is built stands in assembly/, by how long it lives; here the piec
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -15,14 +18,19 @@ from aiohttp import web
 from gaiarouter import __version__
 from gaiarouter.assembly.control import build_control
 from gaiarouter.assembly.formats import Formats
-from gaiarouter.assembly.parts import opened
+from gaiarouter.assembly.parts import Parts, opened
+from gaiarouter.assembly.reload import Reloads
 from gaiarouter.assembly.service import build_service
-from gaiarouter.config.loader import load_settings
+from gaiarouter.assembly.serving import Serving
+from gaiarouter.config.loader import load as load_file
+from gaiarouter.config.loader import load_settings, settings_of
 from gaiarouter.config.settings import Settings
+from gaiarouter.config.source import ConfigFile
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.providers import known_kinds
 from gaiarouter.routing.breaker import Health
+from gaiarouter.server.admin.reload import ConfigReload, Reloaded
 from gaiarouter.server.handler import DataPlane, Service
 from gaiarouter.server.memory import Memory, container_limit
 from gaiarouter.server.ops import Ops
@@ -40,10 +48,13 @@ def create_app(config: ConfigSource) -> web.Application:
     """The gateway as an aiohttp application, to be run or mounted under a prefix of another.
 
     config: a path, a mapping in the shape of gaiarouter.yaml, or loaded Settings. Raises ConfigError.
+    A file is watched: a change of it takes effect without a restart.
     Run it with `handler_cancellation=True`: without it aiohttp does not tell a handler that its caller has gone.
     """
-    settings = config if isinstance(config, Settings) else load(config)
-    return Gateway(settings).app
+    if isinstance(config, Settings | Mapping):
+        return Gateway(config if isinstance(config, Settings) else load(config)).app
+    source = ConfigFile(config, partial(load_file, config, environ=os.environ, known_kinds=known_kinds()))
+    return Gateway(settings_of(source.load()), source=source).app
 
 
 def load(config: str | os.PathLike[str] | Mapping[str, Any]) -> Settings:
@@ -53,19 +64,21 @@ def load(config: str | os.PathLike[str] | Mapping[str, Any]) -> Settings:
 class Gateway:
     """One gateway: its parts live from the application's start to its clean-up.
 
-    workers: how many processes share the limits. media_from: the IP addresses that callers' pictures and files may be
-    loaded from.
+    source: the file that the settings come from, to be watched and read again. workers: how many processes share the
+    limits. media_from: the IP addresses that callers' pictures and files may be loaded from. on_reload: called after
+    each reload that an administrator asked this process for.
     """
 
     def __init__(
         self,
         settings: Settings,
         *,
+        source: ConfigFile | None = None,
         workers: int = 1,
         migrate: bool = True,
         media_from: Callable[[str], bool] = is_public,
+        on_reload: Callable[[], None] = lambda: None,
     ) -> None:
-        self.settings = settings
         self.life = Lifecycle()
         self.metrics = Metrics()
         self.health = Health()
@@ -76,28 +89,47 @@ class Gateway:
             wait_s=settings.server.pending_timeout_s,
             on_shed=self.turned_away,
         )
-        self.data_plane = DataPlane(lambda: self._service, self.metrics, self._gate)
+        self.data_plane = DataPlane(lambda: self._serving.service, self.metrics, self._gate)
+        self._first = settings
+        self._source = source
         self._workers = workers
         self._migrate = migrate
         self._media_from = media_from
+        self._on_reload = on_reload
         self._limiter = MemoryLimiter(time.monotonic, share=workers)
         self._formats = Formats()
         self.dialect = self._formats.chat
-        self._service: Service
+        self._serving: Serving
+        self._parts: Parts
+        self._reloads: Reloads | None = None
         self.app = self._make_app()
+
+    @property
+    def settings(self) -> Settings:
+        """Those in force."""
+        return self._serving.service.settings
+
+    def ask_for_reload(self) -> None:
+        """For SIGHUP. Without a file there is nothing to do."""
+        if self._reloads is not None:
+            self._reloads.ask()
 
     def _make_app(self) -> web.Application:
         app = web.Application()
+        dialects = self._formats.dialects
         ops = Ops(
-            lambda: self._service,
+            lambda: self._serving.service,
             self.metrics,
-            self._formats.dialects,
+            dialects,
             self._formats.listings,
             version=__version__,
             why_not_ready=self.life.why_not_ready,
         )
-        control = build_control(self.settings, self.store, lambda: self._service, self.dialect, health=self.health)
-        add_routes(app, self.data_plane, ops, self._formats.dialects, control)
+        reload = ConfigReload(self._reload if self._source else None)
+        control = build_control(
+            self._first, self.store, lambda: self._serving.service, self.dialect, health=self.health, reload=reload
+        )
+        add_routes(app, self.data_plane, ops, dialects, control)
         app.cleanup_ctx.append(self._run)
         return app
 
@@ -106,13 +138,13 @@ class Gateway:
 
     def watchdog(self, close_idle: Callable[[], None]) -> Watchdog:
         """For a process that is the gateway's own: of its event loop, and of its memory where that has a limit."""
-        limit = self.settings.server.memory_limit or container_limit()
+        limit = self._first.server.memory_limit or container_limit()
         memory = Memory(limit // self._workers, self._gate, close_idle) if limit else None
         return Watchdog(on_lag=self.metrics.loop_lag.observe, on_beat=memory.look if memory else None)
 
     async def _run(self, _: web.Application) -> AsyncIterator[None]:
         opening = opened(
-            self.settings,
+            self._first,
             store=self.store,
             gate=self._gate,
             limiter=self._limiter,
@@ -122,7 +154,35 @@ class Gateway:
             migrate=self._migrate,
         )
         async with opening as parts:
-            self._service = build_service(self.settings, parts, self._formats)
-            parts.permit(self._service.addresses)
-            self.life.ready()
+            self._parts = parts
+            build = partial(build_service, parts=parts, formats=self._formats)
+            self._serving = Serving(build(self._first), parts, self.data_plane)
+            async with self._watching(build):
+                self.life.ready()
+                yield
+            await self._serving.close()
+
+    @asynccontextmanager
+    async def _watching(self, build: Callable[[Settings], Service]) -> AsyncIterator[None]:
+        if self._source is None:
             yield
+            return
+        self._reloads = Reloads(
+            self._source,
+            running=lambda: self.settings,
+            build=build,
+            swap=self._serving.swap,
+            metrics=self.metrics.reloads,
+        )
+        watch = asyncio.create_task(self._reloads.watch(), name="configuration")
+        try:
+            yield
+        finally:
+            watch.cancel()
+            await asyncio.wait([watch])
+
+    async def _reload(self) -> Reloaded:
+        assert self._reloads is not None
+        outcome = await self._reloads.reload("request")
+        self._on_reload()
+        return outcome

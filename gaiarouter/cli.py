@@ -46,7 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    loaded = _load(arguments)
+    from gaiarouter.config.source import ConfigFile
+
+    source = ConfigFile(arguments.config, lambda: _load(arguments))
+    loaded = source.load()
     settings = _settings(loaded)
 
     from gaiarouter.assembly.process import serve
@@ -55,7 +58,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     if worker_of(os.environ) is None:  # else the first process has said it
         for problem in loaded.warnings:
             _say(str(problem))
-    return serve(settings, migrate=not arguments.no_migrate, arguments=arguments.given)
+    return serve(settings, source, migrate=not arguments.no_migrate, arguments=arguments.given)
 
 
 def _check(arguments: argparse.Namespace) -> int:

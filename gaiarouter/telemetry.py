@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -82,6 +82,11 @@ def _histogram(
     return Family(Histogram(_PREFIX + name, meaning, labels, registry=registry, buckets=buckets or _SECONDS))
 
 
+def _gauge(registry: CollectorRegistry, name: str, meaning: str, *, of_all: Literal["livesum", "livemin"]) -> Gauge:
+    """of_all: what a scrape shows of several workers."""
+    return Gauge(_PREFIX + name, meaning, registry=registry, multiprocess_mode=of_all)
+
+
 class TargetHealth(Protocol):
     """What the breaker tells the scrape: provider and 0 closed, 1 half open, 2 open."""
 
@@ -90,6 +95,29 @@ class TargetHealth(Protocol):
 
     @property
     def level(self) -> int: ...
+
+
+class ReloadMetrics:
+    """Whether the configuration in force is the file's."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._failures = _counter(
+            registry,
+            "config_reload_failures_total",
+            "Reloads of the configuration that changed nothing because of an error.",
+        ).labels()
+        self._last = _gauge(
+            registry,
+            "config_last_reload_successful",
+            "1 if the configuration in the file is in force, 0 if it has an error.",
+            of_all="livemin",
+        )
+        self._last.set(1)
+
+    def count(self, *, succeeded: bool) -> None:
+        self._last.set(succeeded)
+        if not succeeded:
+            self._failures.inc()
 
 
 class Metrics:
@@ -108,12 +136,7 @@ class Metrics:
             "Requests by route, model served, class of status (2xx) and error code (ok).",
             "route", "model", "code_class", "code",
         )  # fmt: skip
-        self.in_flight = Gauge(
-            f"{_PREFIX}requests_in_flight",
-            "Requests being served now.",
-            registry=registry,
-            multiprocess_mode="livesum",
-        )
+        self.in_flight = _gauge(registry, "requests_in_flight", "Requests being served now.", of_all="livesum")
         self.duration = histogram(
             "request_duration_seconds", "From a request's head to the end of its answer.", "route", "stream"
         )
@@ -137,6 +160,7 @@ class Metrics:
         self.loop_lag = histogram(
             "event_loop_lag_seconds", "How late the event loop was, looked at twice a second.", buckets=_LAG
         ).labels()
+        self.reloads = ReloadMetrics(registry)
         self._declare_usage(counter)
 
     def _declare_usage(self, counter: Callable[..., Family[Counter]]) -> None:

@@ -12,6 +12,7 @@ from gaiarouter.server.admin.access import Access
 from gaiarouter.server.admin.api_keys import ApiKeys
 from gaiarouter.server.admin.organizations import Organizations
 from gaiarouter.server.admin.plane import ControlPlane
+from gaiarouter.server.admin.reload import ConfigReload
 from gaiarouter.server.admin.routes_health import RoutesHealth
 from gaiarouter.server.admin.users import Users
 from gaiarouter.server.handler import Service
@@ -19,7 +20,13 @@ from gaiarouter.store.base import Store
 
 
 def build_control(
-    settings: Settings, store: Store, service: Callable[[], Service], dialect: Dialect, *, health: Health
+    settings: Settings,
+    store: Store,
+    service: Callable[[], Service],
+    dialect: Dialect,
+    *,
+    health: Health,
+    reload: ConfigReload,
 ) -> ControlPlane:
     """service: read at each call, so that a reload changes what the control plane goes by."""
     return ControlPlane(
@@ -28,6 +35,7 @@ def build_control(
             *Users(store).operations(),
             *ApiKeys(store, defaults=lambda: service().settings.limits, pepper=pepper_of(settings)).operations(),
             *RoutesHealth(health, time.monotonic).operations(),
+            *reload.operations(),
         ],
         Access(service, admin_key=settings.auth.admin_key),
         dialect,

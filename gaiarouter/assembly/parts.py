@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
+from typing import Protocol
 
 from prometheus_client.core import Metric
 
 from gaiarouter.assembly.control import pepper_of
+from gaiarouter.config.changes import changed_providers
 from gaiarouter.config.settings import Settings
 from gaiarouter.ledger.writer import Ledger
 from gaiarouter.limits.base import Limiter
@@ -33,7 +35,7 @@ from gaiarouter.upstream.media import MediaLoader
 @dataclass(frozen=True, slots=True)
 class Parts:
     """upstreams: by transport. rng: spreads load, guards nothing. permit: lets requests go to these addresses and to
-    no others. clock: monotonic seconds."""
+    no others. clock: monotonic seconds. adopt: tells the parts which settings went and which came in their place."""
 
     gate: Gate
     keys: Keys
@@ -47,6 +49,7 @@ class Parts:
     media: MediaSource
     rng: Random
     permit: Callable[[Iterable[str]], None]
+    adopt: Callable[[Settings, Settings], None]
     clock: Callable[[], float] = time.monotonic
 
 
@@ -71,7 +74,7 @@ async def opened(
     keys.start()
     ledger.start()
     metrics.add_collector(lambda: _scraped(health, ledger))
-    try:
+    async with _closing(media, http, ledger, keys, store):
         yield Parts(
             gate=gate,
             keys=keys,
@@ -85,13 +88,29 @@ async def opened(
             media=media,
             rng=Random(),  # noqa: S311  # spreads load, guards nothing
             permit=http.permit,
+            adopt=lambda before, now: _adopt(before, now, health, keys),
         )
+
+
+class _Closable(Protocol):
+    async def close(self) -> None: ...
+
+
+@asynccontextmanager
+async def _closing(*parts: _Closable) -> AsyncIterator[None]:
+    """In this order, at the end."""
+    try:
+        yield
     finally:
-        await media.close()
-        await http.close()
-        await ledger.close()
-        await keys.close()
-        await store.close()
+        for part in parts:
+            await part.close()
+
+
+def _adopt(before: Settings, now: Settings, health: Health, keys: KeyRing) -> None:
+    """What was learned of providers that changed is forgotten; all else is kept."""
+    for name in changed_providers(before, now):
+        health.forget(name)
+    keys.keep_known_for(now.auth.stale_s)
 
 
 def _scraped(health: Health, ledger: Ledger) -> Iterable[Metric]:

@@ -13,10 +13,11 @@ from gaiarouter.app import Gateway
 from gaiarouter.assembly.control import pepper_of
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
+from gaiarouter.config.source import ConfigFile
 from gaiarouter.server import logs
 from gaiarouter.server.banner import banner
-from gaiarouter.server.run import listen, run
-from gaiarouter.server.workers import supervise, worker_of
+from gaiarouter.server.run import hold_hangups, listen, run
+from gaiarouter.server.workers import have_all_workers_reload, supervise, worker_of
 from gaiarouter.store import open_store
 from gaiarouter.store.base import MigrationError, StorageUnavailable
 from gaiarouter.store.commands import first_key
@@ -24,23 +25,27 @@ from gaiarouter.store.keyring import now_us
 from gaiarouter.telemetry import gauge_family
 
 
-def serve(settings: Settings, *, migrate: bool = True, arguments: Sequence[str] = ()) -> int:
+def serve(settings: Settings, source: ConfigFile, *, migrate: bool = True, arguments: Sequence[str] = ()) -> int:
     """Runs the gateway until it is told to stop; the exit code.
 
-    arguments: those of this process, for the workers that it starts when the settings ask for several. 3 is a store
-    that cannot be used, 1 an address that cannot be listened on.
+    source: the file that the settings come from. arguments: those of this process, for the workers that it starts when
+    the settings ask for several. 3 is a store that cannot be used, 1 an address that cannot be listened on.
     """
     sink = logs.configure()
+    hold_hangups()
     worker = worker_of(os.environ)
     try:
         if worker is not None:
-            return run(_serve(Gateway(settings, workers=worker[1], migrate=False), sink, shared_port=True))
+            gateway = Gateway(
+                settings, source=source, workers=worker[1], migrate=False, on_reload=have_all_workers_reload
+            )
+            return run(_serve(gateway, settings, sink, shared_port=True))
         first = run(_prepare(settings, migrate=migrate))
         words = banner(settings, version=__version__, store=place(settings.store), first_key=first)
         if settings.server.workers > 1:
             print(words, flush=True)
             return supervise(settings.server.workers, arguments)
-        return run(_serve(Gateway(settings, migrate=False), sink, words))
+        return run(_serve(Gateway(settings, source=source, migrate=False), settings, sink, words))
     except (StorageUnavailable, MigrationError) as error:
         print(f"gaiarouter: the store {place(settings.store)} cannot be used: {error}", file=sys.stderr)
         return 3
@@ -67,7 +72,9 @@ async def _prepare(settings: Settings, *, migrate: bool) -> str | None:
         await store.close()
 
 
-async def _serve(gateway: Gateway, sink: logs.Sink, words: str = "", *, shared_port: bool = False) -> int:
+async def _serve(
+    gateway: Gateway, settings: Settings, sink: logs.Sink, words: str = "", *, shared_port: bool = False
+) -> int:
     def say() -> None:
         if words:
             print(words, flush=True)
@@ -75,7 +82,7 @@ async def _serve(gateway: Gateway, sink: logs.Sink, words: str = "", *, shared_p
     gateway.metrics.add_collector(lambda: [_dropped(sink)])
     await listen(
         gateway.app,
-        gateway.settings.server,
+        settings.server,
         gateway.dialect,
         gateway.data_plane,
         gateway.life,
@@ -83,6 +90,7 @@ async def _serve(gateway: Gateway, sink: logs.Sink, words: str = "", *, shared_p
         started=say,
         turned_away=gateway.turned_away,
         watchdog=gateway.watchdog,
+        reload=gateway.ask_for_reload,
     )
     return 0
 

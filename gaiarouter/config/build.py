@@ -71,6 +71,7 @@ def _server(given: Mapping[str, Any]) -> Server:
         max_requests=int(given.get("max_requests", default.max_requests)),
         max_pending_requests=int(given.get("max_pending_requests", default.max_pending_requests)),
         pending_timeout_s=_seconds(given, "pending_timeout", default.pending_timeout_s),
+        drain_delay_s=_seconds(given, "drain_delay", default.drain_delay_s),
     )
 
 

@@ -119,6 +119,11 @@ def load_settings(
         loaded = load_mapping(source, environ=environ, known_kinds=known_kinds, overrides=overrides, insecure=insecure)
     else:
         loaded = load(source, environ=environ, known_kinds=known_kinds, overrides=overrides, insecure=insecure)
+    return settings_of(loaded)
+
+
+def settings_of(loaded: Loaded) -> Settings:
+    """Raises ConfigError."""
     if loaded.settings is None:
         raise ConfigError(loaded.problems)
     return loaded.settings

@@ -35,6 +35,7 @@ class Server:
     pending_timeout_s: float = 0.25
     memory_limit: int | None = None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    drain_delay_s: float = 0.0
     cors_origins: tuple[str, ...] = ()
     admin_listen: tuple[str, int] | None = None
 

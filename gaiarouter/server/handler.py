@@ -49,6 +49,23 @@ class Service:
     addresses: frozenset[str]
 
 
+class _Leaving:
+    """The requests that still run on an older configuration, by their ids."""
+
+    def __init__(self, running: set[str]) -> None:
+        self._running = running
+        self.over = asyncio.Event()
+        self._look()
+
+    def ended(self, request: str) -> None:
+        self._running.discard(request)
+        self._look()
+
+    def _look(self) -> None:
+        if not self._running:
+            self.over.set()
+
+
 class DataPlane:
     """service: read once a request, so that a reload changes none that is running. gate: whose slots are given back
     here, when the last byte is written."""
@@ -57,7 +74,8 @@ class DataPlane:
         self._service = service
         self._gate = gate
         self._in_flight = metrics.in_flight
-        self._running: dict[asyncio.Task[object], Exchange] = {}
+        self._running: dict[asyncio.Task[object], tuple[Exchange, Service]] = {}
+        self._leaving: list[_Leaving] = []
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -81,9 +99,18 @@ class DataPlane:
     async def until_idle(self) -> None:
         await self._idle.wait()
 
+    async def until_left(self, service: Service) -> None:
+        """Returns when no request runs that began with `service`, which new ones no longer do."""
+        leaving = _Leaving({exchange.id for exchange, begun in self._running.values() if begun is service})
+        self._leaving.append(leaving)
+        try:
+            await leaving.over.wait()
+        finally:
+            self._leaving.remove(leaving)
+
     def cut_short(self) -> None:
         """Ends every running request with `draining`: what has begun ends with an error event."""
-        for task, exchange in self._running.items():
+        for task, (exchange, _) in self._running.items():
             exchange.cut_short = Unavailable("The gateway is shutting down.", code="draining", retry_after_s=1)
             task.cancel()
 
@@ -116,7 +143,7 @@ class DataPlane:
             source=partial(source_of, request, service.settings.server.trusted_proxies),
         )
         reply.attach(exchange)
-        self._running[task] = exchange
+        self._running[task] = (exchange, service)
         self._idle.clear()
         self._in_flight.inc()
         try:
@@ -135,6 +162,8 @@ class DataPlane:
         del self._running[task]
         if not self._running:
             self._idle.set()
+        for leaving in self._leaving:
+            leaving.ended(exchange.id)
 
     async def _answer(self, stages: Sequence[Stage], exchange: Exchange, reply: HttpReply) -> None:
         try:

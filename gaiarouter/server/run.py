@@ -22,6 +22,9 @@ _log = structlog.get_logger("gaiarouter.server")
 
 Result = TypeVar("Result")
 
+STOPS: Final = (signal.SIGTERM, signal.SIGINT)
+SIGNALS: Final = (*STOPS, signal.SIGHUP)
+"""Those that a gateway heeds: to stop, and to read its configuration again."""
 _BACKLOG: Final = 4096
 _LAST_WORDS_S: Final = 2.0
 """Time for the error events of requests that outlasted the drain."""
@@ -51,6 +54,20 @@ class Lifecycle:
     async def until_stopped(self) -> None:
         await self._stop.wait()
 
+    async def until_told_again(self, seconds: float) -> None:
+        """Waits, less if told to stop at once."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._now.wait()
+        except TimeoutError:
+            return
+
+    async def take_leave(self, _: web.Request, response: web.StreamResponse) -> None:
+        """While draining an answer is the last of its connection: the caller's next request goes to another process."""
+        if self._stop.is_set():
+            response.headers["Connection"] = "close"
+            response.force_close()
+
     async def until_idle(self, data_plane: DataPlane, seconds: float) -> None:
         """Waits until no request runs, at most `seconds`, less if told to stop at once."""
         waits = {asyncio.ensure_future(data_plane.until_idle()), asyncio.ensure_future(self._now.wait())}
@@ -79,12 +96,17 @@ async def listen(
     started: Callable[[], None],
     turned_away: Callable[[str], None],
     watchdog: Callable[[Callable[[], None]], Watchdog],
+    reload: Callable[[], None],
 ) -> None:
     """Serves until told to stop, then drains. shared_port: other workers listen on the same port. turned_away: called
-    with each connection that cannot be taken in. watchdog: made with what closes idle connections."""
+    with each connection that cannot be taken in. watchdog: made with what closes idle connections. reload: what
+    SIGHUP does."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         loop.add_signal_handler(number, life.stop)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    app.on_response_prepare.append(life.take_leave)
     listener = Listener(app, dialect, on_shed=turned_away)
     watch = watchdog(listener.close_idle)
     await listener.setup()
@@ -96,6 +118,7 @@ async def listen(
         started()
         await life.until_stopped()
         _log.info("server.draining", running=data_plane.running, at_most_s=server.drain_s)
+        await life.until_told_again(server.drain_delay_s)
         await site.stop()
         await life.until_idle(data_plane, server.drain_s)
         if data_plane.running:
@@ -105,6 +128,11 @@ async def listen(
     finally:
         await watch.stop()
         await listener.cleanup()
+
+
+def hold_hangups() -> None:
+    """A SIGHUP that comes before anybody can heed it waits until then; left alone it would end the process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
 def raise_descriptor_limit() -> None:

@@ -19,6 +19,8 @@ from typing import Final
 import structlog
 from prometheus_client.multiprocess import mark_process_dead
 
+from gaiarouter.server.run import SIGNALS, STOPS
+
 _log = structlog.get_logger("gaiarouter.workers")
 
 WORKER_VARIABLE: Final = "GAIAROUTER_WORKER"
@@ -31,6 +33,11 @@ def worker_of(environ: Mapping[str, str]) -> tuple[int, int] | None:
     """(number, count) in a worker process, None in a process that is no worker."""
     number, _, count = environ.get(WORKER_VARIABLE, "").partition("/")
     return (int(number), int(count)) if number.isdigit() and count.isdigit() else None
+
+
+def have_all_workers_reload() -> None:
+    """In a worker: its parent passes the signal on to all."""
+    os.kill(os.getppid(), signal.SIGHUP)
 
 
 def supervise(count: int, arguments: Sequence[str]) -> int:
@@ -53,8 +60,9 @@ class _Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        for stop in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(stop, self._pass_on)
+        for stop in STOPS:
+            signal.signal(stop, self._stop)
+        signal.signal(signal.SIGHUP, self._reload)
         for number in range(1, self._count + 1):
             self._start(number)
         while self._workers:
@@ -74,7 +82,11 @@ class _Supervisor:
 
     def _start(self, number: int) -> None:
         environ = {**self._environ, WORKER_VARIABLE: f"{number}/{self._count}"}
-        self._workers[number] = subprocess.Popen(self._command, env=environ)  # our own command line
+        # held back until the worker is known here, and in the worker until it can heed them
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        # a group of its own: Ctrl-C in a terminal reaches it once, through this process, not twice
+        self._workers[number] = subprocess.Popen(self._command, env=environ, process_group=0)  # our own command line
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _next_death(self) -> tuple[int, int]:
         pid, status = os.wait()
@@ -88,8 +100,11 @@ class _Supervisor:
     def _is_crash_loop(self) -> bool:
         return len(self._crashes) == _CRASHES and self._crashes[-1] - self._crashes[0] < _CRASH_WINDOW_S
 
-    def _pass_on(self, number: int, _: FrameType | None) -> None:
+    def _stop(self, number: int, _: FrameType | None) -> None:
         self._stopping = True
+        self._signal_all(number)
+
+    def _reload(self, number: int, _: FrameType | None) -> None:
         self._signal_all(number)
 
     def _signal_all(self, number: int) -> None:

@@ -83,6 +83,10 @@ class KeyRing:
         self._store.watch(self._wake.set)
         self._watch = asyncio.create_task(self._watch_store(), name="keyring")
 
+    def keep_known_for(self, stale_s: float) -> None:
+        """From now on, while the store is away."""
+        self._stale_s = stale_s
+
     async def close(self) -> None:
         if self._watch is not None:
             self._watch.cancel()

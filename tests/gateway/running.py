@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -25,6 +27,10 @@ import aiohttp
 from aiohttp import web
 
 from gaiarouter.app import Gateway, load
+from gaiarouter.config.loader import load as load_file
+from gaiarouter.config.loader import settings_of
+from gaiarouter.config.source import ConfigFile
+from gaiarouter.providers import known_kinds
 from gaiarouter.server.protocol import Listener
 from gaiarouter.store.commands import create_key
 from gaiarouter.store.keyring import now_us
@@ -230,6 +236,23 @@ class RunningGateway:
         (row,) = await self.records()
         return row
 
+    def rewrite(self, bases: Mapping[str, str], **changes: Any) -> None:
+        """Another configuration in the file of a gateway that was started from one; nobody is told."""
+        self.write(json.dumps(config(self.folder, bases, **changes)))
+
+    def write(self, text: str) -> None:
+        fresh = self.file.with_name("fresh")
+        fresh.write_text(text)
+        fresh.replace(self.file)
+
+    @property
+    def file(self) -> Path:
+        return file_in(self.folder)
+
+    async def reload(self) -> Reply:
+        key = await self.mint(name="operator", permissions=["admin"])
+        return await self.request("POST", "/v1/config/reload", headers={"authorization": f"Bearer {key}"})
+
     async def mint(self, **options: Any) -> str:
         options.setdefault("name", "other")
         return (await create_key(self.gateway.store, now_us=now_us(), **options)).text
@@ -249,6 +272,18 @@ class RunningGateway:
             assert said.encode() not in kept, f"{said} was logged or stored"
 
 
+def file_in(folder: Path) -> Path:
+    """Apart from what must hold no secret."""
+    return folder / "etc" / "gaiarouter.yaml"
+
+
+def _from_file(path: Path, written: Mapping[str, Any]) -> Gateway:
+    path.parent.mkdir()
+    path.write_text(json.dumps(written))
+    source = ConfigFile(path, partial(load_file, path, environ=os.environ, known_kinds=known_kinds()))
+    return Gateway(settings_of(source.load()), source=source)
+
+
 class Starter:
     """Starts gateways, and stops and checks them at the end of the test."""
 
@@ -258,13 +293,16 @@ class Starter:
         self._log = log
         self._running: list[tuple[RunningGateway, web.AppRunner, list[str]]] = []
 
-    async def __call__(self, bases: Mapping[str, str] | None = None, **changes: Any) -> RunningGateway:
-        """bases: the base URL of each provider. changes: entries of the configuration."""
+    async def __call__(
+        self, bases: Mapping[str, str] | None = None, *, from_file: bool = False, **changes: Any
+    ) -> RunningGateway:
+        """bases: the base URL of each provider. changes: entries of the configuration. from_file: it stands in a file,
+        which can be rewritten and read again."""
         bases = bases or {}
         folder = Path(self._folder.name) / f"gateway{len(self._running)}"
         folder.mkdir()
-        settings = load(config(folder, bases, **changes))
-        gateway = Gateway(settings)
+        written = config(folder, bases, **changes)
+        gateway = _from_file(file_in(folder), written) if from_file else Gateway(load(written))
         listener = Listener(gateway.app, gateway.dialect)
         await listener.setup()
         site = web.TCPSite(listener, "127.0.0.1", 0)

@@ -24,6 +24,7 @@ from gaiarouter.store.keyring import now_us
 from tests.gateway.running import chat_body, config
 
 START_S = 20.0
+LIMITS = {"requests": "unlimited", "tokens": "unlimited", "concurrent": 256}
 
 
 @dataclass
@@ -43,6 +44,28 @@ class Served:
     async def chat(self, model: str = "demo", **members: Any) -> aiohttp.ClientResponse:
         body = chat_body(model, **members)
         return await self.session.post(self.url("/v1/chat/completions"), headers=self.headers(), json=body)
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "gaiarouter.yaml"
+
+    def write(self, bases: Mapping[str, str], **changes: Any) -> None:
+        """Another configuration in its file; nobody is told."""
+        server = {"port": self.port, **changes.pop("server", {})}
+        fresh = self.folder / "fresh"
+        fresh.write_text(json.dumps(config(self.folder, bases, **{"server": server, "limits": LIMITS, **changes})))
+        fresh.replace(self.file)
+
+    async def config(self) -> str:
+        """The fingerprint of the configuration in force."""
+        async with self.session.get(self.url("/health")) as response:
+            return str((await response.json())["config"])
+
+    async def until_config(self, *, other_than: str) -> str:
+        async with asyncio.timeout(START_S):
+            while (found := await self.config()) == other_than:  # noqa: ASYNC110  # in another process
+                await asyncio.sleep(0.01)
+            return found
 
     def signal(self, number: int = signal.SIGTERM) -> float:
         self.process.send_signal(number)
@@ -77,15 +100,14 @@ async def served(
     port, key = _free_port(), await _key(folder)
     server = {"port": port, **changes.pop("server", {})}
     path = folder / "gaiarouter.yaml"
-    limits = {"requests": "unlimited", "tokens": "unlimited", "concurrent": 64}
-    path.write_text(json.dumps(config(folder, bases, **{"server": server, "limits": limits, **changes})))
+    path.write_text(json.dumps(config(folder, bases, **{"server": server, "limits": LIMITS, **changes})))
     command = (*wrapped_in, sys.executable, "-m", "gaiarouter", "serve", "-c", str(path))
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *command, stdout=log if stdout is None else stdout, stderr=log, env=dict(os.environ)
         )
     # a connection each: what one test does to a connection is not the next request's
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0)) as session:
         running = Served(process, port, key, folder, session)
         try:
             await running.until_ready()
@@ -116,6 +138,6 @@ async def _key(folder: Path) -> str:
     store = open_store(Secret(f"sqlite:///{folder}/gaia.db"))
     await store.open()
     try:
-        return (await create_key(store, name="tests", now_us=now_us())).text
+        return (await create_key(store, name="tests", now_us=now_us(), permissions=["admin"])).text
     finally:
         await store.close()

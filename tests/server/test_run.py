@@ -128,22 +128,67 @@ async def test_p3_a_second_signal_ends_it_at_once(tmp_path: Path, second: int) -
     assert outcomes(tmp_path) == [(200, "interrupted", "draining")]
 
 
-async def test_p1_p2_it_is_not_ready_while_draining_and_idle_connections_do_not_hold_it(tmp_path: Path) -> None:
+async def test_p1_it_is_not_ready_at_once_and_accepts_for_a_while(tmp_path: Path) -> None:
+    """What a load balancer sees: not ready, each answer the last of its connection, and only then nobody there."""
+    go = asyncio.Event()
+    script: list[Step] = [SAID, Until(go), Send(chunk(FINISH + DONE) + b"0\r\n\r\n")]
+    async with (
+        ScriptedUpstream(script) as upstream,
+        served(tmp_path, {"main": upstream.url("/v1")}, defaults=PATIENT, server={"drain_delay": "3s"}) as gateway,
+        aiohttp.ClientSession() as probe,
+    ):
+        ready = await probe.get(gateway.url("/health/ready"))
+        assert ((await ready.json())["status"], "connection" in ready.headers) == ("ok", False)
+        stream = await begun(gateway)
+        began = gateway.signal()
+        async with asyncio.timeout(BOUND_S):
+            while (ready := await probe.get(gateway.url("/health/ready"))).status == 200:
+                ready.release()
+        assert (ready.status, (await ready.json())["status"]) == (503, "draining")
+        assert asyncio.get_running_loop().time() - began < 1
+        assert ready.headers["connection"] == "close"
+        assert (await probe.get(gateway.url("/health/live"))).status == 200
+        late = await gateway.chat("demo", stream=True)
+        assert (late.status, late.headers["connection"]) == (200, "close")
+        assert (await late.read()).endswith(DONE)
+        go.set()
+        assert (await stream.read()).endswith(DONE)
+        await until_it_drains(gateway)
+        assert asyncio.get_running_loop().time() - began > 2.9
+        assert await gateway.exit(within_s=2) == 0
+
+
+async def test_p2_idle_connections_do_not_hold_it(tmp_path: Path) -> None:
+    async with served(tmp_path, {}) as gateway, aiohttp.ClientSession() as idle:
+        assert (await (await idle.get(gateway.url("/health/ready"))).json())["status"] == "ok"
+        gateway.signal()
+        assert await gateway.exit(within_s=2) == 0
+
+
+async def test_p3_a_second_signal_ends_the_delay_too(tmp_path: Path) -> None:
+    async with (
+        ScriptedUpstream([SAID, Hang()]) as upstream,
+        served(tmp_path, {"main": upstream.url("/v1")}, defaults=PATIENT, server={"drain_delay": "60s"}) as gateway,
+    ):
+        stream = await begun(gateway)
+        gateway.signal()
+        gateway.signal(signal.SIGINT)
+        assert b'"draining"' in await stream.read()
+        assert await gateway.exit(within_s=2) == 0
+
+
+async def test_p1_200_streams_end_whole(tmp_path: Path) -> None:
     go = asyncio.Event()
     script: list[Step] = [SAID, Until(go), Send(chunk(FINISH + DONE) + b"0\r\n\r\n")]
     async with (
         ScriptedUpstream(script) as upstream,
         served(tmp_path, {"main": upstream.url("/v1")}, defaults=PATIENT) as gateway,
-        aiohttp.ClientSession() as probe,
     ):
-        assert (await (await probe.get(gateway.url("/health/ready"))).json())["status"] == "ok"
-        stream = await begun(gateway)
+        streams = await asyncio.gather(*(gateway.chat("alone", stream=True) for _ in range(200)))
         gateway.signal()
-        async with asyncio.timeout(BOUND_S):
-            while (ready := await probe.get(gateway.url("/health/ready"))).status == 200:
-                ready.release()
-        assert (ready.status, (await ready.json())["status"]) == (503, "draining")
-        assert (await probe.get(gateway.url("/health/live"))).status == 200
+        await until_it_drains(gateway)
         go.set()
-        assert (await stream.read()).endswith(DONE)
+        whole = ROLE + sse(chunk_of(ANSWER)) + FINISH + DONE
+        assert await asyncio.gather(*(stream.read() for stream in streams)) == [whole] * 200
         assert await gateway.exit(within_s=2) == 0
+    assert outcomes(tmp_path) == [(200, "ok", None)] * 200

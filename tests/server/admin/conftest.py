@@ -64,6 +64,6 @@ def admit(start: Starter, monkeypatch: pytest.MonkeyPatch) -> Admit:
 
     async def admit(bases: Mapping[str, str] | None = None, **changes: Any) -> Operator:
         monkeypatch.setenv("GAIAROUTER_ADMIN_KEY", ADMIN_KEY)
-        return Operator(await start(bases, **changes), ADMIN_KEY)
+        return Operator(await start(bases, from_file=True, **changes), ADMIN_KEY)
 
     return admit

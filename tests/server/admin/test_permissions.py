@@ -15,6 +15,7 @@ from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.chat import ChatDialect
 from gaiarouter.routing.breaker import Health
 from gaiarouter.server.admin.operation import Operation
+from gaiarouter.server.admin.reload import ConfigReload
 from gaiarouter.store import open_store
 from gaiarouter.store.records import Permission
 from tests.gateway.running import Reply, Starter, assert_error
@@ -67,6 +68,7 @@ ROWS = {
     "patch /v1/api-keys/{id}": Row(ALL_OF_WRITE, _hidden(ALL_OF_WRITE), {"name": "x"}),
     "delete /v1/api-keys/{id}": Row(ALL_OF_WRITE, _hidden(ALL_OF_WRITE)),
     "post /v1/api-keys/{id}/rotate": Row(ALL_OF_WRITE, _hidden(ALL_OF_WRITE), {}),
+    "post /v1/config/reload": Row(ALL_OF_ADMIN),
 }
 
 
@@ -77,7 +79,10 @@ def operations() -> dict[str, Operation]:
         raise AssertionError("nothing is called")
 
     return {
-        each.id: each for each in build_control(Settings(), store, service, ChatDialect(), health=Health()).operations
+        each.id: each
+        for each in build_control(
+            Settings(), store, service, ChatDialect(), health=Health(), reload=ConfigReload(None)
+        ).operations
     }
 
 

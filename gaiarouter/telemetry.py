@@ -173,6 +173,14 @@ class Metrics:
             "usage_estimated_total", "Answers whose usage the provider did not send.", "provider"
         )
 
+        gauge = partial(Gauge, registry=self.registry, multiprocess_mode="livesum")
+        self.ledger_pending = gauge(f"{_PREFIX}ledger_pending", "Usage records not in the store yet.")
+        self.ledger_spool_bytes = gauge(f"{_PREFIX}ledger_spool_bytes", "Bytes of the journal on disk, sent or not.")
+        self.ledger_dropped = counter("ledger_dropped_total", "Usage records lost for want of room.").labels()
+        self.ledger_replayed = counter(
+            "ledger_replayed_total", "Usage records of processes that died, brought into the store."
+        ).labels()
+
     def add_collector(self, collect: Callable[[], Iterable[Metric]]) -> None:
         """Values read when scraped. Not shown by several workers, whose scrape reads only the shared files."""
         self.registry.register(_Scraped(collect))

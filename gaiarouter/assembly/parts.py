@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Protocol
 
@@ -14,18 +15,19 @@ from prometheus_client.core import Metric
 from gaiarouter.assembly.control import pepper_of
 from gaiarouter.config.changes import changed_providers
 from gaiarouter.config.settings import Settings
-from gaiarouter.ledger.writer import Ledger
+from gaiarouter.ledger.journal import Journal
+from gaiarouter.ledger.writer import Ledger, Spool
 from gaiarouter.limits.base import Limiter
 from gaiarouter.limits.guesses import Guesses
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.auth import KeyRing as Keys
-from gaiarouter.pipeline.metering import Ledger as Records
 from gaiarouter.providers.base import Transport
 from gaiarouter.providers.catalogue import Catalogue
 from gaiarouter.routing.breaker import Health
+from gaiarouter.store import ledger_folder
 from gaiarouter.store.base import Store
 from gaiarouter.store.keyring import KeyRing
-from gaiarouter.telemetry import Metrics, breaker_family, gauge_family
+from gaiarouter.telemetry import Metrics, breaker_family
 from gaiarouter.upstream.base import MediaSource, Upstream
 from gaiarouter.upstream.clients import CLIENTS
 from gaiarouter.upstream.echo import EchoUpstream
@@ -41,7 +43,7 @@ class Parts:
     keys: Keys
     limiter: Limiter
     guesses: Guesses
-    ledger: Records
+    ledger: Ledger
     health: Health
     metrics: Metrics
     catalogue: Catalogue
@@ -68,12 +70,12 @@ async def opened(
     """Opens what has to be closed again, in the order of the data flow, and closes it in the reverse."""
     await store.open(migrate=migrate)
     keys = KeyRing(store, stale_s=settings.auth.stale_s, pepper=pepper_of(settings))
-    ledger = Ledger(store)
+    ledger = _ledger(settings, store, metrics)
     http = CLIENTS[settings.upstream.client](on_stale_retry=metrics.stale_connections.inc)
     media = MediaLoader(allows=media_from, on_end=lambda outcome: metrics.media_loads.labels(outcome).inc())
     keys.start()
     ledger.start()
-    metrics.add_collector(lambda: _scraped(health, ledger))
+    metrics.add_collector(lambda: _scraped(health))
     async with _closing(media, http, ledger, keys, store):
         yield Parts(
             gate=gate,
@@ -113,7 +115,12 @@ def _adopt(before: Settings, now: Settings, health: Health, keys: KeyRing) -> No
     keys.keep_known_for(now.auth.stale_s)
 
 
-def _scraped(health: Health, ledger: Ledger) -> Iterable[Metric]:
+def _ledger(settings: Settings, store: Store, metrics: Metrics) -> Ledger:
+    given = settings.ledger
+    folder = Path(given.path) if given.path is not None else ledger_folder(settings.store)
+    spool = Spool(bytes=given.spool // settings.server.workers, drops=given.on_full == "drop")
+    return Ledger(store, Journal(folder), metrics=metrics, spool=spool)
+
+
+def _scraped(health: Health) -> Iterable[Metric]:
     yield breaker_family(health.snapshot(time.monotonic()))
-    yield gauge_family("gaiarouter_ledger_pending", "Usage records not in the store yet.", ledger.pending)
-    yield gauge_family("gaiarouter_ledger_dropped", "Usage records lost for want of room.", ledger.dropped)

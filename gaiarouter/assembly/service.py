@@ -11,7 +11,7 @@ from gaiarouter.dialects.bindings import READERS
 from gaiarouter.dialects.counting import counted_in
 from gaiarouter.dialects.gemini.embedding_dialect import BATCH, SINGLE
 from gaiarouter.ledger.pricing import Pricing
-from gaiarouter.pipeline import STAGES, Admission, Auth, Metering, Proxy, RateLimit, Stage, Transform
+from gaiarouter.pipeline import STAGES, Admission, Auth, Booking, Metering, Proxy, RateLimit, Stage, Transform
 from gaiarouter.pipeline.affinity import Affinities
 from gaiarouter.pipeline.conversion import Convert, Converter, by_operation
 from gaiarouter.pipeline.counting import CountConverter
@@ -49,6 +49,7 @@ def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service
         Auth: auth,
         RateLimit: RateLimit(parts.limiter, default=settings.limits),
         Transform: Transform(table, grants.allows, Issuers(places, stateless(settings)), READERS),
+        Booking: Booking(parts.ledger),
         Proxy: _proxy(settings, places, parts, formats),
         Metering: Metering(parts.ledger, parts.metrics, parts.clock, models=_label_models(settings, known)),
     }

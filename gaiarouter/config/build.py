@@ -14,6 +14,7 @@ from gaiarouter.config.settings import (
     Auth,
     Breaker,
     Group,
+    Ledger,
     Limits,
     ModelCapabilities,
     ModelPrices,
@@ -54,6 +55,16 @@ def build_settings(data: Mapping[str, Any], variables: Variables, findings: Find
         ),
         stream=Stream(hold_s),
         upstream=Upstream(**data.get("upstream", {})),
+        ledger=_ledger(data.get("ledger", {})),
+    )
+
+
+def _ledger(given: Mapping[str, Any]) -> Ledger:
+    default = Ledger()
+    return Ledger(
+        path=given.get("path"),
+        spool=parse_size(given["spool"]) if "spool" in given else default.spool,
+        on_full=given.get("on_full", default.on_full),
     )
 
 

@@ -220,6 +220,15 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class Ledger:
+    """`path`: the folder of the journals; None is beside the store. `spool`: bytes of them, over all workers."""
+
+    path: str | None = None
+    spool: int = 1_000_000_000
+    on_full: Literal["refuse", "drop"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything gaiarouter.yaml says. `fingerprint` is a short hash of the file's text, for /health and logs."""
 
@@ -231,5 +240,6 @@ class Settings:
     auth: Auth = field(default_factory=Auth)
     stream: Stream = field(default_factory=Stream)
     upstream: Upstream = field(default_factory=Upstream)
+    ledger: Ledger = field(default_factory=Ledger)
     fingerprint: str = ""
     path: str | None = None

@@ -1,14 +1,16 @@
-"""Takes usage records out of the request's path and brings them into the store.
+"""Takes usage records out of the request's path: into the journal at once, from there into the store.
 
 1. `record` never waits and never raises: it is called while a caller may already have hung up.
-2. A record stays in memory until its batch is committed. The store takes one twice without harm, so after any doubt a
-   batch is sent again.
-3. Memory is bounded. What does not fit is counted, never silently lost.
+2. A record is in the journal until its batch is committed. The store takes one twice without harm, so after any doubt a
+   batch is sent again; what a dead process left is sent by whoever finds it.
+3. Disk and memory are bounded. When they are full new requests are refused, or records dropped and counted: as it is
+   configured, never silently.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,100 +18,167 @@ from itertools import islice
 
 import structlog
 
+from gaiarouter.errors import Unavailable
+from gaiarouter.ledger.abandoned import abandoned
+from gaiarouter.ledger.journal import Journal
+from gaiarouter.ledger.lines import Begun
 from gaiarouter.store.base import StorageUnavailable, Store, UsageRecord
+from gaiarouter.telemetry import Metrics
 
 _log = structlog.get_logger("gaiarouter.ledger")
 
 _CLOSING_RETRY_S = 0.05
+_FULL_RETRY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """linger_s: at most so long between two batches, so that under load one commit carries many records; less after
-    few of them, at linger_per_record_s each. The waits after a failure double from retry_s to max_retry_s."""
+    few of them, at linger_per_record_s each. The waits after a failure double from retry_s to max_retry_s. look_s:
+    between two looks for journals of dead processes."""
 
     batch: int = 500
     linger_s: float = 1.0
     linger_per_record_s: float = 0.02
     retry_s: float = 0.1
     max_retry_s: float = 5.0
+    sync_s: float = 1.0
+    look_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """Bounds. bytes: of this process's journal. records: of those in memory, where the disk takes none. drops: beyond
+    them records are dropped; else new requests are refused."""
+
+    bytes: int = 1_000_000_000
+    records: int = 100_000
+    drops: bool = False
 
 
 class Ledger:
     """The writer of usage records. `start` it in the event loop; `close` it before the store.
 
-    dropped: records lost for want of memory, or because the store stayed away until the end.
-    on_drop: called with the number of records each time that happens.
+    dropped: records lost for want of room.
     """
 
     def __init__(
         self,
         store: Store,
+        journal: Journal,
         *,
-        capacity: int = 100_000,
+        metrics: Metrics,
         pace: Pace | None = None,
-        on_drop: Callable[[int], None] | None = None,
+        spool: Spool | None = None,
+        wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.dropped = 0
         self._store = store
-        self._capacity = capacity
+        self._journal = journal
         self._pace = pace or Pace()
-        self._on_drop = on_drop
-        self._queue: deque[UsageRecord] = deque()
+        self._spool = spool or Spool()
+        self._metrics = metrics
+        self._wall_us = wall_us
+        self._memory: deque[UsageRecord] = deque()
         self._filled = asyncio.Event()
         self._closing = asyncio.Event()
-        self._writer: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def pending(self) -> int:
-        """Records that are not in the store yet."""
-        return len(self._queue)
+        """Records that are not known to be in the store yet."""
+        return self._journal.pending + len(self._memory)
+
+    @property
+    def is_full(self) -> bool:
+        return self._journal.bytes >= self._spool.bytes or len(self._memory) >= self._spool.records
 
     def start(self) -> None:
-        self._writer = asyncio.create_task(self._write(), name="ledger")
+        """Raises StorageUnavailable where the journal's folder cannot be used."""
+        try:
+            self._journal.open()
+        except OSError as error:
+            raise StorageUnavailable(f"the ledger's folder {self._journal.folder}: {error.strerror}") from error
+        self._tasks = [
+            asyncio.create_task(self._write(), name="ledger"),
+            asyncio.create_task(self._tend(), name="ledger-tend"),
+        ]
+
+    def begin(self, begun: Begun) -> None:
+        """Before a request costs anything. Raises Unavailable where its record would find no room."""
+        if self.is_full and not self._spool.drops:
+            raise Unavailable(
+                "The gateway cannot keep account of more requests now.",
+                code="storage_unavailable",
+                retry_after_s=_FULL_RETRY_S,
+            )
+        try:
+            self._journal.begin(begun)
+        except OSError as error:
+            _log.error("ledger.journal_failed", reason=str(error))  # the record still finds room in memory
 
     def record(self, record: UsageRecord) -> None:
-        if len(self._queue) >= self._capacity:
+        if self.is_full and self._spool.drops:
             self._drop(1)
             return
-        self._queue.append(record)
+        try:
+            self._journal.finish(record)
+        except OSError as error:
+            if not self._memory:
+                _log.error("ledger.journal_failed", reason=str(error))
+            self._memory.append(record)
+        self._metrics.ledger_pending.inc()
         self._filled.set()
 
     async def close(self, *, timeout_s: float = 5.0) -> None:
-        """Writes what is pending. What the store does not take within the time is counted as dropped."""
+        """Writes what is pending. What the store does not take within the time stays in the journal; what is in memory
+        alone is then dropped, and counted."""
         self._closing.set()
         self._filled.set()
-        if self._writer is not None:
-            _, late = await asyncio.wait([self._writer], timeout=timeout_s)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
             for task in late:
                 task.cancel()
                 await asyncio.wait([task])
-        if self._queue:
-            self._drop(len(self._queue))
-            self._queue.clear()
+        if self._memory:
+            self._drop(len(self._memory))
+            self._memory.clear()
+        self._journal.close()
 
     async def _write(self) -> None:
         while True:
             await self._filled.wait()
             self._filled.clear()
-            while self._queue:
-                written = await self._write_batch()
-                if len(self._queue) < self._pace.batch:
+            while written := await self._write_batch():
+                if written < self._pace.batch:
                     await self._pause(min(self._pace.linger_s, written * self._pace.linger_per_record_s))
             if self._closing.is_set():
                 return
 
     async def _write_batch(self) -> int:
-        batch = list(islice(self._queue, self._pace.batch))
+        """How many there were. The journal's first, since they are older."""
+        records, end = self._journal.next(self._pace.batch)
+        from_memory = not records
+        if from_memory:
+            records = list(islice(self._memory, self._pace.batch))
+        if records:
+            await self._send(records)
+        if not from_memory:
+            self._journal.take(end, len(records))
+        else:
+            for _ in records:
+                self._memory.popleft()
+        self._metrics.ledger_pending.dec(len(records))
+        return len(records)
+
+    async def _send(self, batch: list[UsageRecord]) -> None:
+        """Until the store has taken it."""
         retry_s = self._pace.retry_s
         while not await self._stored(batch):
             await self._pause(retry_s)
             if self._closing.is_set():
                 await asyncio.sleep(_CLOSING_RETRY_S)
             retry_s = min(2 * retry_s, self._pace.max_retry_s)
-        for _ in batch:
-            self._queue.popleft()
-        return len(batch)
 
     async def _stored(self, batch: list[UsageRecord]) -> bool:
         try:
@@ -121,6 +190,32 @@ class Ledger:
             return False
         return True
 
+    async def _tend(self) -> None:
+        """What has its own time: syncing, looking for the dead, telling how things stand."""
+        next_look = 0.0
+        while not self._closing.is_set():
+            await self._journal.sync()
+            if time.monotonic() >= next_look:
+                await self.adopt()
+                next_look = time.monotonic() + self._pace.look_s
+            self._metrics.ledger_spool_bytes.set(self._journal.bytes)
+            await self._pause(self._pace.sync_s)
+        await self._journal.sync()
+
+    async def adopt(self) -> None:
+        """Brings what dead processes left into the store; what it does not take now is found again."""
+        for found in abandoned(self._journal.folder):
+            try:
+                count = await found.replay(self._store.add_usage, batch=self._pace.batch, now_us=self._wall_us())
+                self._metrics.ledger_replayed.inc(count)
+                _log.info("ledger.replayed", records=count)
+            except StorageUnavailable:
+                return
+            except OSError as error:
+                _log.error("ledger.replay_failed", reason=str(error))
+            finally:
+                found.close()
+
     async def _pause(self, seconds: float) -> None:
         """Cut short by `close`."""
         try:
@@ -130,5 +225,4 @@ class Ledger:
 
     def _drop(self, count: int) -> None:
         self.dropped += count
-        if self._on_drop is not None:
-            self._on_drop(count)
+        self._metrics.ledger_dropped.inc(count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from gaiarouter.config.secret import Secret
@@ -30,6 +31,13 @@ def open_database(url: Secret) -> Database:
     if scheme in ("postgresql", "postgres") and _has_valid_port(url):
         return PostgresDatabase(url)
     raise ValueError("The store's address must read `sqlite:///FILE` or `postgresql://user:password@host/database`.")
+
+
+def ledger_folder(url: Secret) -> Path:
+    """Where journals lie if nothing else is said: beside SQLite's file, else in the working directory."""
+    scheme, _, rest = url.reveal().partition("://")
+    beside = Path(rest.removeprefix("/")) if scheme == "sqlite" else Path("gaiarouter.db")
+    return beside.with_name(beside.stem + "-ledger")
 
 
 def _has_valid_port(url: Secret) -> bool:

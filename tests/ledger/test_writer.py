@@ -1,21 +1,38 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from gaiarouter.ledger.writer import Ledger, Pace
-from gaiarouter.store.base import Store, UsageRecord
+from gaiarouter.errors import Unavailable
+from gaiarouter.ledger.journal import Journal
+from gaiarouter.ledger.lines import Begun
+from gaiarouter.ledger.writer import Ledger, Pace, Spool
+from gaiarouter.store.base import StorageUnavailable, Store, UsageRecord
 from gaiarouter.store.sql import Database, SqlStore
+from gaiarouter.telemetry import Metrics
 from tests.store.line import Line, until
 from tests.store.test_store import RECORD
 
-QUICK = Pace(batch=10, linger_s=0.001, retry_s=0.001, max_retry_s=0.004)
+QUICK = Pace(batch=10, linger_s=0.001, retry_s=0.001, max_retry_s=0.004, sync_s=0.01, look_s=0.01)
+BEGUN = Begun("req_0", "x", RECORD.time_us, "key_1", None, "r", "m", False, 1)
 
 
 def _records(count: int) -> list[UsageRecord]:
     return [replace(RECORD, id=f"req_{number}") for number in range(count)]
+
+
+def die(ledger: Ledger) -> None:
+    """Its process is gone, without a word."""
+    assert ledger._journal._lock is not None
+    os.close(ledger._journal._lock)
+    ledger._journal._lock = None
+    for task in ledger._tasks:
+        task.cancel()
 
 
 @pytest.fixture
@@ -24,8 +41,24 @@ def line(database: Database) -> Line:
 
 
 @pytest.fixture
-async def ledger(line: Line) -> AsyncIterator[Ledger]:
-    ledger = Ledger(SqlStore(line), pace=QUICK)
+def metrics() -> Metrics:
+    return Metrics()
+
+
+Make = Callable[..., Ledger]
+
+
+@pytest.fixture
+def make(line: Line, tmp_path: Path, metrics: Metrics) -> Make:
+    def made(pace: Pace = QUICK, **options: Spool) -> Ledger:
+        return Ledger(SqlStore(line), Journal(tmp_path / "ledger"), metrics=metrics, pace=pace, **options)
+
+    return made
+
+
+@pytest.fixture
+async def ledger(make: Make) -> AsyncIterator[Ledger]:
+    ledger = make()
     ledger.start()
     yield ledger
     await ledger.close()
@@ -40,8 +73,8 @@ async def test_records_reach_the_store_in_batches(ledger: Ledger, line: Line, st
     assert line.attempts == 10
 
 
-async def test_a_single_record_does_not_wait_for_company(line: Line, store: Store) -> None:
-    ledger = Ledger(SqlStore(line), pace=Pace(linger_s=3600.0, linger_per_record_s=3600.0))
+async def test_a_single_record_does_not_wait_for_company(make: Make, store: Store) -> None:
+    ledger = make(Pace(linger_s=3600.0, linger_per_record_s=3600.0))
     ledger.start()
     ledger.record(RECORD)
     await until(lambda: ledger.pending == 0)
@@ -64,20 +97,8 @@ async def test_an_outage_loses_nothing_and_doubles_nothing(ledger: Ledger, line:
     assert (await store.count_usage(), ledger.dropped) == (50, 0)
 
 
-async def test_what_does_not_fit_is_counted_and_told(line: Line, store: Store) -> None:
-    told: list[int] = []
-    ledger = Ledger(SqlStore(line), capacity=3, pace=QUICK, on_drop=told.append)
-    for record in _records(5):
-        ledger.record(record)
-    assert (ledger.pending, ledger.dropped, told) == (3, 2, [1, 1])
-    ledger.start()
-    await ledger.close()
-    assert await store.count_usage() == 3
-    assert await store.find_usage("req_0") is not None
-
-
-async def test_closing_writes_what_is_pending_without_lingering(line: Line, store: Store) -> None:
-    ledger = Ledger(SqlStore(line), pace=Pace(batch=10, linger_s=3600.0, linger_per_record_s=3600.0))
+async def test_closing_writes_what_is_pending_without_lingering(make: Make, store: Store) -> None:
+    ledger = make(Pace(batch=10, linger_s=3600.0, linger_per_record_s=3600.0))
     ledger.start()
     for record in _records(100):
         ledger.record(record)
@@ -85,8 +106,8 @@ async def test_closing_writes_what_is_pending_without_lingering(line: Line, stor
     assert (await store.count_usage(), ledger.pending, ledger.dropped) == (100, 0, 0)
 
 
-async def test_closing_cuts_a_long_wait_short_and_tries_again(line: Line, store: Store) -> None:
-    ledger = Ledger(SqlStore(line), pace=Pace(retry_s=3600.0, max_retry_s=3600.0))
+async def test_closing_cuts_a_long_wait_short_and_tries_again(make: Make, line: Line, store: Store) -> None:
+    ledger = make(Pace(retry_s=3600.0, max_retry_s=3600.0))
     ledger.start()
     line.is_cut = True
     ledger.record(RECORD)
@@ -96,19 +117,160 @@ async def test_closing_cuts_a_long_wait_short_and_tries_again(line: Line, store:
     assert (await store.count_usage(), ledger.dropped) == (1, 0)
 
 
-async def test_closing_ends_in_time_while_the_store_is_away_and_counts_what_is_lost(line: Line) -> None:
-    told: list[int] = []
-    ledger = Ledger(SqlStore(line), pace=QUICK, on_drop=told.append)
+async def test_what_the_store_did_not_take_before_the_end_is_taken_after_the_next_start(
+    make: Make, line: Line, store: Store, metrics: Metrics
+) -> None:
+    ledger = make()
     ledger.start()
     line.is_cut = True
     for record in _records(7):
         ledger.record(record)
     await ledger.close(timeout_s=0.05)
-    assert (ledger.pending, ledger.dropped, told) == (0, 7, [7])
+    assert (await store.count_usage(), ledger.dropped) == (0, 0)
+    line.is_cut = False
+    after = make()
+    after.start()
+    await until(lambda: metrics.registry.get_sample_value("gaiarouter_ledger_replayed_total") == 7)
+    assert await store.count_usage() == 7
+    await after.close()
 
 
-async def test_a_ledger_that_had_nothing_to_do_closes_at_once(line: Line) -> None:
-    ledger = Ledger(SqlStore(line))
+async def test_what_a_dead_worker_left_is_brought_in_by_another(make: Make, store: Store, tmp_path: Path) -> None:
+    dead, alive = make(Pace(linger_s=3600.0, linger_per_record_s=3600.0)), make()
+    dead.start()
+    dead.record(replace(RECORD, id="req_first"))
+    await until(lambda: dead.pending == 0)
+    dead.begin(BEGUN)
+    for record in _records(3)[1:]:
+        dead.record(record)
+    die(dead)
+    alive.start()
+    await _stored(store, 4)
+    interrupted = await store.find_usage("req_0")
+    assert interrupted is not None
+    assert (interrupted.outcome, interrupted.key) == ("interrupted", "key_1")
+    await alive.close()
+    assert _files(tmp_path / "ledger") == []
+
+
+async def test_the_dead_wait_while_the_store_is_away(make: Make, line: Line, store: Store) -> None:
+    dead, alive = make(), make()
+    dead.start()
+    line.is_cut = True
+    for record in _records(3):
+        dead.record(record)
+    die(dead)
+    alive.start()
+    await until(lambda: line.attempts > 3)
+    assert await store.count_usage() == 0
+    line.is_cut = False
+    await _stored(store, 3)
+    await alive.close()
+
+
+async def test_a_full_spool_refuses_what_begins_and_keeps_what_ends(make: Make, line: Line, store: Store) -> None:
+    ledger = make(spool=Spool(bytes=2_000))
+    ledger.start()
+    line.is_cut = True
+    ledger.begin(BEGUN)
+    for record in _records(5):
+        ledger.record(record)
+    with pytest.raises(Unavailable) as caught:
+        ledger.begin(replace(BEGUN, id="req_9"))
+    assert (caught.value.code, caught.value.retry_after_s) == ("storage_unavailable", 30.0)
+    assert (ledger.pending, ledger.dropped) == (5, 0)
+    line.is_cut = False
+    await until(lambda: ledger.pending == 0)
+    assert await store.count_usage() == 5
+    await ledger.close()
+
+
+async def test_a_full_spool_that_may_drop_serves_on_and_counts(make: Make, line: Line, metrics: Metrics) -> None:
+    ledger = make(spool=Spool(bytes=2_000, drops=True))
+    ledger.start()
+    line.is_cut = True
+    for record in _records(10):
+        ledger.begin(replace(BEGUN, id=record.id))
+        ledger.record(record)
+    assert ledger.dropped > 0
+    assert ledger.pending + ledger.dropped == 10
+    assert metrics.registry.get_sample_value("gaiarouter_ledger_dropped_total") == ledger.dropped
+    await ledger.close(timeout_s=0.01)
+
+
+async def test_a_full_disk_leaves_memory_and_then_refuses(
+    make: Make, line: Line, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = make(spool=Spool(records=3))
+    ledger.start()
+    line.is_cut = True
+    ledger.record(replace(RECORD, id="req_before"))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", _no_space)
+        for record in _records(3):
+            ledger.begin(replace(BEGUN, id=record.id))
+            ledger.record(record)
+        with pytest.raises(Unavailable):
+            ledger.begin(replace(BEGUN, id="req_9"))
+    assert (ledger.pending, ledger.dropped) == (4, 0)
+    line.is_cut = False
+    await until(lambda: ledger.pending == 0)
+    assert await store.count_usage() == 4
+    ledger.begin(replace(BEGUN, id="req_9"))
+    ledger.record(replace(RECORD, id="req_9"))
+    await ledger.close()
+    assert await store.count_usage() == 5
+
+
+async def test_what_only_memory_has_at_the_end_is_counted_as_lost(
+    make: Make, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = make()
+    ledger.start()
+    line.is_cut = True
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", _no_space)
+        ledger.record(RECORD)
+        await ledger.close(timeout_s=0.01)
+    assert ledger.dropped == 1
+
+
+async def test_a_folder_that_cannot_be_used_is_a_store_that_cannot(line: Line, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ledger = Ledger(SqlStore(line), Journal(tmp_path / "file" / "ledger"), metrics=Metrics())
+    with pytest.raises(StorageUnavailable, match="the ledger's folder"):
+        ledger.start()
+
+
+async def test_a_ledger_that_had_nothing_to_do_closes_at_once_and_leaves_nothing(
+    make: Make, line: Line, tmp_path: Path
+) -> None:
+    ledger = make()
     ledger.start()
     await ledger.close(timeout_s=0.5)
     assert line.attempts == 0
+    assert _files(tmp_path / "ledger") == []
+
+
+async def test_metrics_tell_how_things_stand(ledger: Ledger, line: Line, metrics: Metrics) -> None:
+    line.is_cut = True
+    for record in _records(3):
+        ledger.record(record)
+    assert metrics.registry.get_sample_value("gaiarouter_ledger_pending") == 3
+    await until(lambda: 1_000 < (metrics.registry.get_sample_value("gaiarouter_ledger_spool_bytes") or 0) < 3_000)
+    line.is_cut = False
+
+
+def _no_space(descriptor: int, data: bytes, at: int) -> int:
+    raise OSError("no space")
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def _stored(store: Store, count: int) -> None:
+    """Returns when the store holds so many records."""
+    async with asyncio.timeout(10):
+        while await store.count_usage() != count:  # noqa: ASYNC110  # the store announces nothing
+            await asyncio.sleep(0.005)

@@ -5,14 +5,17 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from gaiarouter.config.secret import Secret
+from gaiarouter.ledger.journal import Journal
 from gaiarouter.ledger.writer import Ledger, Pace
 from gaiarouter.store import open_store
 from gaiarouter.store.base import ApiKey, StorageUnavailable, Store
+from gaiarouter.telemetry import Metrics
 from tests.store.line import until
 from tests.store.postgres_server import PostgresServer
 from tests.store.test_store import RECORD
@@ -75,9 +78,14 @@ async def test_connections_that_the_server_closed_are_replaced(
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
 async def test_after_a_stop_or_crash_nothing_that_was_recorded_is_lost_or_doubled(
-    store: Store, key: ApiKey, postgres: PostgresServer, how: signal.Signals
+    store: Store, key: ApiKey, postgres: PostgresServer, how: signal.Signals, tmp_path: Path
 ) -> None:
-    ledger = Ledger(store, pace=Pace(batch=10, linger_s=0.001, retry_s=0.01, max_retry_s=0.05))
+    ledger = Ledger(
+        store,
+        Journal(tmp_path / "ledger"),
+        metrics=Metrics(),
+        pace=Pace(batch=10, linger_s=0.001, retry_s=0.01, max_retry_s=0.05),
+    )
     ledger.start()
     await store.add_key(key)
     for number in range(300):

@@ -1,0 +1,147 @@
+"""The journal of one process: every request that began and every one that ended, in files that outlive it.
+
+    FOLDER/ID.lock              held as long as the process lives: who gets it has found a dead one's journal
+    FOLDER/ID-00000001.journal  segments, in order; one goes when all of it is in the store
+
+A segment that is full is followed by another, which begins with the requests that are still running: what began is
+never only in a file that has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import time
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+from gaiarouter.ledger.lines import Begun, read_lines, write_line
+from gaiarouter.ledger.segment import Segment
+from gaiarouter.store.base import UsageRecord
+
+LOCK: Final = ".lock"
+SEGMENT: Final = ".journal"
+
+
+class Journal:
+    """`open` it before anything else.
+
+    pending: records that are not known to be in the store. bytes: on disk, sent or not.
+    """
+
+    def __init__(self, folder: Path, *, segment_bytes: int = 4_000_000) -> None:
+        self.folder = folder
+        self.id = f"{time.time_ns() // 1000:014x}{secrets.token_hex(4)}"
+        self.pending = 0
+        self.bytes = 0
+        self._segment_bytes = segment_bytes
+        self._lock: int | None = None
+        self._segments: deque[Segment] = deque()
+        self._number = 0
+        self._running: dict[str, bytes] = {}
+
+    @property
+    def is_drained(self) -> bool:
+        return all(segment.taken == segment.size for segment in self._segments)
+
+    def open(self) -> None:
+        """Raises OSError."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = os.open(self.folder / (self.id + LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._add_segment()
+
+    def begin(self, begun: Begun) -> None:
+        """Raises OSError: it is then nowhere that the request is running, which it may do all the same."""
+        line = write_line(begun)
+        self._running[begun.id] = line
+        self._append(line)
+
+    def finish(self, record: UsageRecord) -> None:
+        """Raises OSError, and then has kept nothing of the record."""
+        self._running.pop(record.id, None)
+        self._append(write_line(record))
+        self.pending += 1
+
+    def next(self, most: int) -> tuple[list[UsageRecord], int]:
+        """At most so many records that are not in the store yet, the oldest first, and the place behind them, for
+        `take`. Empty when all are."""
+        while True:
+            segment = self._segments[0]
+            records, end = _records(segment, most)
+            if records or len(self._segments) == 1:
+                if not records:
+                    segment.take(end)
+                return records, end
+            self.bytes -= segment.size
+            self._segments.popleft().close(remove=True)
+
+    def take(self, end: int, count: int) -> None:
+        """`count` records, up to `end`, are in the store."""
+        self._segments[0].take(end)
+        self.pending -= count
+
+    async def sync(self) -> None:
+        """Makes what was written survive a loss of power."""
+        for segment in self._segments:
+            if segment.dirty:
+                await asyncio.to_thread(_sync, segment.duplicate())
+
+    def close(self) -> None:
+        """What is not in the store stays on disk, for the next process to find."""
+        drained = self.is_drained and not self._running
+        while self._segments:
+            self._segments.popleft().close(remove=drained)
+        if self._lock is not None:
+            if drained:
+                (self.folder / (self.id + LOCK)).unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+    def _append(self, line: bytes) -> None:
+        if self._segments[-1].size >= self._segment_bytes:
+            self._add_segment()
+        self._write(line)
+
+    def _write(self, line: bytes) -> None:
+        current = self._segments[-1]
+        before = current.size
+        try:
+            current.append(line)
+        finally:
+            self.bytes += current.size - before
+
+    def _add_segment(self) -> None:
+        self._number += 1
+        segment = Segment.create(self.folder / f"{self.id}-{self._number:08d}{SEGMENT}")
+        self._segments.append(segment)
+        self.bytes += segment.size
+        for line in self._running.values():
+            self._write(line)
+
+
+def _records(segment: Segment, most: int) -> tuple[list[UsageRecord], int]:
+    """Those that are not taken yet, and the place behind the last line that was read."""
+    records: list[UsageRecord] = []
+    position = segment.taken
+    while True:
+        reached = position
+        for entry, offset in read_lines(segment.read(position)):
+            reached = position + offset
+            if isinstance(entry, UsageRecord):
+                records.append(entry)
+                if len(records) == most:
+                    return records, reached
+        if reached == position:
+            return records, position
+        position = reached
+
+
+def _sync(descriptor: int) -> None:
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)

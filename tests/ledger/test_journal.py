@@ -1,0 +1,246 @@
+"""The journal: what is written down outlives its process, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gaiarouter.ledger.abandoned import Abandoned, abandoned
+from gaiarouter.ledger.journal import Journal
+from gaiarouter.ledger.lines import Begun, read_lines, write_line
+from gaiarouter.ledger.segment import HEAD_BYTES, Segment
+from gaiarouter.store.base import StorageUnavailable, UsageRecord
+from tests.store.test_store import RECORD
+
+NOW_US = RECORD.time_us + 5_000_000
+
+
+def record(number: int) -> UsageRecord:
+    return replace(RECORD, id=f"req_{number}")
+
+
+def begun(number: int) -> Begun:
+    return Begun(f"req_{number}", f"x_{number}", RECORD.time_us, "key_1", "org_1", "r", "m", True, 12)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    journal = Journal(tmp_path / "ledger", segment_bytes=2_000)
+    journal.open()
+    return journal
+
+
+def die(journal: Journal) -> None:
+    """Its process is gone: nothing is closed in order, but the kernel takes back what it held."""
+    assert journal._lock is not None
+    os.close(journal._lock)
+    journal._lock = None
+
+
+def only(found: list[Abandoned]) -> Abandoned:
+    assert len(found) == 1
+    return found[0]
+
+
+async def replayed(folder: Path, *, batch: int = 3) -> list[UsageRecord]:
+    sent: list[UsageRecord] = []
+
+    async def send(records: list[UsageRecord]) -> None:
+        assert len(records) <= batch
+        sent.extend(records)
+
+    found = only(list(abandoned(folder)))
+    count = await found.replay(send, batch=batch, now_us=NOW_US)
+    found.close()
+    assert count == len(sent)
+    assert files(folder) == []
+    return sent
+
+
+def files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+@pytest.mark.parametrize("entry", [RECORD, begun(1), replace(RECORD, error='a"\n\u2028ü', cost_nano_usd=None)])
+def test_a_line_is_read_as_it_was_written(entry: UsageRecord | Begun) -> None:
+    line = write_line(entry)
+    assert list(read_lines(line)) == [(entry, len(line))]
+    assert line.count(b"\n") == 1
+
+
+def test_a_line_that_anything_has_happened_to_is_none() -> None:
+    line = write_line(RECORD)
+    for position in range(len(line) - 1):
+        changed = bytearray(line)
+        changed[position] ^= 1
+        lines = list(read_lines(bytes(changed)))
+        assert [entry for entry, _ in lines if entry is not None] == [], position
+
+
+def test_a_line_without_its_end_is_not_there_yet() -> None:
+    line = write_line(RECORD)
+    for length in range(len(line)):
+        assert list(read_lines(line[:length])) == []
+
+
+def test_a_record_is_at_most_as_long_as_the_bounds_of_the_spool_say(tmp_path: Path) -> None:
+    assert len(write_line(RECORD)) < 800
+    assert len(write_line(begun(1))) < 300
+
+
+def test_records_come_out_in_order_over_many_segments_which_go_when_they_are_taken(journal: Journal) -> None:
+    for number in range(50):
+        journal.begin(begun(number))
+        journal.finish(record(number))
+    assert len(list(journal.folder.iterdir())) > 10
+    assert journal.pending == 50
+    taken: list[str] = []
+    while True:
+        records, end = journal.next(7)
+        if not records:
+            break
+        journal.take(end, len(records))
+        taken += [each.id for each in records]
+    assert taken == [f"req_{number}" for number in range(50)]
+    assert (journal.pending, journal.is_drained, len(list(journal.folder.iterdir()))) == (0, True, 2)
+    assert journal.bytes == next(journal.folder.glob("*.journal")).stat().st_size
+    journal.close()
+    assert list(journal.folder.iterdir()) == []
+
+
+def test_what_was_not_taken_is_offered_again(journal: Journal) -> None:
+    journal.finish(record(1))
+    assert journal.next(5) == journal.next(5)
+
+
+async def test_what_a_closed_process_left_is_found_by_the_next(journal: Journal) -> None:
+    journal.finish(record(1))
+    journal.finish(record(2))
+    _, end = journal.next(1)
+    journal.take(end, 1)
+    journal.close()
+    assert [each.id for each in await replayed(journal.folder)] == ["req_2"]
+
+
+async def test_a_dead_process_leaves_its_records_and_what_it_had_begun(journal: Journal) -> None:
+    for number in range(8):
+        journal.begin(begun(number))
+    for number in range(5):
+        journal.finish(record(number))
+    die(journal)
+    sent = await replayed(journal.folder)
+    assert sent[:5] == [record(number) for number in range(5)]
+    assert [each.id for each in sent[5:]] == ["req_5", "req_6", "req_7"]
+    cut = sent[-1]
+    assert (cut.outcome, cut.status, cut.error, cut.duration_us) == ("interrupted", 500, "process_died", 5_000_000)
+    assert (cut.key, cut.organization, cut.route, cut.model_asked, cut.request_id) == (
+        "key_1",
+        "org_1",
+        "r",
+        "m",
+        "x_7",
+    )
+    assert (cut.in_uncached, cut.estimated, cut.cost_nano_usd, cut.streamed) == (12, True, None, True)
+
+
+async def test_a_request_that_runs_through_many_segments_is_not_forgotten(journal: Journal) -> None:
+    journal.begin(begun(999))
+    for number in range(100):
+        journal.finish(record(number))
+        records, end = journal.next(10)
+        journal.take(end, len(records))
+    journal.next(10)
+    assert not any(path.name.endswith("-00000001.journal") for path in journal.folder.iterdir())
+    die(journal)
+    assert [each.id for each in await replayed(journal.folder)] == ["req_999"]
+
+
+async def test_a_torn_last_line_is_left_out_and_its_request_was_interrupted(journal: Journal) -> None:
+    journal.begin(begun(1))
+    journal.begin(begun(2))
+    journal.finish(record(1))
+    journal.finish(record(2))
+    die(journal)
+    path = next(journal.folder.glob("*.journal"))
+    os.truncate(path, path.stat().st_size - 5)
+    first, second = await replayed(journal.folder)
+    assert first == record(1)
+    assert (second.id, second.outcome) == ("req_2", "interrupted")
+
+
+async def test_a_broken_line_in_the_middle_takes_nothing_else_with_it(journal: Journal) -> None:
+    for number in range(3):
+        journal.finish(record(number))
+    die(journal)
+    path = next(journal.folder.glob("*.journal"))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"req_1")] ^= 1
+    path.write_bytes(bytes(data))
+    assert [each.id for each in await replayed(journal.folder)] == ["req_0", "req_2"]
+
+
+async def test_a_replay_that_the_store_does_not_take_is_done_by_the_next(journal: Journal) -> None:
+    for number in range(5):
+        journal.finish(record(number))
+    die(journal)
+    taken: list[str] = []
+
+    async def half(records: list[UsageRecord]) -> None:
+        if taken:
+            raise StorageUnavailable("away")
+        taken.extend(each.id for each in records)
+
+    found = only(list(abandoned(journal.folder)))
+    with pytest.raises(StorageUnavailable):
+        await found.replay(half, batch=2, now_us=NOW_US)
+    found.close()
+    assert taken == ["req_0", "req_1"]
+    assert [each.id for each in await replayed(journal.folder)] == [f"req_{number}" for number in range(5)]
+
+
+def test_a_process_that_lives_keeps_its_journal(journal: Journal) -> None:
+    journal.finish(record(1))
+    assert list(abandoned(journal.folder)) == []
+
+
+def test_a_dead_journal_is_had_by_one(journal: Journal) -> None:
+    die(journal)
+    first = only(list(abandoned(journal.folder)))
+    assert list(abandoned(journal.folder)) == []
+    first.close()
+    only(list(abandoned(journal.folder))).close()
+
+
+def test_a_half_written_line_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk takes a part of it, and room is made again later."""
+    segment = Segment.create(tmp_path / "s")
+    whole = os.pwrite
+    segment.append(write_line(record(1)))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", lambda fd, data, at: whole(fd, data[: len(data) // 2], at))
+        with pytest.raises(OSError, match="bytes were written"):
+            segment.append(write_line(record(2)))
+        patch.setattr(os, "pwrite", _no_space)
+        with pytest.raises(OSError, match="no space"):
+            segment.append(write_line(record(3)))
+    segment.append(write_line(record(4)))
+    entries = [entry for entry, _ in read_lines(segment.read(HEAD_BYTES))]
+    assert [entry.id for entry in entries if entry] == ["req_1", "req_4"]
+
+
+def _no_space(descriptor: int, data: bytes, at: int) -> int:
+    raise OSError("no space")
+
+
+def test_a_head_that_cannot_be_read_counts_as_nothing_taken(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    segment = Segment.create(path)
+    segment.append(write_line(record(1)))
+    segment.take(segment.size)
+    segment.close(remove=False)
+    assert Segment.open(path).taken == path.stat().st_size
+    path.write_bytes(b"x" * HEAD_BYTES + path.read_bytes()[HEAD_BYTES:])
+    assert Segment.open(path).taken == HEAD_BYTES

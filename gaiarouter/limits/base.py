@@ -41,7 +41,9 @@ class Lease(Protocol):
 
 
 class Limiter(Protocol):
-    def admit(self, key_id: str, key_name: str, limits: Limits) -> Lease:
-        """Takes one request and one concurrency slot; raises LimitExceeded, which names the limit and whose it is,
+    def admit(self, holder: str, name: str, limits: Limits, *, kind: str = "key") -> Lease:
+        """holder: the id of whose limits they are. kind: what that is, for messages.
+
+        Takes one request and one concurrency slot; raises LimitExceeded, which names the limit and whose it is,
         and then has taken nothing."""
         ...

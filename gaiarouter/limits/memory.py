@@ -10,6 +10,9 @@ from gaiarouter.errors import LimitExceeded
 from gaiarouter.limits.base import Window
 from gaiarouter.limits.meter import Meter, Reservation
 
+_Whose = tuple[str, str]
+"""Key or organization, and its name; put into words only where a message needs them."""
+
 _BUSY_RETRY_S = 1.0
 _SPANS = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
 
@@ -26,23 +29,24 @@ class MemoryLimiter:
         """Callers in memory: those with something running, or with a window that is not whole, and a few more."""
         return len(self._callers)
 
-    def admit(self, key_id: str, key_name: str, limits: Limits) -> MemoryLease:
+    def admit(self, holder: str, name: str, limits: Limits, *, kind: str = "key") -> MemoryLease:
+        whose = (kind, name)
         now = self._clock()
-        caller = self._callers.get(key_id)
+        caller = self._callers.get(holder)
         if caller is None:
-            caller = self._add_caller(key_id, now)
+            caller = self._add_caller(holder, now)
         concurrent = limits.concurrent
         if concurrent is not None and caller.running >= self._own_share(concurrent):
-            raise caller.refusal(_too_many_running(key_name, concurrent), limits, now)
+            raise caller.refusal(_too_many_running(whose, concurrent), limits, now)
         meter = caller.requests
         meter.drain(now)
         meter.set_limit(limits.requests)
         wait_s = meter.wait_s(1)
         if wait_s:
-            raise caller.refusal(_used_up(key_name, "requests", meter, wait_s), limits, now)
+            raise caller.refusal(_used_up(whose, "requests", meter, wait_s), limits, now)
         meter.take(1)
         caller.running += 1
-        return MemoryLease(caller, key_name, limits, self._clock)
+        return MemoryLease(caller, whose, limits, self._clock)
 
     def _own_share(self, concurrent: int) -> int:
         return max(concurrent // self._share, min(concurrent, 1))
@@ -60,11 +64,11 @@ class MemoryLimiter:
 class MemoryLease:
     """Implements Lease."""
 
-    __slots__ = ("_caller", "_clock", "_key_name", "_limits", "_reservation", "_settled")
+    __slots__ = ("_caller", "_clock", "_limits", "_reservation", "_settled", "_whose")
 
-    def __init__(self, caller: _Caller, key_name: str, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(self, caller: _Caller, whose: _Whose, limits: Limits, clock: Callable[[], float]) -> None:
         self._caller = caller
-        self._key_name = key_name
+        self._whose = whose
         self._limits = limits
         self._clock = clock
         self._reservation: Reservation | None = None
@@ -87,10 +91,10 @@ class MemoryLease:
         now = self._clock()
         meter = self._tokens(now)
         if meter.limit is not None and tokens > meter.limit.amount:
-            raise _too_large(self._key_name, tokens, meter.limit)
+            raise _too_large(self._whose, tokens, meter.limit)
         wait_s = meter.wait_s(tokens)
         if wait_s:
-            raise _used_up(self._key_name, "tokens", meter, wait_s)
+            raise _used_up(self._whose, "tokens", meter, wait_s)
         self._reservation = Reservation(meter, tokens, now)
 
     def settle(self, tokens: int | None) -> None:
@@ -140,9 +144,9 @@ class _Caller:
         return not (self.running or self.requests.level or self.tokens.level)
 
 
-def _used_up(key_name: str, what: str, meter: Meter, wait_s: float) -> LimitExceeded:
+def _used_up(whose: _Whose, what: str, meter: Meter, wait_s: float) -> LimitExceeded:
     assert meter.limit is not None, "only a limit can be used up"
-    limit = _limit_text(key_name, what, meter.limit)
+    limit = _limit_text(whose, what, meter.limit)
     if wait_s == float("inf"):
         return LimitExceeded(f"{limit} None are allowed.")
     return LimitExceeded(
@@ -151,24 +155,28 @@ def _used_up(key_name: str, what: str, meter: Meter, wait_s: float) -> LimitExce
     )
 
 
-def _too_large(key_name: str, tokens: int, limit: Rate) -> LimitExceeded:
+def _too_large(whose: _Whose, tokens: int, limit: Rate) -> LimitExceeded:
     return LimitExceeded(
-        f"{_limit_text(key_name, 'tokens', limit)} This request alone may need {tokens}: "
+        f"{_limit_text(whose, 'tokens', limit)} This request alone may need {tokens}: "
         "shorten the prompt or lower the maximum of output tokens; waiting does not help."
     )
 
 
-def _too_many_running(key_name: str, concurrent: int) -> LimitExceeded:
+def _too_many_running(whose: _Whose, concurrent: int) -> LimitExceeded:
     return LimitExceeded(
-        f"Limit reached for key {key_name[:64]!r}: {concurrent} concurrent requests. "
+        f"Limit reached for {_words(whose)}: {concurrent} concurrent requests. "
         "The limit resets when a running request ends.",
         retry_after_s=_BUSY_RETRY_S,
     )
 
 
-def _limit_text(key_name: str, what: str, limit: Rate) -> str:
+def _limit_text(whose: _Whose, what: str, limit: Rate) -> str:
     span = _SPANS.get(limit.per_s, f"{limit.per_s:g} s")
-    return f"Limit reached for key {key_name[:64]!r}: {limit.amount} {what} per {span}."
+    return f"Limit reached for {_words(whose)}: {limit.amount} {what} per {span}."
+
+
+def _words(whose: _Whose) -> str:
+    return f"{whose[0]} {whose[1][:64]!r}"
 
 
 def _seconds(seconds: float) -> str:

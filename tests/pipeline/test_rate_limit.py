@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,11 @@ from gaiarouter.canonical.usage import Usage
 from gaiarouter.config.settings import Limits, Rate
 from gaiarouter.errors import InvalidRequest, LimitExceeded
 from gaiarouter.limits.base import Lease, Window
+from gaiarouter.limits.together import Together
 from gaiarouter.pipeline import RateLimit
+from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.store.base import ApiKey
+from gaiarouter.store.records import Organization
 from tests.pipeline.scripted import BODY, LIMITS, Clock, exchange, limiter
 
 UNLIMITED = Limits(requests=None, tokens=None, concurrent=None)
@@ -36,8 +40,8 @@ class NotingLimiter:
         self.lease = NotedLease()
         self.admitted: list[tuple[str, str, Limits]] = []
 
-    def admit(self, key_id: str, key_name: str, limits: Limits) -> Lease:
-        self.admitted.append((key_id, key_name, limits))
+    def admit(self, holder: str, name: str, limits: Limits, *, kind: str = "key") -> Lease:
+        self.admitted.append((holder, name, limits))
         return self.lease
 
 
@@ -145,3 +149,73 @@ async def test_a_negative_bound_of_the_output_does_not_make_the_window_larger(se
     await RateLimit(notes, default=UNLIMITED).request(made)
     assert made.request is not None
     assert notes.lease.calls == [("reserve", made.request.estimated_input_tokens())]
+
+
+def _tenants(made: Exchange, shared: Limits, *, key_id: str = "key_1") -> Exchange:
+    tenant = Organization("org_1", "Acme", 0, 0, limits=shared)
+    made.key = ApiKey(key_id, "alice", b"", 0, limits=UNLIMITED, organization="org_1", tenant=tenant)
+    return made
+
+
+async def test_the_limits_of_an_organization_hold_for_its_keys_in_all() -> None:
+    clock = Clock()
+    stage = RateLimit(limiter(clock), default=UNLIMITED)
+    shared = replace(UNLIMITED, concurrent=2)
+    running = [_tenants(exchange(clock), shared, key_id=f"key_{number}") for number in range(3)]
+    await stage.request(running[0])
+    await stage.request(running[1])
+    with pytest.raises(LimitExceeded, match="organization 'Acme': 2 concurrent"):
+        await stage.request(running[2])
+    stage.finish(running[2])
+    stage.finish(running[0])
+    await stage.request(running[2])
+    for made in running[1:]:
+        stage.finish(made)
+
+
+async def test_what_the_organization_refuses_takes_no_place_of_the_key() -> None:
+    clock = Clock()
+    stage = RateLimit(limiter(clock), default=UNLIMITED)
+    full = _tenants(exchange(clock), replace(UNLIMITED, requests=Rate(0, 60.0)))
+    assert full.key is not None
+    full.key = replace(full.key, limits=replace(UNLIMITED, concurrent=1))
+    for _ in range(2):
+        with pytest.raises(LimitExceeded, match="organization"):
+            await stage.request(full)
+        stage.finish(full)
+    free = exchange(clock)
+    free.key = replace(full.key, tenant=None)
+    await stage.request(free)
+    stage.finish(free)
+
+
+async def test_tokens_are_taken_from_both_and_given_back_to_both() -> None:
+    clock = Clock()
+    stage = RateLimit(limiter(clock), default=UNLIMITED)
+    body = BODY[:-1] + b',"max_tokens":500}'
+    shared = replace(UNLIMITED, tokens=Rate(800, 60.0))
+    first = _tenants(exchange(clock, body), shared)
+    await stage.request(first)
+    second = _tenants(exchange(clock, body), shared, key_id="key_2")
+    with pytest.raises(LimitExceeded, match="organization 'Acme': 800 tokens"):
+        await stage.request(second)
+    stage.finish(second)
+    stage.finish(first)
+    again = _tenants(exchange(clock, body), shared)
+    await stage.request(again)
+    stage.finish(again)
+
+
+@pytest.mark.parametrize(
+    ("own", "tenants", "shown"),
+    [(None, None, None), (5, None, 5), (None, 5, 5), (5, 3, 3), (3, 5, 3)],
+)
+def test_of_two_windows_the_tighter_is_shown(own: int | None, tenants: int | None, shown: int | None) -> None:
+    leases = []
+    for remaining in (own, tenants):
+        lease = NotedLease()
+        lease.requests = lease.tokens = None if remaining is None else Window(9, remaining, 1.0)
+        leases.append(lease)
+    both = Together(*leases)
+    for window in (both.requests, both.tokens):
+        assert (window and window.remaining) == shown

@@ -30,11 +30,12 @@ from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.providers import known_kinds
 from gaiarouter.routing.breaker import Health
+from gaiarouter.server.admin.plane import ControlPlane
 from gaiarouter.server.admin.reload import ConfigReload, Reloaded
 from gaiarouter.server.handler import DataPlane, Service
 from gaiarouter.server.memory import Memory, container_limit
 from gaiarouter.server.ops import Ops
-from gaiarouter.server.routes import add_routes
+from gaiarouter.server.routes import Routes
 from gaiarouter.server.run import Lifecycle
 from gaiarouter.server.watchdog import Watchdog
 from gaiarouter.store import open_store
@@ -102,7 +103,18 @@ class Gateway:
         self._serving: Serving
         self._parts: Parts
         self._reloads: Reloads | None = None
+        self.control = self._make_control()
         self.app = self._make_app()
+
+    def _make_control(self) -> ControlPlane:
+        return build_control(
+            self._first,
+            self.store,
+            lambda: self._serving.service,
+            self.dialect,
+            health=self.health,
+            reload=ConfigReload(self._reload if self._source else None),
+        )
 
     @property
     def settings(self) -> Settings:
@@ -125,11 +137,8 @@ class Gateway:
             version=__version__,
             why_not_ready=self.life.why_not_ready,
         )
-        reload = ConfigReload(self._reload if self._source else None)
-        control = build_control(
-            self._first, self.store, lambda: self._serving.service, self.dialect, health=self.health, reload=reload
-        )
-        add_routes(app, self.data_plane, ops, dialects, control)
+        routes = Routes(self.data_plane, ops, dialects, self.control, version=__version__)
+        routes.add(app.router, callers=True, operators=True)
         app.cleanup_ctx.append(self._run)
         return app
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
@@ -13,6 +13,8 @@ from gaiarouter.errors import NotFound, RequestRefused
 from gaiarouter.server.admin.plane import ControlPlane
 from gaiarouter.server.handler import DataPlane
 from gaiarouter.server.model_paths import ModelPaths
+from gaiarouter.server.openapi.document import openapi
+from gaiarouter.server.openapi.handlers import Documentation
 from gaiarouter.server.ops import Ops
 from gaiarouter.server.reply import error_response
 from gaiarouter.server.speech import spoken_in
@@ -48,29 +50,52 @@ MODEL_METHODS: Final = {
 _LISTS: Final = ("/v1/models", "/v1beta/models")
 
 
-def add_routes(
-    app: web.Application, data_plane: DataPlane, ops: Ops, dialects: Mapping[str, Dialect], control: ControlPlane
-) -> None:
-    router = app.router
-    for path, name in DATA_PLANE.items():
-        router.add_post(path, data_plane.handler(dialects[name]), expect_handler=_expect)
-    for path, name in FORMS.items():
-        router.add_post(path, data_plane.handler(dialects[name], takes_form=True), expect_handler=_expect)
-    methods = {method: dialects[name] for method, name in MODEL_METHODS.items()}
-    called = ModelPaths(data_plane, dialects["gemini"], methods, ArrayFraming)
-    for path in _LISTS:
-        router.add_get(path, ops.models)
-        router.add_get(path + "/{id:(?s:.+)}", ops.model)
-        router.add_post(path + "/{call:(?s:.+:[^:/]*)}", called.call, expect_handler=_expect)
-    router.add_get("/health", ops.health)
-    router.add_get("/health/live", ops.live)
-    router.add_get("/health/ready", ops.ready)
-    router.add_get("/metrics", ops.metrics)
-    # how a coding client finds out whether anybody is there
-    router.add_head("/api/hello", ops.live)
-    control.add_routes(router, expect_handler=_expect)
-    unmatched = _Unmatched(dialects, control.methods)
-    router.add_route("*", "/{path:(?s:.*)}", unmatched.answer, expect_handler=_expect)
+class Routes:
+    """What an application can be given. One has all of it, or callers have one and operators another."""
+
+    def __init__(
+        self, data_plane: DataPlane, ops: Ops, dialects: Mapping[str, Dialect], control: ControlPlane, *, version: str
+    ) -> None:
+        self._data_plane = data_plane
+        self._ops = ops
+        self._dialects = dialects
+        self._control = control
+        self._version = version
+
+    def add(self, router: web.UrlDispatcher, *, callers: bool, operators: bool) -> None:
+        """callers: models are served here. operators: the control plane and metrics are."""
+        if callers:
+            self._add_models(router)
+        if operators:
+            self._control.add_routes(router, expect_handler=_expect)
+            router.add_get("/metrics", self._ops.metrics)
+        for path, health in [("", self._ops.health), ("/live", self._ops.live), ("/ready", self._ops.ready)]:
+            router.add_get("/health" + path, health)
+        # how a coding client finds out whether anybody is there
+        router.add_head("/api/hello", self._ops.live)
+        document = openapi(
+            self._control.operations if operators else (),
+            version=self._version,
+            posts=DATA_PLANE if callers else (),
+            forms=FORMS if callers else (),
+            methods=MODEL_METHODS if callers else (),
+        )
+        Documentation(document).add_routes(router)
+        unmatched = _Unmatched(self._dialects).answer
+        router.add_route("*", "/{path:(?s:.*)}", unmatched, expect_handler=_expect)
+
+    def _add_models(self, router: web.UrlDispatcher) -> None:
+        for path, name in DATA_PLANE.items():
+            router.add_post(path, self._data_plane.handler(self._dialects[name]), expect_handler=_expect)
+        for path, name in FORMS.items():
+            handler = self._data_plane.handler(self._dialects[name], takes_form=True)
+            router.add_post(path, handler, expect_handler=_expect)
+        methods = {method: self._dialects[name] for method, name in MODEL_METHODS.items()}
+        called = ModelPaths(self._data_plane, self._dialects["gemini"], methods, ArrayFraming)
+        for path in _LISTS:
+            router.add_get(path, self._ops.models)
+            router.add_get(path + "/{id:(?s:.+)}", self._ops.model)
+            router.add_post(path + "/{call:(?s:.+:[^:/]*)}", called.call, expect_handler=_expect)
 
 
 async def _expect(request: web.Request) -> None:
@@ -78,18 +103,12 @@ async def _expect(request: web.Request) -> None:
 
 
 class _Unmatched:
-    """control_methods: what is allowed at a path of the control plane, in words; None for other paths."""
-
-    def __init__(self, dialects: Mapping[str, Dialect], control_methods: Callable[[str], str | None]) -> None:
+    def __init__(self, dialects: Mapping[str, Dialect]) -> None:
         self._dialects = dialects
-        self._control_methods = control_methods
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        path = request.match_info["path"]
         dialect = self._dialects[spoken_in(request)]
-        allowed = _METHODS.get("/" + path) or ("GET, HEAD" if path.startswith(_PREFIXES) else None)
-        allowed = allowed or self._control_methods("/" + path)
-        if allowed:
+        if allowed := await _allowed(request):
             error = RequestRefused(
                 f"{_clip(request.method)} is not allowed here; allowed: {allowed}.",
                 status=405,
@@ -97,21 +116,22 @@ class _Unmatched:
                 allow=allowed,
             )
             return error_response(error, dialect, request.headers)
-        return error_response(NotFound(_not_found(path)), dialect, request.headers)
+        return error_response(NotFound(_not_found(request.match_info["path"])), dialect, request.headers)
 
 
-_PREFIXES: Final = tuple(path[1:] + "/" for path in _LISTS)
-_METHODS: Final = {
-    **dict.fromkeys((*DATA_PLANE, *FORMS), "POST"),
-    **dict.fromkeys((*_LISTS, "/health", "/health/live", "/health/ready", "/metrics"), "GET, HEAD"),
-}
+async def _allowed(request: web.Request) -> str:
+    """The methods that the path has, if not this one."""
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        allowed |= (await resource.resolve(request))[1]
+    return ", ".join(sorted(allowed - {"*"}))
 
 
 def _not_found(path: str) -> str:
     first, _, rest = path.partition("/")
     if first in ("v1", "v1beta") and rest.startswith(("v1/", "v1beta/")):
         return f"There is no such path: `/{first}` is doubled. Give the client a base URL that does not end in it."
-    if f"/v1/{path}" in _METHODS:
+    if f"/v1/{path}" in (*DATA_PLANE, *FORMS, *_LISTS):
         return f"There is no such path. Did you mean `/v1/{path}`? The client's base URL should end in `/v1`."
     return "There is no such path on this gateway."
 

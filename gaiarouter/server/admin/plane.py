@@ -56,11 +56,6 @@ class ControlPlane:
             handler = self._handler(self._ready[operation.id])
             router.add_route(operation.method, operation.path, handler, expect_handler=expect_handler)
 
-    def methods(self, path: str) -> str | None:
-        """For the `Allow` header of a path; None for one that is not here."""
-        found = [operation.method for operation in self.operations if _fits(operation.path, path)]
-        return ", ".join(found) or None
-
     async def call(
         self,
         operation_id: str,
@@ -129,13 +124,6 @@ class ControlPlane:
             body = read_json(await read_body(request, BODY_LIMIT))
             ready.body.check(body)
         return Call(actor, self._wall_us(), made, dict(request.match_info), query, body)
-
-
-def _fits(template: str, path: str) -> bool:
-    wanted, steps = template.split("/"), path.split("/")
-    return len(wanted) == len(steps) and all(
-        step == want or (want.startswith("{") and step) for want, step in zip(wanted, steps, strict=True)
-    )
 
 
 def nothing_here(what: str) -> NotFound:

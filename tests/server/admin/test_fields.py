@@ -163,8 +163,8 @@ async def test_a_number_of_dollars_is_kept_exactly(admit: Admit) -> None:
 async def test_a_wrong_method_is_told_the_right_ones(admit: Admit) -> None:
     operator = await admit()
     for path, allowed in [
-        ("/v1/organizations", "POST, GET"),
-        ("/v1/users/user_1", "GET, PATCH, DELETE"),
+        ("/v1/organizations", "GET, POST"),
+        ("/v1/users/user_1", "DELETE, GET, PATCH"),
         ("/v1/api-keys/key_1/rotate", "POST"),
     ]:
         reply = await operator.ask("PUT", path)

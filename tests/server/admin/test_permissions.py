@@ -10,13 +10,9 @@ from typing import Any, Literal
 
 import pytest
 
-from gaiarouter.assembly.control import build_control
+from gaiarouter.app import Gateway
 from gaiarouter.config.settings import Settings
-from gaiarouter.dialects.chat import ChatDialect
-from gaiarouter.routing.breaker import Health
 from gaiarouter.server.admin.operation import Operation
-from gaiarouter.server.admin.reload import ConfigReload
-from gaiarouter.store import open_store
 from gaiarouter.store.records import Permission
 from tests.gateway.running import Reply, Starter, assert_error
 from tests.server.admin.conftest import ADMIN_KEY, Admit, Operator
@@ -73,17 +69,7 @@ ROWS = {
 
 
 def operations() -> dict[str, Operation]:
-    store = open_store(Settings().store)
-
-    def service() -> Any:
-        raise AssertionError("nothing is called")
-
-    return {
-        each.id: each
-        for each in build_control(
-            Settings(), store, service, ChatDialect(), health=Health(), reload=ConfigReload(None)
-        ).operations
-    }
+    return {each.id: each for each in Gateway(Settings()).control.operations}
 
 
 OPERATIONS = operations()

@@ -25,6 +25,7 @@
         ├── Failed              502 upstream_error: other 5xx, an error inside a 200
         ├── NoRoom              503 overloaded: the gateway itself has no file descriptors left; nothing was sent
         ├── NotServed           400 unsupported_operation: this target has no such operation; nothing was sent
+        ├── NotTaken            400 unsupported_parameter: not by this target, and the caller wants who takes all
         ├── MediaNotLoaded      400 media_not_loaded: what stands at a caller's address did not come; nothing was sent
         └── Rejected            the provider blames the caller (400, 413, 422 …): its status and words go back
 
@@ -265,6 +266,19 @@ class NotServed(UpstreamError):
 
     def __init__(self) -> None:
         super().__init__("The model of this name serves no requests of this kind; its provider has no such operation.")
+
+
+class NotTaken(UpstreamError):
+    """The target does not take all that the caller says, who wants nobody else (`require_parameters`)."""
+
+    status, code, counts_against_target, should_retry = 400, "unsupported_parameter", False, False
+    type: ErrorType = "invalid_request_error"
+    source: ClassVar[Literal["gateway", "upstream"]] = "gateway"
+    sent = False
+
+    def __init__(self, path: str | None) -> None:
+        where = f"`{path}`" if path else "the request"
+        super().__init__(f"{where} is not taken as it is by any of the model's providers", param=path)
 
 
 class MediaNotLoaded(UpstreamError):

@@ -18,14 +18,16 @@ from gaiarouter.pipeline.counting import CountConverter
 from gaiarouter.pipeline.embedding import EmbeddingConverter
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.passing import PassedConverter
+from gaiarouter.pipeline.preferring import PreferringConverter
 from gaiarouter.providers.base import Endpoint
 from gaiarouter.providers.endpoint import endpoints
 from gaiarouter.providers.prices import Prices, PriceTable
-from gaiarouter.providers.targets import stateless, targets
+from gaiarouter.providers.targets import relays, stateless, targets
 from gaiarouter.routing.attempts import Plan
 from gaiarouter.routing.grants import Grants
 from gaiarouter.routing.issuers import Issuers
 from gaiarouter.routing.listing import Known, list_models
+from gaiarouter.routing.preferences import Preferring
 from gaiarouter.routing.selection import Price
 from gaiarouter.routing.table import Table
 from gaiarouter.server.handler import Service
@@ -38,6 +40,8 @@ def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service
     places, grants, table = endpoints(settings), Grants(), Table(settings)
     known = {name: parts.catalogue.models(provider.kind) for name, provider in settings.providers.items()}
     models = list_models(table, settings, known)
+    prices = Prices(PriceTable.load(), settings.providers)
+    preferring = Preferring(settings.providers, relays(settings), prices, health=parts.health, rng=parts.rng)
     auth = Auth(
         parts.keys,
         required=settings.auth.required,
@@ -48,9 +52,9 @@ def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service
         Admission: Admission(parts.gate),
         Auth: auth,
         RateLimit: RateLimit(parts.limiter, default=settings.limits),
-        Transform: Transform(table, grants.allows, Issuers(places, stateless(settings)), READERS),
+        Transform: Transform(table, grants.allows, Issuers(places, stateless(settings)), READERS, preferring),
         Booking: Booking(parts.ledger),
-        Proxy: _proxy(settings, places, parts, formats),
+        Proxy: _proxy(settings, places, parts, formats, preferring),
         Metering: Metering(parts.ledger, parts.metrics, parts.clock, models=_label_models(settings, known)),
     }
     return Service(
@@ -63,8 +67,8 @@ def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service
     )
 
 
-def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats) -> Proxy:
-    to_each, prices = targets(settings), Prices(PriceTable.load(), settings.providers)
+def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats, preferring: Preferring) -> Proxy:
+    to_each, prices = targets(settings), preferring.prices
     passed = PassedConverter(places)
     counts = CountConverter(places, formats.counts, formats.callers, to_each, parts.media)
     others: dict[str, Convert] = {
@@ -72,11 +76,9 @@ def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats) -
         **{counted_in(name): counts.convert for name in formats.counts},
         **dict.fromkeys(formats.passed, passed.convert),
     }
+    convert = by_operation(Converter(places, formats.both, formats.callers, to_each, parts.media).convert, others)
     return Proxy(
-        convert=by_operation(
-            Converter(places, formats.both, formats.callers, to_each, parts.media).convert,
-            others,
-        ),
+        convert=PreferringConverter(convert, preferring.relays, preferring.known).convert,
         estimate=counts.estimate,
         upstreams=parts.upstreams,
         charge=Pricing(prices),

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from msgspec import Raw
+
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.errors import GatewayError, UpstreamError
 
@@ -66,6 +68,10 @@ class RequestHead(Protocol):
     """Headers of the caller's that go on to a target that speaks this dialect, names in lower case."""
     sealed: bool
     """It holds a seal that the gateway made in the place of another provider's: nobody may get it as it is."""
+
+    def member(self, name: str) -> Raw | None:
+        """A top-level member of the caller's JSON."""
+        ...
 
     def edited(
         self,

@@ -18,7 +18,8 @@ from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import BARE, Answer, Dialect, Envelope, RequestHead, WindowView
 from gaiarouter.dialects.body import parse
-from gaiarouter.dialects.members import JsonObject
+from gaiarouter.dialects.members import HasMembers, JsonObject
+from gaiarouter.dialects.preferences import MEMBERS
 from gaiarouter.dialects.translate import PreparedRequest
 from gaiarouter.dialects.whole import NeverStreams
 from gaiarouter.errors import GatewayError, Rejected, Throttled, UpstreamError
@@ -70,7 +71,7 @@ class CountFormat(Protocol):
 
 
 @dataclass(slots=True)
-class CountHead:
+class CountHead(HasMembers):
     """Implements dialects.base.RequestHead.
 
     whole: the request as one to be answered. Its tokens are no tokens of this one, which uses none.
@@ -110,7 +111,7 @@ class CountHead:
         whole = self.whole.edited(
             default={name: value for name, value in default.items() if name in counted},
             set_={name: value for name, value in set_.items() if name in counted},
-            drop=tuple(name for name in drop if name in counted),
+            drop=tuple(name for name in drop if name in counted or name in MEMBERS),
             system=system,
         )
         body = self._format.wrap(whole.body_for(model=whole.model, ask_usage=False), self._object)

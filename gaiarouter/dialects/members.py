@@ -81,6 +81,16 @@ class JsonObject:
         return b"".join(pieces)
 
 
+class HasMembers:
+    """A request that keeps the object that it was read from."""
+
+    __slots__ = ()
+    _object: JsonObject
+
+    def member(self, name: str) -> Raw | None:
+        return self._object.members.get(name)
+
+
 def edited_members(
     members: JsonObject, *, default: Mapping[str, Any], set_: Mapping[str, Any], drop: tuple[str, ...]
 ) -> bytes | None:

@@ -27,7 +27,7 @@ def wrong_field(text: str, *, inside: str = "") -> InvalidRequest:
     inside: the path of what was decoded, where that was not the whole body.
     """
     at = _AT.search(text)
-    path = ".".join(step for step in (inside, at.group(1) if at else "") if step)
+    path = ".".join(step for step in (inside, at.group(1) if at else "") if step).replace(".[", "[")
     if missing := _MISSING.search(text):
         path = f"{path}.{missing.group(1)}".lstrip(".")
         return InvalidRequest(f"`{path}` is missing", code="missing_field", param=path)

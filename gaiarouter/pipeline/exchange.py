@@ -9,6 +9,7 @@ from typing import Protocol
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import BARE, Dialect, Envelope, RequestHead
 from gaiarouter.dialects.passed.conversion import Form
+from gaiarouter.dialects.preferences import Preferences
 from gaiarouter.errors import GatewayError
 from gaiarouter.limits.base import Lease
 from gaiarouter.routing.base import Match, ResolvedTarget
@@ -88,6 +89,8 @@ class Exchange:
 
     # transform
     match: Match | None = None
+    preferences: Preferences | None = None
+    """The caller's own wishes about who answers."""
 
     # proxy
     attempts: list[AttemptRecord] = field(default_factory=list)

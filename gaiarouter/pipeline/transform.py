@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any, Protocol
 
 from gaiarouter.dialects.binding import BindingReader
+from gaiarouter.dialects.preferences import MEMBERS, Preferences, read_preferences
 from gaiarouter.errors import Forbidden, NotFound
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.routing.base import Match, ResolvedTarget
 from gaiarouter.routing.issuers import Issuers
+from gaiarouter.routing.preferences import Preferring
 from gaiarouter.store.base import ApiKey
 
 
@@ -33,15 +35,20 @@ class Transform:
         allows: Callable[[tuple[str, ...], str], bool],
         issuers: Issuers,
         readers: Mapping[str, BindingReader],
+        preferring: Preferring,
     ) -> None:
         self._table = table
         self._allows = allows
         self._issuers = issuers
         self._readers = readers
+        self._preferring = preferring
 
     async def request(self, exchange: Exchange) -> None:
         assert exchange.request is not None
+        models, provider = exchange.request.member("models"), exchange.request.member("provider")
         exchange.match = self._route(exchange.request.model, exchange.key)
+        if models is not None or provider is not None:
+            self._prefer(exchange, read_preferences(models, provider))
         edits = exchange.match.route.transform
         if edits.default or edits.set or edits.drop or edits.system:
             exchange.request = exchange.request.edited(
@@ -51,6 +58,21 @@ class Transform:
                 system=_filled(edits.system, exchange),
             )
         self._bind(exchange)
+
+    def _prefer(self, exchange: Exchange, wishes: Preferences | None) -> None:
+        """The two members go no further by themselves: most providers refuse what they do not know."""
+        assert exchange.request is not None
+        assert exchange.match is not None
+        asked = exchange.request.model
+        exchange.request = exchange.request.edited(default={}, set_={}, drop=MEMBERS, system=None)
+        exchange.preferences = wishes
+        if wishes is None:
+            return
+        matches = [exchange.match]
+        for index, model in enumerate(wishes.models):
+            if model != asked:
+                matches.append(self._route(model, exchange.key, param=f"models[{index}]"))
+        exchange.match = self._preferring.of_several(matches, wishes, exchange.received_s)
 
     def _bind(self, exchange: Exchange) -> None:
         assert exchange.request is not None
@@ -64,7 +86,7 @@ class Transform:
     def finish(self, exchange: Exchange) -> None:
         pass
 
-    def _route(self, model: str, key: ApiKey | None) -> Match:
+    def _route(self, model: str, key: ApiKey | None, *, param: str = "model") -> Match:
         grants = key.grants if key else ()
 
         def allowed(name: str) -> bool:
@@ -73,14 +95,14 @@ class Transform:
         if not allowed(model):
             # whether such a model exists is not this key's to learn
             raise Forbidden(
-                f"This key may not use the model {_quoted(model)}.{self._hint(model, allowed)}", param="model"
+                f"This key may not use the model {_quoted(model)}.{self._hint(model, allowed)}", param=param
             )
         match = self._table.match(model)
         if match is None:
             raise NotFound(
                 f"The model {_quoted(model)} does not exist here.{self._hint(model, allowed)}",
                 code="model_not_found",
-                param="model",
+                param=param,
             )
         for globs in grants:
             match = _granted(match, partial(self._allows, globs))

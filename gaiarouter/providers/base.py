@@ -22,6 +22,7 @@ class Profile:
     operations stand under, put behind a configured base_url as far as that does not end with it already; empty where
     the operator gives the whole address. speaks: operations it serves, by dialect name; `count_tokens` is the counting
     of tokens in those of its dialects that have it, `embeddings` beside `gemini` are Gemini's.
+    picks_providers: it chooses among providers itself, and takes callers' wishes about that (`provider`).
     asks_usage: whether a stream must be asked for usage with `stream_options.include_usage`; False where the
     provider sends it unasked or refuses the field. versioned_root: the root when the configuration names an
     `api_version`; the model is then part of the path. sends_base64: embeddings come in base64
@@ -44,6 +45,7 @@ class Profile:
     versioned_root: str | None = None
     sends_base64: bool = False
     stateless: bool = False
+    picks_providers: bool = False
     tells_cost: bool = False
     chat: ChatProfile = ANY_SERVER
     paths: Mapping[str, str] = field(default_factory=dict)

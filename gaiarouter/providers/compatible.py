@@ -78,6 +78,7 @@ ROWS: tuple[Profile, ...] = (
         "OpenRouter",
         "https://openrouter.ai/api/v1",
         speaks=("chat", "responses", "completions", "rerank"),
+        picks_providers=True,
         stateless=True,
         tells_cost=True,
         chat=_OPENROUTER,

@@ -31,6 +31,11 @@ def stateless(settings: Settings) -> frozenset[str]:
     return frozenset(name for name, provider in settings.providers.items() if PROFILES[provider.kind].stateless)
 
 
+def relays(settings: Settings) -> frozenset[str]:
+    """The providers that choose among providers themselves."""
+    return frozenset(name for name, provider in settings.providers.items() if PROFILES[provider.kind].picks_providers)
+
+
 def compile_targets(provider: Provider, profile: Profile) -> Mapping[str, Target]:
     speaks = profile.speaks if provider.speaks is None else provider.speaks
     return {name: make(provider, profile) for name, make in _MAKERS.items() if name in speaks}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ from gaiarouter.app import load
 from gaiarouter.errors import Forbidden, InvalidRequest, NotFound
 from gaiarouter.pipeline import Transform
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.providers.prices import Prices, PriceTable
+from gaiarouter.routing.breaker import Health
 from gaiarouter.routing.grants import Grants
 from gaiarouter.routing.issuers import Issuers
+from gaiarouter.routing.preferences import Preferring
 from gaiarouter.routing.table import Table
 from gaiarouter.store.base import ApiKey
 from gaiarouter.store.records import Organization
@@ -33,8 +37,11 @@ ROUTES: list[dict[str, Any]] = [
 
 
 def stage(routes: list[dict[str, Any]] = ROUTES) -> Transform:
-    table = Table(load({"providers": PROVIDERS, "routes": routes}))
-    return Transform(table, Grants().allows, Issuers(dict.fromkeys(PROVIDERS, ("chat",))), {})
+    settings = load({"providers": PROVIDERS, "routes": routes})
+    prices = Prices(PriceTable.load(), settings.providers)
+    preferring = Preferring(settings.providers, (), prices, health=Health(), rng=Random(1))
+    issuers = Issuers(dict.fromkeys(PROVIDERS, ("chat",)))
+    return Transform(Table(settings), Grants().allows, issuers, {}, preferring)
 
 
 def asked(model: str, globs: tuple[str, ...] | None = None, **members: Any) -> Exchange:

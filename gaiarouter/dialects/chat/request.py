@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.body import parse
-from gaiarouter.dialects.members import JsonObject, asking_for_usage
+from gaiarouter.dialects.members import HasMembers, JsonObject, asking_for_usage
 from gaiarouter.errors import InvalidRequest
 
 # what a picture, a sound or a file is taken for in an estimate, whose true price depends on the model
@@ -117,7 +117,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 
 
 @dataclass(slots=True)
-class ChatHead:
+class ChatHead(HasMembers):
     """Implements dialects.base.RequestHead. Not frozen only because the protocol's members are plain attributes."""
 
     model: str

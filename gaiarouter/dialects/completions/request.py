@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.body import parse
-from gaiarouter.dialects.members import JsonObject, asking_for_usage, edited_members
+from gaiarouter.dialects.members import HasMembers, JsonObject, asking_for_usage, edited_members
 from gaiarouter.errors import InvalidRequest
 
 MOST_TOKENS = 16
@@ -59,7 +59,7 @@ decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 @dataclass(slots=True)
-class CompletionHead:
+class CompletionHead(HasMembers):
     """Implements dialects.base.RequestHead."""
 
     model: str

@@ -15,7 +15,7 @@ from gaiarouter.dialects.base import BARE, Conversion, Envelope
 from gaiarouter.dialects.body import parse
 from gaiarouter.dialects.embeddings.answer import encode_answer
 from gaiarouter.dialects.embeddings.conversion import EmbeddingsPassed, Encode
-from gaiarouter.dialects.members import JsonObject, edited_members
+from gaiarouter.dialects.members import HasMembers, JsonObject, edited_members
 from gaiarouter.errors import InvalidRequest
 
 _Input = TypeVar("_Input", str, tuple[int, ...], str | tuple[int, ...])
@@ -34,7 +34,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 
 
 @dataclass(slots=True)
-class EmbeddingHead:
+class EmbeddingHead(HasMembers):
     """Implements dialects.base.RequestHead and dialects.embeddings.conversion.EmbeddingAsked."""
 
     model: str

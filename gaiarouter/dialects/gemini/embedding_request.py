@@ -19,7 +19,7 @@ from gaiarouter.dialects.base import Conversion, Envelope
 from gaiarouter.dialects.body import parse
 from gaiarouter.dialects.embeddings.conversion import Encode
 from gaiarouter.dialects.gemini.embedding_answer import GeminiPassed, encode_batch, encode_single
-from gaiarouter.dialects.members import DuplicateMember, JsonObject, edited_members
+from gaiarouter.dialects.members import DuplicateMember, HasMembers, JsonObject, edited_members
 from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.errors import InvalidRequest
 
@@ -67,7 +67,7 @@ _decode_batch = msgspec.json.Decoder(_Batch).decode
 
 
 @dataclass(slots=True)
-class GeminiEmbeddingHead:
+class GeminiEmbeddingHead(HasMembers):
     """Implements dialects.base.RequestHead and dialects.embeddings.conversion.EmbeddingAsked.
 
     _batch: the requests inside the request, where it is of that kind. _asked: each of them, read.

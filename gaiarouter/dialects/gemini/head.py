@@ -14,7 +14,7 @@ from gaiarouter.dialects.base import Envelope
 from gaiarouter.dialects.body import parse
 from gaiarouter.dialects.gemini import form
 from gaiarouter.dialects.gemini.foreign import SEAL
-from gaiarouter.dialects.members import JsonObject
+from gaiarouter.dialects.members import HasMembers, JsonObject
 from gaiarouter.errors import InvalidRequest
 
 # what a picture or a document is taken for in an estimate, whose true price depends on the model
@@ -48,7 +48,7 @@ _decode_part = msgspec.json.Decoder(_Part).decode
 
 
 @dataclass(slots=True)
-class GeminiHead:
+class GeminiHead(HasMembers):
     """Implements dialects.base.RequestHead. Model and streaming stand in the address, not in the body."""
 
     model: str

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.body import parse
-from gaiarouter.dialects.members import JsonObject
+from gaiarouter.dialects.members import HasMembers, JsonObject
 from gaiarouter.dialects.messages.decode_turns import ATTRIBUTION
 from gaiarouter.dialects.sealing import is_sealed
 from gaiarouter.errors import InvalidRequest
@@ -66,7 +66,7 @@ _decode_system = msgspec.json.Decoder(str | list[Raw]).decode
 
 
 @dataclass(slots=True)
-class MessagesHead:
+class MessagesHead(HasMembers):
     """Implements dialects.base.RequestHead."""
 
     model: str

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from gaiarouter.dialects.body import parse
-from gaiarouter.dialects.members import JsonObject, edited_members
+from gaiarouter.dialects.members import HasMembers, JsonObject, edited_members
 from gaiarouter.dialects.passed.operations import Operation
 from gaiarouter.errors import InvalidRequest
 
 
 @dataclass(slots=True)
-class PassedHead:
+class PassedHead(HasMembers):
     """Implements dialects.base.RequestHead. units: as of operations.Asked.
 
     Whether the answer is a stream is the target's to say: nothing depends on what was asked for.

@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.body import parse
-from gaiarouter.dialects.members import JsonObject
+from gaiarouter.dialects.members import HasMembers, JsonObject
 from gaiarouter.dialects.sealing import is_sealed
 from gaiarouter.errors import InvalidRequest
 
@@ -82,7 +82,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 
 
 @dataclass(slots=True)
-class ResponsesHead:
+class ResponsesHead(HasMembers):
     """Implements dialects.base.RequestHead. Not frozen only because the protocol's members are plain attributes."""
 
     model: str

@@ -1,0 +1,50 @@
+"""What a caller wants of a target beyond its being asked: that nothing is left out, and what a relay is to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from gaiarouter.dialects.base import Conversion
+from gaiarouter.dialects.members import JsonObject
+from gaiarouter.errors import InvalidRequest, NotTaken
+from gaiarouter.pipeline.conversion import Convert
+from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.providers.base import Endpoint, Reshape
+from gaiarouter.routing.base import ResolvedTarget
+
+
+class PreferringConverter:
+    """Before another converter. relays, known: as of routing.preferences.Preferring."""
+
+    def __init__(self, convert: Convert, relays: Collection[str], known: Collection[str]) -> None:
+        self._convert = convert
+        self._relays = relays
+        self._known = known
+
+    async def convert(self, exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
+        wishes = exchange.preferences
+        if wishes is None:
+            return await self._convert(exchange, target)
+        try:
+            endpoint, conversion = await self._convert(exchange, target)
+        except InvalidRequest as error:
+            if wishes.require_parameters and error.code == "unsupported_parameter":
+                raise NotTaken(error.param) from error
+            raise
+        if wishes.require_parameters and conversion.dropped:
+            raise NotTaken(conversion.dropped[0])
+        if target.provider in self._relays and (told := wishes.passed_on(self._known)) is not None:
+            endpoint = replace(endpoint, reshape=_telling(told, endpoint.reshape))
+        return endpoint, conversion
+
+
+def _telling(provider: bytes, before: Reshape | None) -> Reshape:
+    """The last change of a body, with the caller's wishes put into it."""
+
+    def reshape(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, Mapping[str, str]]:
+        if before is not None:
+            body, headers = before(body, headers)
+        return JsonObject(body).patched({"provider": provider}), headers
+
+    return reshape

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from prometheus_client.core import Metric
 
@@ -79,7 +80,8 @@ async def _serve(
         if words:
             print(words, flush=True)
 
-    gateway.metrics.add_collector(lambda: [_dropped(sink)])
+    loop = asyncio.get_running_loop()
+    gateway.metrics.add_collector(lambda: _of_the_process(sink, loop))
     await listen(
         gateway.app,
         settings.server,
@@ -95,5 +97,6 @@ async def _serve(
     return 0
 
 
-def _dropped(sink: logs.Sink) -> Metric:
-    return gauge_family("gaiarouter_log_lines_dropped", "Log lines that standard output did not take.", sink.dropped)
+def _of_the_process(sink: logs.Sink, loop: asyncio.AbstractEventLoop) -> Iterable[Metric]:
+    yield gauge_family("gaiarouter_log_lines_dropped", "Log lines that standard output did not take.", sink.dropped)
+    yield gauge_family("gaiarouter_event_loop_tasks", "Tasks on the event loop.", len(asyncio.all_tasks(loop)))

@@ -150,8 +150,8 @@ class DataPlane:
             await self._answer(service.stages, exchange, reply)
             await reply.written()
         finally:
-            reply.close()
             self._ended(task, exchange)
+            reply.close()
         assert reply.response is not None
         return reply.response
 

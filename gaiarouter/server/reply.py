@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp_sse import EventSourceResponse
 
 from gaiarouter.dialects.base import Dialect
@@ -90,7 +91,7 @@ class HttpReply:
     def close(self) -> None:
         """No more keep-alives. The request is over, or its last bytes are about to be written."""
         self._stop_hold()
-        if self._stream is not None and self._stream.prepared:
+        if self._stream is not None:
             self._stream.stop_streaming()
 
     async def _write(self, events: bytes) -> None:
@@ -151,6 +152,16 @@ class _EventStream(EventSourceResponse):
         self.headers["Content-Type"] = media_type
         self.headers.popall("Connection", None)
         self.keepalive = keepalive
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        if request.transport is None:
+            raise ConnectionResetError("the caller is gone")
+        return await super().prepare(request)
+
+    def stop_streaming(self) -> None:
+        """Where the caller left as the head went out there is nothing to stop."""
+        if self._ping_task is not None:
+            super().stop_streaming()
 
     async def _ping(self) -> None:
         while self.keepalive:

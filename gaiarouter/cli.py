@@ -7,10 +7,13 @@ Imports stand inside the commands, so that `check` and `explain` do not wait for
 from __future__ import annotations
 
 import argparse
+import io
+import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from gaiarouter.config.arguments import build_parser
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class _FailedError(Exception):
@@ -107,6 +111,32 @@ def _bindings(file: str, dialect: str) -> Sequence[Binding]:
         raise _FailedError(f"{file}: {error.message}") from error
 
 
+def _test(arguments: argparse.Namespace) -> int:
+    from gaiarouter.rehearsal.report import render_junit, render_text
+    from gaiarouter.rehearsal.run import rehearse, test_files_of
+    from gaiarouter.server import logs
+
+    logs.configure(io.BytesIO(), level=logging.CRITICAL)  # what the parts would log of made-up requests
+    files = arguments.tests or test_files_of(arguments.config)
+    if not files:
+        stem = os.path.splitext(os.path.basename(arguments.config))[0]
+        raise _FailedError(f"There are no tests: no {stem}.test.yaml beside {arguments.config}, nor in config/ there.")
+    rehearsed = rehearse(files, lambda environ: _load(arguments, environ))
+    for problem in rehearsed.problems:
+        _say(str(problem))
+    if rehearsed.played:
+        print(render_text(rehearsed.played, verbose=arguments.verbose))
+    if arguments.junit:
+        try:
+            with open(arguments.junit, "w", encoding="utf-8") as report:
+                report.write(render_junit(rehearsed.played))
+        except OSError as error:
+            raise _FailedError(f"{arguments.junit} cannot be written: {error.strerror}") from error
+    if rehearsed.problems:
+        return 2
+    return 1 if any(each.differences for each in rehearsed.played) else 0
+
+
 def _keys_create(arguments: argparse.Namespace) -> int:
     from gaiarouter.errors import InvalidRequest
     from gaiarouter.store.commands import create_key
@@ -160,8 +190,11 @@ def _keys_revoke(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _schema(_arguments: argparse.Namespace) -> int:
-    from gaiarouter.config.structure import schema_text
+def _schema(arguments: argparse.Namespace) -> int:
+    if arguments.tests:
+        from gaiarouter.rehearsal.cases import schema_text
+    else:
+        from gaiarouter.config.structure import schema_text
 
     print(schema_text().decode(), end="")
     return 0
@@ -177,13 +210,14 @@ def _migrate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _load(arguments: argparse.Namespace) -> Loaded:
+def _load(arguments: argparse.Namespace, environ: Mapping[str, str] = _NONE) -> Loaded:
+    """environ: wins over the real environment."""
     from gaiarouter.config.loader import Overrides, load
     from gaiarouter.providers import known_kinds
 
     return load(
         arguments.config,
-        environ=os.environ,
+        environ={**os.environ, **environ},
         known_kinds=known_kinds(),
         overrides=Overrides(
             host=getattr(arguments, "host", None),
@@ -256,6 +290,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "serve": _serve,
     "check": _check,
     "explain": _explain,
+    "test": _test,
     "keys create": _keys_create,
     "keys list": _keys_list,
     "keys revoke": _keys_revoke,

@@ -21,6 +21,8 @@ from gaiarouter.limits.base import Limiter
 from gaiarouter.limits.guesses import Guesses
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.auth import KeyRing as Keys
+from gaiarouter.pipeline.booking import Books
+from gaiarouter.pipeline.metering import Ledger as Metered
 from gaiarouter.providers.base import Transport
 from gaiarouter.providers.catalogue import Catalogue
 from gaiarouter.routing.breaker import Health
@@ -34,6 +36,10 @@ from gaiarouter.upstream.echo import EchoUpstream
 from gaiarouter.upstream.media import MediaLoader
 
 
+class Records(Books, Metered, Protocol):
+    """Where requests are written down, when they begin and when they have ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """upstreams: by transport. rng: spreads load, guards nothing. permit: lets requests go to these addresses and to
@@ -43,7 +49,7 @@ class Parts:
     keys: Keys
     limiter: Limiter
     guesses: Guesses
-    ledger: Ledger
+    ledger: Records
     health: Health
     metrics: Metrics
     catalogue: Catalogue

@@ -36,7 +36,14 @@ Places = Mapping[str, Mapping[str, Endpoint]]
 """By provider's name, then by operation: where it is called."""
 
 
-def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service:
+def build_service(
+    settings: Settings,
+    parts: Parts,
+    formats: Formats,
+    *,
+    around: Callable[[Convert], Convert] = lambda convert: convert,
+) -> Service:
+    """around: put around the conversion of every request, for tests of the table."""
     places, grants, table = endpoints(settings), Grants(), Table(settings)
     known = {name: parts.catalogue.models(provider.kind) for name, provider in settings.providers.items()}
     models = list_models(table, settings, known)
@@ -54,7 +61,7 @@ def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service
         RateLimit: RateLimit(parts.limiter, default=settings.limits),
         Transform: Transform(table, grants.allows, Issuers(places, stateless(settings)), READERS, preferring),
         Booking: Booking(parts.ledger),
-        Proxy: _proxy(settings, places, parts, formats, preferring),
+        Proxy: _proxy(settings, places, parts, formats, preferring, around),
         Metering: Metering(parts.ledger, parts.metrics, parts.clock, models=_label_models(settings, known)),
     }
     return Service(
@@ -67,7 +74,14 @@ def build_service(settings: Settings, parts: Parts, formats: Formats) -> Service
     )
 
 
-def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats, preferring: Preferring) -> Proxy:
+def _proxy(
+    settings: Settings,
+    places: Places,
+    parts: Parts,
+    formats: Formats,
+    preferring: Preferring,
+    around: Callable[[Convert], Convert],
+) -> Proxy:
     to_each, prices = targets(settings), preferring.prices
     passed = PassedConverter(places)
     counts = CountConverter(places, formats.counts, formats.callers, to_each, parts.media)
@@ -78,7 +92,7 @@ def _proxy(settings: Settings, places: Places, parts: Parts, formats: Formats, p
     }
     convert = by_operation(Converter(places, formats.both, formats.callers, to_each, parts.media).convert, others)
     return Proxy(
-        convert=PreferringConverter(convert, preferring.relays, preferring.known).convert,
+        convert=around(PreferringConverter(convert, preferring.relays, preferring.known).convert),
         estimate=counts.estimate,
         upstreams=parts.upstreams,
         charge=Pricing(prices),

@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_check(commands)
     _add_explain(commands)
+    _add_test(commands)
     _add_keys(commands)
     _add_schema(commands)
     _add_migrate(commands)
@@ -117,6 +118,36 @@ def _add_explain(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
+def _add_test(commands: Commands) -> None:
+    parser = _add(
+        commands,
+        "test",
+        "play routing tests against the table",
+        "Plays the tests that stand beside the table (gaiarouter.test.yaml for gaiarouter.yaml, there or in config/): "
+        "a request, what each provider does, and what must come of it. Routing, retries, fallbacks, breakers and "
+        "limits are the gateway's own; no network, no keys, no waiting. Ends with 0 if all pass, 1 if one fails, 2 if "
+        "a file has a mistake.",
+        """
+        gaiarouter test
+        gaiarouter test -c staging.yaml staging.test.yaml
+        gaiarouter test --junit report.xml        for a build server
+
+        a test:
+          tests:
+            - name: an outage of the first provider is no outage of ours
+              model: gpt-5-mini
+              outcomes: {openai: [timeout, 503]}
+              expect:
+                attempts: [openai: timeout, openrouter: ok]
+                status: 200
+        """,
+    )
+    parser.add_argument("tests", metavar="TESTS.yaml", nargs="*", help="other files of tests")
+    _add_config(parser)
+    parser.add_argument("--junit", metavar="FILE", help="write a report in JUnit's XML too")
+    parser.add_argument("-v", "--verbose", action="store_true", help="tell of tests that pass what happened in them")
+
+
 def _add_keys(commands: Commands) -> None:
     parser = commands.add_parser("keys", help="make, list and revoke callers' keys", allow_abbrev=False)
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -167,13 +198,14 @@ def _add_key_options(create: argparse.ArgumentParser) -> None:
 
 
 def _add_schema(commands: Commands) -> None:
-    _add(
+    parser = _add(
         commands,
         "schema",
         "print the JSON Schema of the file",
-        "Prints the JSON Schema of the routing table, for editors and generators.",
+        "Prints the JSON Schema of the routing table, or of its tests, for editors and generators.",
         "gaiarouter schema > gaiarouter.schema.json",
     )
+    parser.add_argument("--tests", action="store_true", help="of the files that `gaiarouter test` plays")
 
 
 def _add_migrate(commands: Commands) -> None:

@@ -78,7 +78,7 @@ def load(
     insecure: whether callers without a key may be let in from outside.
     """
     findings = Findings(os.fspath(path))
-    text = _read_text(FilePath(path), findings)
+    text = read_text(FilePath(path), findings)
     document = read(text, findings) if text is not None else None
     if text is None or document is None:
         return Loaded(None, findings.sorted())
@@ -224,7 +224,8 @@ def _override(server: Server, overrides: Overrides) -> Server:
     )
 
 
-def _read_text(path: FilePath, findings: Findings) -> str | None:
+def read_text(path: FilePath, findings: Findings) -> str | None:
+    """Of a file of the configuration or of its tests; None, and a problem, where it cannot be had."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -248,7 +249,7 @@ def _dotenv(path: FilePath, findings: Findings) -> dict[str, str]:
     if not path.is_file():
         return {}
     beside = Findings(str(path))
-    text = _read_text(path, beside)
+    text = read_text(path, beside)
     for problem in beside.sorted():
         findings.add(problem)
     variables: dict[str, str] = {}

@@ -44,14 +44,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean `{found[0]}`?" if found else ""
 
 
-def check_structure(expanded: Expanded, refused: Collection[Path], findings: Findings) -> set[Path]:
-    """Reports what the schema refuses; returns all paths whose values cannot be used.
+def check_structure(
+    expanded: Expanded, refused: Collection[Path], findings: Findings, *, schema: bytes | None = None
+) -> set[Path]:
+    """Reports what the schema refuses; returns all paths whose values cannot be used. schema: None is the table's.
 
     refused: those that are known already. What was reported once is not reported again for its type.
     """
     unusable = expanded.failed.union(refused)
     known = frozenset(unusable)
-    for count, error in enumerate(_validator().iter_errors(expanded.data)):
+    for count, error in enumerate(_validator(schema or schema_text()).iter_errors(expanded.data)):
         if count == _MAX_ERRORS:
             findings.error((), f"more than {_MAX_ERRORS} errors: the rest is not shown")
             break
@@ -77,9 +79,9 @@ def without(data: Any, spoiled: Collection[Path], path: Path = ()) -> Any:
 
 
 @cache
-def _validator() -> Draft202012Validator:
+def _validator(schema: bytes) -> Draft202012Validator:
     kind = extend(Draft202012Validator, {"pattern": _whole_pattern})  # type: ignore[no-untyped-call]  # the stubs lack it
-    validator: Draft202012Validator = kind(orjson.loads(schema_text()))
+    validator: Draft202012Validator = kind(orjson.loads(schema))
     return validator
 
 

@@ -12,7 +12,7 @@ from gaiarouter.config.loader import Loaded, load
 from gaiarouter.providers import known_kinds
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "config").glob("*.yaml"))
+EXAMPLES = sorted(set((ROOT / "config").glob("*.yaml")) - set((ROOT / "config").glob("*.test.yaml")))
 SHIPPED = ROOT / "gaiarouter.yaml"
 
 

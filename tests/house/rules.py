@@ -61,7 +61,8 @@ MAY_IMPORT = {
     "telemetry": CANONICAL,
 }
 # app.py builds and connects; assembly/ is how, by how long each thing lives
-SEES_EVERYTHING = frozenset({"app", "assembly", "cli", "__init__", "__main__"})
+# rehearsal/ plays requests on all of it, without a network
+SEES_EVERYTHING = frozenset({"app", "assembly", "cli", "rehearsal", "__init__", "__main__"})
 FOR_ALL = frozenset(
     {
         "gaiarouter.errors",

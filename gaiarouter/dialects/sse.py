@@ -135,6 +135,12 @@ def read_event(raw: bytes) -> Event:
     )
 
 
+def check_utf8(data: bytes) -> None:
+    """Raises UnicodeDecodeError. Readers of JSON skip what they are not asked for, and would pass it on."""
+    if not data.isascii():
+        data.decode()
+
+
 def write_event(data: bytes) -> bytes:
     """One event of Chat's form. `data` is JSON, in which a line end is blank space like any other."""
     return b"data: " + _LINE_END.sub(b" ", data) + b"\n\n"

@@ -98,7 +98,7 @@ def in_order(said: list[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_conversation_survives_but_for_the_losses_that_are_told(name: str, data: st.DataObject) -> None:
     format_ = FORMATS[name]
@@ -133,7 +133,7 @@ def pieces(name: str, body: bytes) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_t12_every_start_of_a_conversation_is_sent_as_it_was_sent_alone(name: str, data: st.DataObject) -> None:
     format_ = FORMATS[name]

@@ -30,6 +30,7 @@ from gaiarouter.dialects.chat import spoken
 from gaiarouter.dialects.chat.details import REASONING_GAP
 from gaiarouter.dialects.chat.form import Detail
 from gaiarouter.dialects.chat.plan import AnswerPlan
+from gaiarouter.dialects.logprobs import is_told
 from gaiarouter.dialects.media import source_of
 from gaiarouter.errors import BadAnswer, Failed
 
@@ -104,7 +105,7 @@ class ChoiceReader:
             events += self._citations(said.annotations)
             events += self._pictures(said.images)
             events += self._tool_calls(said)
-        if choice.logprobs is not None and spoken.is_given(choice.logprobs.content) and self._kind == "text":
+        if choice.logprobs is not None and self._kind == "text" and is_told(choice.logprobs.content):
             events.append(LogprobsDelta(self._index, choice.logprobs.content, self._number))
         if choice.finish_reason and self._finish is None:
             self._finish = choice

@@ -12,7 +12,7 @@ from gaiarouter.dialects.chat.target_choice import ChoiceReader
 from gaiarouter.dialects.chat.target_response import seconds_of
 from gaiarouter.dialects.chat.usage import read_usage
 from gaiarouter.dialects.chat.wire import is_truthy
-from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, read_event
+from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, check_utf8, read_event
 from gaiarouter.errors import BadAnswer, Interrupted, UpstreamError
 
 _NOT_A_STREAM = "The provider sent an event that is not one of a Chat stream"
@@ -63,6 +63,7 @@ class StreamDecoder:
         if event.name == b"error":
             return self._fail(read_error_in_answer(data))
         try:
+            check_utf8(data)
             return self._take(spoken.decode_body(data), data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._fail(BadAnswer(_NOT_A_STREAM))

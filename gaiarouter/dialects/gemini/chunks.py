@@ -12,7 +12,7 @@ from gaiarouter.dialects.gemini.errors import error_in, read_error_in_answer
 from gaiarouter.dialects.gemini.json_stream import ObjectFramer
 from gaiarouter.dialects.gemini.plan import AnswerPlan
 from gaiarouter.dialects.gemini.reader import AnswerReader
-from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, read_event
+from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, check_utf8, read_event
 from gaiarouter.errors import BadAnswer, Interrupted, UpstreamError
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
@@ -97,6 +97,7 @@ class StreamDecoder:
 
     def _read(self, data: bytes) -> list[Event]:
         try:
+            check_utf8(data)
             return self._reader.read(data)
         except UpstreamError as error:
             return self._fail(error)

@@ -12,6 +12,7 @@ from gaiarouter.canonical.parts import Audio, Base64, Image, ToolCall, Url
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.gemini.decode import ENUM, MEDIA_TYPE
 from gaiarouter.dialects.gemini.finish import is_word
+from gaiarouter.dialects.logprobs import Token, decode_tokens
 
 _FINISH_REASONS: dict[Reason, str] = {
     "stop": "STOP",
@@ -100,17 +101,12 @@ def bare(text: str) -> str:
 
 def logprobs_result(raws: list[Raw]) -> dict[str, Any]:
     """`logprobsResult`, of lists of tokens with their rivals."""
-    tokens = [token for raw in raws for token in msgspec.json.decode(raw, type=list[_Token])]
+    tokens = [token for raw in raws for token in decode_tokens(raw)]
     return {
-        "chosenCandidates": [token.told() for token in tokens],
-        "topCandidates": [{"candidates": [each.told() for each in token.top_logprobs]} for token in tokens],
+        "chosenCandidates": [_told(token) for token in tokens],
+        "topCandidates": [{"candidates": [_told(each) for each in token.top_logprobs or ()]} for token in tokens],
     }
 
 
-class _Token(Struct):
-    token: str = ""
-    logprob: float | None = None
-    top_logprobs: list[_Token] = []
-
-    def told(self) -> dict[str, Any]:
-        return {"token": self.token, "logProbability": self.logprob}
+def _told(token: Token) -> dict[str, Any]:
+    return {"token": token.token, "logProbability": token.logprob}

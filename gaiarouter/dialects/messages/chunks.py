@@ -30,7 +30,7 @@ from gaiarouter.dialects.messages.content import finish_of, read_citation, read_
 from gaiarouter.dialects.messages.errors import read_error_in_answer
 from gaiarouter.dialects.messages.plan import AnswerPlan
 from gaiarouter.dialects.messages.usage import UsageTotals
-from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, read_event
+from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, check_utf8, read_event
 from gaiarouter.errors import BadAnswer, Interrupted, UpstreamError
 
 _KNOWN = frozenset(
@@ -114,6 +114,7 @@ class StreamDecoder:
         if event.name == b"error":
             return self._fail(read_error_in_answer(data))
         try:
+            check_utf8(data)
             return self._take(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return [] if _is_unknown(data) else self._fail(_not_a_stream())
@@ -195,7 +196,7 @@ class StreamDecoder:
                 return []
             case wire.Delta(type="citations_delta") if isinstance(block.part, Text) and wire.is_given(delta.citation):
                 return [CitationDelta(index, read_citation(delta.citation))]
-            case _ if isinstance(block.part, Opaque):
+            case _ if isinstance(block.part, Opaque) and block.held is None:
                 return [OpaqueDelta(index, wire.decode_raw_delta(data).delta)]
             case _:
                 return []

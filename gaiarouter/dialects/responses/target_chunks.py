@@ -26,6 +26,7 @@ from gaiarouter.canonical.events import (
     UsageSnapshot,
 )
 from gaiarouter.canonical.parts import AnswerPart, Reasoning, Refusal, Text, ToolCall
+from gaiarouter.dialects.logprobs import is_told
 from gaiarouter.dialects.responses import form, wire
 from gaiarouter.dialects.responses.content import read_citation
 from gaiarouter.dialects.responses.errors import read_error_event
@@ -199,7 +200,7 @@ class StreamDecoder:
             part = Refusal(text="", item_id=id_) if refusal else Text(text="", item_id=id_, phase=phase)
             begun += self._begin(item, event.content_index, part)
         opened, text = item.parts[event.content_index], form.text_of(event.delta)
-        if bytes(event.logprobs) not in (b"", b"null", b"[]") and isinstance(opened.part, Text):
+        if isinstance(opened.part, Text) and is_told(event.logprobs):
             opened.logprobs = True
             begun.append(LogprobsDelta(opened.index, event.logprobs))
         if text:

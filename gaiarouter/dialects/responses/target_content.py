@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from gaiarouter.canonical.events import Finish, Reason
 from gaiarouter.canonical.parts import AnswerPart, Opaque, Reasoning, Refusal, Sealed, Text, ToolCall
+from gaiarouter.dialects.logprobs import is_told
 from gaiarouter.dialects.responses import form
 from gaiarouter.dialects.responses.content import read_citation
 from gaiarouter.dialects.responses.fields import DIALECT
@@ -39,12 +40,11 @@ def read_piece(part: form.Part, item: form.Item) -> list[AnswerPart]:
     """A part of a message; nothing for a kind that nobody has told us of."""
     match part.type:
         case "output_text":
-            logprobs = form.given(part.logprobs)
             return [
                 Text(
                     text=part.text or "",
                     citations=tuple(read_citation(raw) for raw in part.annotations or ()),
-                    logprobs=() if logprobs is None or bytes(logprobs) == b"[]" else (logprobs,),
+                    logprobs=(part.logprobs,) if is_told(part.logprobs) else (),
                     item_id=item.id,
                     phase=item.phase,
                 )

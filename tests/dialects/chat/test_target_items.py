@@ -48,7 +48,7 @@ def called(*ids: str) -> list[Any]:
 A, B = ({"role": "tool", "tool_call_id": each, "content": each.upper()} for each in "ab")
 
 
-def test_t107_parallel_calls_are_of_one_message() -> None:
+def test_parallel_calls_are_of_one_message() -> None:
     assistant = {"role": "assistant", "content": None, "tool_calls": called("a", "b")}
     assert sent(call("a"), call("b"), result("a"), result("b")) == [assistant, A, B]
 

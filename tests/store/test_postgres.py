@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from gaiarouter.config.secret import Secret
+from gaiarouter.errors import InvalidRequest
 from gaiarouter.ledger.journal import Journal
 from gaiarouter.ledger.writer import Ledger, Pace
 from gaiarouter.store import open_store
@@ -66,6 +67,38 @@ async def test_connections_are_bounded(store: Store, key: ApiKey, other: asyncpg
     await asyncio.gather(*(store.find_key(key.id) for _ in range(200)))
     count = await other.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'gaiarouter'")
     assert 1 < count <= 8
+
+
+async def test_a_change_by_another_process_wakes_those_who_watch_also_after_a_restart(
+    store: Store, url: Secret, key: ApiKey, postgres: PostgresServer
+) -> None:
+    woken = asyncio.Event()
+    store.watch(woken.set)
+    other = open_store(url)
+    await other.open()
+    for number in range(2):
+        async with asyncio.timeout(20):
+            await woken.wait()  # it listens now, and may have missed something
+        woken.clear()
+        assert await other.add_key(replace(key, id=f"key_{number}"))
+        async with asyncio.timeout(1):
+            await woken.wait()
+        if number == 0:
+            woken.clear()
+            postgres.stop(signal.SIGQUIT)
+            postgres.start()
+            await _once_back(other, key.id)
+    await other.close()
+
+
+async def test_what_is_rolled_back_wakes_nobody(store: Store, key: ApiKey, other: asyncpg.Connection) -> None:
+    heard: list[object] = []
+    await other.add_listener("gaiarouter_changes", lambda *said: heard.append(said))
+    with pytest.raises(InvalidRequest):
+        await store.add_key(replace(key, organization="org_none"))
+    assert await store.add_key(key)
+    await until(lambda: len(heard) > 0)
+    assert len(heard) == 1
 
 
 async def test_connections_that_the_server_closed_are_replaced(

@@ -36,7 +36,7 @@ def page() -> str:
 
 def _document() -> Mapping[str, Any]:
     operations = Gateway(Settings()).control.operations
-    return openapi(operations, version="", posts=(), forms=(), methods=())
+    return openapi(operations, version="", models={})
 
 
 def _section(method: str, path: str, operation: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ from gaiarouter.providers import known_kinds
 from gaiarouter.routing.breaker import Health
 from gaiarouter.server.admin.plane import ControlPlane
 from gaiarouter.server.admin.reload import ConfigReload, Reloaded
+from gaiarouter.server.cors import add_cors
 from gaiarouter.server.handler import DataPlane, Service
 from gaiarouter.server.memory import Memory, container_limit
 from gaiarouter.server.ops import Ops
@@ -104,7 +105,7 @@ class Gateway:
         self._parts: Parts
         self._reloads: Reloads | None = None
         self.control = self._make_control()
-        self.app = self._make_app()
+        self.app, self.operators = self._make_apps()
 
     def _make_control(self) -> ControlPlane:
         return build_control(
@@ -126,9 +127,9 @@ class Gateway:
         if self._reloads is not None:
             self._reloads.ask()
 
-    def _make_app(self) -> web.Application:
-        app = web.Application()
-        dialects = self._formats.dialects
+    def _make_apps(self) -> tuple[web.Application, web.Application | None]:
+        """Of callers, and of operators where those have an address of their own; else the first is for all."""
+        server, dialects = self._first.server, self._formats.dialects
         ops = Ops(
             lambda: self._serving.service,
             self.metrics,
@@ -138,9 +139,15 @@ class Gateway:
             why_not_ready=self.life.why_not_ready,
         )
         routes = Routes(self.data_plane, ops, dialects, self.control, version=__version__)
-        routes.add(app.router, callers=True, operators=True)
+        app, operators = web.Application(), None
+        routes.add(app.router, callers=True, operators=server.admin_listen is None)
+        add_cors(app, server.cors_origins)
         app.cleanup_ctx.append(self._run)
-        return app
+        if server.admin_listen is not None:
+            operators = web.Application()
+            routes.add(operators.router, callers=False, operators=True)
+            add_cors(operators, server.cors_origins)
+        return app, operators
 
     def turned_away(self, why: str) -> None:
         self.metrics.shed.labels(why).inc()

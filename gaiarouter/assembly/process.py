@@ -84,6 +84,7 @@ async def _serve(
     gateway.metrics.add_collector(lambda: _of_the_process(sink, loop))
     await listen(
         gateway.app,
+        gateway.operators,
         settings.server,
         gateway.dialect,
         gateway.data_plane,

@@ -75,6 +75,8 @@ def _server(given: Mapping[str, Any]) -> Server:
         host=given.get("host", default.host),
         port=int(given.get("port", default.port)),
         workers=cpu_count() if workers == "auto" else int(workers),
+        cors_origins=tuple(given.get("cors", {}).get("origins", ())),
+        admin_listen=_address(given["admin_listen"]) if "admin_listen" in given else None,
         body_limit=parse_size(given["body_limit"]) if "body_limit" in given else default.body_limit,
         drain_s=_seconds(given, "drain", default.drain_s),
         memory_limit=parse_size(given["memory_limit"]) if "memory_limit" in given else None,
@@ -88,6 +90,11 @@ def _server(given: Mapping[str, Any]) -> Server:
 
 def _seconds(given: Mapping[str, Any], name: str, default: float) -> float:
     return parse_duration(given[name]) if name in given else default
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def _provider(name: str, given: Mapping[str, Any], variables: Variables) -> Provider:

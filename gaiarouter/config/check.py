@@ -12,6 +12,9 @@ from gaiarouter.config.problems import Findings, Path, clip
 from gaiarouter.config.structure import nearest
 from gaiarouter.config.units import parse_duration
 
+_ORIGIN = re.compile(
+    r"https?://[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?"
+)
 _RESERVED_FIELDS = frozenset({"model", "stream"})
 _MOVING_BALANCES = frozenset({"least_latency", "least_busy"})
 _OWN_HEADERS = frozenset({"host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "trailer"})
@@ -33,10 +36,12 @@ def check_server(server: Mapping[str, Any], host: str, *, required: bool, insecu
         if not is_network(text):
             message = f"found {clip(text)!r}, expected an address or a network such as 10.0.0.0/8"
             findings.error(("server", "trusted_proxies", index), message)
-    if (server.get("cors") or {}).get("origins"):
-        findings.error(("server", "cors", "origins"), "is not supported yet; leave it empty")
-    if "admin_listen" in server:
-        findings.error(("server", "admin_listen"), "is not supported yet; take it out", at_key=True)
+    for index, origin in enumerate((server.get("cors") or {}).get("origins", ())):
+        if not _ORIGIN.fullmatch(origin):
+            message = f"found {clip(origin)!r}, expected an origin such as https://chat.example.com, without a path"
+            findings.error(("server", "cors", "origins", index), message)
+    if "admin_listen" in server and not 1 <= int(server["admin_listen"].rpartition(":")[2]) <= 65535:
+        findings.error(("server", "admin_listen"), "has a port that is none, expected one from 1 to 65535")
 
 
 def check_store(data: Mapping[str, Any], findings: Findings) -> None:

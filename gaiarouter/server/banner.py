@@ -10,13 +10,16 @@ from gaiarouter.config.settings import Provider, Settings
 def banner(settings: Settings, *, version: str, store: str, first_key: str | None) -> str:
     """A few lines for a person. first_key: shown here once, and never again."""
     address = f"http://{_host(settings.server.host)}:{settings.server.port}"
+    host, port = settings.server.admin_listen or (settings.server.host, settings.server.port)
+    operators = f"http://{_host(host)}:{port}"
     lines = [
         f"GaiaRouter {version} listens on {address}",
         _row("routes", ", ".join(route.name for route in settings.routes) or "none: every model answers 404"),
         _row("on", _providers(settings, on=True)),
         _row("off", _providers(settings, on=False)),
         _row("store", store),
-        _row("look at", f"{address}/health  {address}/metrics  `gaiarouter explain MODEL`  `gaiarouter --help`"),
+        _row("look at", f"{address}/health  {operators}/metrics  `gaiarouter explain MODEL`  `gaiarouter --help`"),
+        _row("manage", f"{operators}/docs"),
     ]
     if not settings.auth.required:
         lines.append(_row("auth", "OFF: whoever reaches this address may call models (auth.required: false)"))

@@ -13,6 +13,7 @@ from gaiarouter.errors import NotFound, RequestRefused
 from gaiarouter.server.admin.plane import ControlPlane
 from gaiarouter.server.handler import DataPlane
 from gaiarouter.server.model_paths import ModelPaths
+from gaiarouter.server.openapi.data_plane import data_plane_paths
 from gaiarouter.server.openapi.document import openapi
 from gaiarouter.server.openapi.handlers import Documentation
 from gaiarouter.server.ops import Ops
@@ -76,9 +77,7 @@ class Routes:
         document = openapi(
             self._control.operations if operators else (),
             version=self._version,
-            posts=DATA_PLANE if callers else (),
-            forms=FORMS if callers else (),
-            methods=MODEL_METHODS if callers else (),
+            models=data_plane_paths(DATA_PLANE, FORMS, MODEL_METHODS) if callers else {},
         )
         Documentation(document).add_routes(router)
         unmatched = _Unmatched(self._dialects).answer

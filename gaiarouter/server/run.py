@@ -87,6 +87,7 @@ def run(main: Coroutine[object, object, Result]) -> Result:
 
 async def listen(
     app: web.Application,
+    operators: web.Application | None,
     server: Server,
     dialect: Dialect,
     data_plane: DataPlane,
@@ -98,9 +99,9 @@ async def listen(
     watchdog: Callable[[Callable[[], None]], Watchdog],
     reload: Callable[[], None],
 ) -> None:
-    """Serves until told to stop, then drains. shared_port: other workers listen on the same port. turned_away: called
-    with each connection that cannot be taken in. watchdog: made with what closes idle connections. reload: what
-    SIGHUP does."""
+    """Serves until told to stop, then drains. operators: what listens on `server.admin_listen`. shared_port: other
+    workers listen on the same ports. turned_away: called with each connection that cannot be taken in. watchdog: made
+    with what closes idle connections. reload: what SIGHUP does."""
     loop = asyncio.get_running_loop()
     for number in STOPS:
         loop.add_signal_handler(number, life.stop)
@@ -110,24 +111,41 @@ async def listen(
     listener = Listener(app, dialect, on_shed=turned_away)
     watch = watchdog(listener.close_idle)
     await listener.setup()
+    aside = None if operators is None else Listener(operators, dialect, on_shed=turned_away)
     try:
+        if aside is not None:
+            await _listen_aside(aside, server, shared_port=shared_port)
         site = web.TCPSite(listener, server.host, server.port, backlog=_BACKLOG, reuse_port=shared_port or None)
         await site.start()
         watch.start()
         life.ready()
         started()
         await life.until_stopped()
-        _log.info("server.draining", running=data_plane.running, at_most_s=server.drain_s)
-        await life.until_told_again(server.drain_delay_s)
-        await site.stop()
-        await life.until_idle(data_plane, server.drain_s)
-        if data_plane.running:
-            _log.warning("server.cut_short", requests=data_plane.running)
-            data_plane.cut_short()
-            await life.until_idle(data_plane, _LAST_WORDS_S)
+        await _drain(site, server, data_plane, life)
     finally:
         await watch.stop()
+        if aside is not None:
+            await aside.cleanup()
         await listener.cleanup()
+
+
+async def _drain(site: web.TCPSite, server: Server, data_plane: DataPlane, life: Lifecycle) -> None:
+    _log.info("server.draining", running=data_plane.running, at_most_s=server.drain_s)
+    await life.until_told_again(server.drain_delay_s)
+    await site.stop()
+    await life.until_idle(data_plane, server.drain_s)
+    if data_plane.running:
+        _log.warning("server.cut_short", requests=data_plane.running)
+        data_plane.cut_short()
+        await life.until_idle(data_plane, _LAST_WORDS_S)
+
+
+async def _listen_aside(listener: Listener, server: Server, *, shared_port: bool) -> None:
+    """Until the very end: a drain can be watched there."""
+    assert server.admin_listen is not None
+    host, port = server.admin_listen
+    await listener.setup()
+    await web.TCPSite(listener, host, port, backlog=_BACKLOG, reuse_port=shared_port or None).start()
 
 
 def hold_hangups() -> None:

@@ -78,8 +78,16 @@ AFTER_GOOD: dict[str, tuple[str, str]] = {
         "4:40: server.trusted_proxies[1]: found 'proxy', expected an address or a network such as 10.0.0.0/8",
     ),
     "redis": ("redis: redis://x:6379", "4:1: redis: is not supported yet"),
-    "admin_listen": ("server: {admin_listen: '127.0.0.1:9000'}", "4:10: server.admin_listen: is not supported yet"),
-    "cors": ("server: {cors: {origins: [a]}}", "4:26: server.cors.origins: is not supported yet"),
+    "admin_listen": ("server: {admin_listen: '127.0.0.1'}", "expected an address and port such as 127.0.0.1:9000"),
+    "admin_listen's port": (
+        "server: {admin_listen: '127.0.0.1:70000'}",
+        "server.admin_listen: has a port that is none",
+    ),
+    "cors": (
+        "server: {cors: {origins: ['https://a.example/x']}}",
+        "server.cors.origins[0]: found 'https://a.example/x'",
+    ),
+    "cors for all": ("server: {cors: {origins: ['*']}}", "server.cors.origins[0]: found '*', expected an origin"),
     "another store": (
         "store: mysql://host/db",
         "4:8: store: found another address, expected sqlite:///FILE or postgresql://",

@@ -97,7 +97,7 @@ async def served(
 ) -> AsyncIterator[Served]:
     """Ready, with a key; killed at the end if it still runs. stdout: a descriptor for its log, in place of the file.
     wrapped_in: a command that runs the one behind it."""
-    port, key = _free_port(), await _key(folder)
+    port, key = free_port(), await _key(folder)
     server = {"port": port, **changes.pop("server", {})}
     path = folder / "gaiarouter.yaml"
     path.write_text(json.dumps(config(folder, bases, **{"server": server, "limits": LIMITS, **changes})))
@@ -122,7 +122,7 @@ async def served(
                     await process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Below those that the kernel gives out by itself: nobody else can be given it before the process has it."""
     while True:
         port = random.randrange(20_000, 30_000)

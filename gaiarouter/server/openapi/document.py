@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from gaiarouter.server.admin.operation import Operation, Schema
-from gaiarouter.server.openapi.data_plane import data_plane_paths, refusals
+from gaiarouter.server.openapi.data_plane import refusals
 
 _TAGS: Final = {
     "models": "For callers of models",
@@ -63,13 +63,11 @@ def openapi(
     operations: Sequence[Operation],
     *,
     version: str,
-    posts: Iterable[str],
-    forms: Iterable[str],
-    methods: Iterable[str],
+    models: Mapping[str, Any],
 ) -> Mapping[str, Any]:
-    """See data_plane_paths for posts, forms and methods; none of them where models are served elsewhere."""
+    """operations, models: what is served at this address; models as data_plane_paths gives them."""
     components: dict[str, Any] = {}
-    paths = {**data_plane_paths(posts, forms, methods), **_machines()}
+    paths = {**models, **_machines(metrics=bool(operations))}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, components)
     return {
@@ -161,7 +159,7 @@ def _tags(operations: Sequence[Operation]) -> dict[str, str]:
     return {**_TAGS, **others}
 
 
-def _machines() -> dict[str, Any]:
+def _machines(*, metrics: bool) -> dict[str, Any]:
     def get(summary: str, answers: Mapping[int, str], kind: str, schema: Schema) -> dict[str, Any]:
         return {
             "get": {
@@ -176,13 +174,14 @@ def _machines() -> dict[str, Any]:
         }
 
     good = {200: "OK"}
+    scraped = {"/metrics": get("Metrics for Prometheus", good, "text/plain", {"type": "string"})} if metrics else {}
     return {
+        **scraped,
         "/health": get("State, version, configuration and uptime", good, "application/json", _STATUS),
         "/health/live": get("The process runs", good, "application/json", _STATUS),
         "/health/ready": get(
             "Requests are welcome", {200: "Yes.", 503: "Not while starting or draining."}, "application/json", _STATUS
         ),
-        "/metrics": get("Metrics for Prometheus", good, "text/plain", {"type": "string"}),
         "/openapi.json": get("This document", good, "application/json", {"type": "object"}),
         "/docs": get("This document, for people", good, "text/html", {"type": "string"}),
     }

@@ -137,6 +137,12 @@ class LimitExceeded(CallerError):
             self.should_retry = False
 
 
+class BudgetExceeded(LimitExceeded):
+    """No patience that a client has helps, so it is told not to try again."""
+
+    code = "budget_exceeded"
+
+
 class CallerGone(CallerError):
     status, code = 499, "client_closed_request"
 

@@ -173,6 +173,10 @@ class Metrics:
             "usage_estimated_total", "Answers whose usage the provider did not send.", "provider"
         )
 
+        self.budget_refusals = counter("budget_refusals_total", "Requests that a budget had no room for.", "scope")
+        self.budget_warnings = counter(
+            "budget_soft_threshold_total", "Requests let in with four fifths of a budget spent or reserved.", "scope"
+        )
         gauge = partial(Gauge, registry=self.registry, multiprocess_mode="livesum")
         self.ledger_pending = gauge(f"{_PREFIX}ledger_pending", "Usage records not in the store yet.")
         self.ledger_spool_bytes = gauge(f"{_PREFIX}ledger_spool_bytes", "Bytes of the journal on disk, sent or not.")

@@ -18,17 +18,19 @@ from gaiarouter.config.settings import Settings
 from gaiarouter.ledger.journal import Journal
 from gaiarouter.ledger.writer import Ledger, Spool
 from gaiarouter.limits.base import Limiter
+from gaiarouter.limits.budgets import Budgets
 from gaiarouter.limits.guesses import Guesses
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.auth import KeyRing as Keys
 from gaiarouter.pipeline.booking import Books
+from gaiarouter.pipeline.booking import Budgets as Reserving
 from gaiarouter.pipeline.metering import Ledger as Metered
 from gaiarouter.providers.base import Transport
 from gaiarouter.providers.catalogue import Catalogue
 from gaiarouter.routing.breaker import Health
 from gaiarouter.store import ledger_folder
 from gaiarouter.store.base import Store
-from gaiarouter.store.keyring import KeyRing
+from gaiarouter.store.keyring import KeyRing, now_us
 from gaiarouter.telemetry import Metrics, breaker_family
 from gaiarouter.upstream.base import MediaSource, Upstream
 from gaiarouter.upstream.clients import CLIENTS
@@ -50,6 +52,7 @@ class Parts:
     limiter: Limiter
     guesses: Guesses
     ledger: Records
+    budgets: Reserving
     health: Health
     metrics: Metrics
     catalogue: Catalogue
@@ -89,6 +92,7 @@ async def opened(
             limiter=limiter,
             guesses=Guesses(time.monotonic),
             ledger=ledger,
+            budgets=Budgets(store, metrics, now_us),
             health=health,
             metrics=metrics,
             catalogue=Catalogue.load(),

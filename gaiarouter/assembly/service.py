@@ -60,7 +60,7 @@ def build_service(
         Auth: auth,
         RateLimit: RateLimit(parts.limiter, default=settings.limits),
         Transform: Transform(table, grants.allows, Issuers(places, stateless(settings)), READERS, preferring),
-        Booking: Booking(parts.ledger),
+        Booking: Booking(parts.ledger, parts.budgets, Pricing(prices)),
         Proxy: _proxy(settings, places, parts, formats, preferring, around),
         Metering: Metering(parts.ledger, parts.metrics, parts.clock, models=_label_models(settings, known)),
     }

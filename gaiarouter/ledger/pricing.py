@@ -6,6 +6,7 @@ has, makes the answer unpriced: None, which is not 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from gaiarouter.canonical.usage import CacheWrites, Modalities, Usage
@@ -26,6 +27,21 @@ class Pricing:
         if usage.charged_nano is not None and self._prices.tells_cost(provider, model):
             return usage.charged_nano
         return cost_nano(usage, self._prices.find(provider, model))
+
+    def most(self, targets: Iterable[tuple[str, str]], *, input_tokens: int, output_tokens: int) -> int:
+        """Nano-dollars that a request may cost at whichever of these targets, by provider and model, answers it. Those
+        without a price count as nothing: what they cost nobody will know afterwards either."""
+        prices = (self._prices.find(provider, model) for provider, model in targets)
+        return max(
+            (_bound(price, input_tokens, output_tokens) for price in prices if price is not None),
+            default=0,
+        )
+
+
+def _bound(price: ModelPrice, input_tokens: int, output_tokens: int) -> int:
+    price = price.of_request(input_tokens, None)
+    pico = input_tokens * (price.input or 0) + output_tokens * max(price.output or 0, price.reasoning or 0)
+    return -(-pico // _PICO_IN_NANO)
 
 
 def cost_nano(usage: Usage, price: ModelPrice | None) -> int | None:

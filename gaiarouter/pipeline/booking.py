@@ -1,11 +1,15 @@
-"""The last step before anything is spent: the request is written down as running, so that none goes without a trace."""
+"""The last step before anything is spent: the request is written down as running, so that none goes without a trace,
+and what it may cost is taken from the budgets that hold for it.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from gaiarouter.ledger.lines import Begun
+from gaiarouter.ledger.pricing import Pricing
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.store.base import ApiKey
 
 
 class Books(Protocol):
@@ -14,25 +18,53 @@ class Books(Protocol):
         ...
 
 
+class Budgets(Protocol):
+    async def reserve(self, request_id: str, key: ApiKey, amount: int) -> None:
+        """Raises BudgetExceeded; Unavailable where what is left is not known."""
+        ...
+
+
+_ASSUMED_OUTPUT: Final = 4096
+"""Tokens, where the caller sets no bound."""
+
+
 class Booking:
-    def __init__(self, books: Books) -> None:
+    """What is reserved is settled when the request's record reaches the store, however the request ended."""
+
+    def __init__(self, books: Books, budgets: Budgets, pricing: Pricing) -> None:
         self._books = books
+        self._budgets = budgets
+        self._pricing = pricing
 
     async def request(self, exchange: Exchange) -> None:
         assert exchange.request is not None
+        request, key = exchange.request, exchange.key
+        tokens = request.estimated_input_tokens()
         self._books.begin(
             Begun(
                 id=exchange.id,
                 request_id=exchange.request_id,
                 time_us=exchange.received_us,
-                key=exchange.key.id if exchange.key else None,
-                organization=exchange.key.organization if exchange.key else None,
+                key=key.id if key else None,
+                organization=key.organization if key else None,
                 route=exchange.match.route.name if exchange.match else None,
-                model_asked=exchange.request.model[:128],
-                streamed=exchange.request.stream,
-                input_tokens=exchange.request.estimated_input_tokens(),
+                model_asked=request.model[:128],
+                streamed=request.stream,
+                input_tokens=tokens,
             )
         )
+        if key is not None and _has_budget(key) and exchange.match is not None:
+            output = request.max_output_tokens or 0
+            amount = self._pricing.most(
+                [(target.provider, target.model) for group in exchange.match.groups for target in group.targets],
+                input_tokens=tokens,
+                output_tokens=output if output > 0 else _ASSUMED_OUTPUT,
+            )
+            await self._budgets.reserve(exchange.id, key, amount)
 
     def finish(self, exchange: Exchange) -> None:
         pass
+
+
+def _has_budget(key: ApiKey) -> bool:
+    return key.budget is not None or (key.tenant is not None and key.tenant.budget is not None)

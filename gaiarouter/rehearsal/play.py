@@ -25,7 +25,17 @@ from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.runner import run
 from gaiarouter.providers.catalogue import Catalogue
 from gaiarouter.rehearsal.cases import Case
-from gaiarouter.rehearsal.stage import KEY, Asked, CallersEnd, NoLedger, NoMedia, OneKey, Script, TimelessLoop
+from gaiarouter.rehearsal.stage import (
+    KEY,
+    Asked,
+    CallersEnd,
+    NoBudgets,
+    NoLedger,
+    NoMedia,
+    OneKey,
+    Script,
+    TimelessLoop,
+)
 from gaiarouter.routing.breaker import Health
 from gaiarouter.server.handler import Service
 from gaiarouter.store.base import ApiKey
@@ -107,6 +117,7 @@ def _parts(case: Case, script: Script) -> Parts:
         limiter=MemoryLimiter(clock),
         guesses=Guesses(clock),
         ledger=NoLedger(),
+        budgets=NoBudgets(),
         health=Health(),
         metrics=Metrics(),
         catalogue=Catalogue.load(),

@@ -332,6 +332,12 @@ class OneKey:
         raise Unauthenticated
 
 
+class NoBudgets:
+    """Implements pipeline.booking.Budgets: the caller of a rehearsal has none."""
+
+    async def reserve(self, request_id: str, key: ApiKey, amount: int) -> None: ...
+
+
 class NoLedger:
     """As assembly.parts.Records."""
 

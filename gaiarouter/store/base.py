@@ -8,48 +8,19 @@ Times are microseconds since the epoch, UTC. Ids are text made by the applicatio
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from gaiarouter.store.records import ApiKey, Permission
-from gaiarouter.store.tables.protocols import AuditTable, KeyTable, OrganizationTable, UserTable
+from gaiarouter.store.records import ApiKey, Permission, UsageRecord
+from gaiarouter.store.tables.protocols import (
+    AuditTable,
+    BudgetTable,
+    KeyTable,
+    OrganizationTable,
+    UsageTable,
+    UserTable,
+)
 
 __all__ = ["ApiKey", "MigrationError", "Permission", "StorageUnavailable", "Store", "UsageRecord"]
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
-    """What one request was and used; never what it said. One row, at most 500 bytes.
-
-    cost_nano_usd: None is unpriced, which is not 0. status: HTTP status, 499 for a caller that hung up.
-    outcome: ok, error, interrupted, cancelled. Durations are microseconds.
-    request_id: what the caller was told (or told us), so not unique as `id` is.
-    """
-
-    id: str
-    time_us: int
-    key: str | None
-    organization: str | None
-    route: str | None
-    model_asked: str | None
-    model_served: str | None
-    provider: str | None
-    attempts: int
-    status: int
-    outcome: str
-    error: str | None
-    streamed: bool
-    in_uncached: int
-    in_cache_read: int
-    in_cache_write: int
-    in_tool: int
-    out_visible: int
-    out_reasoning: int
-    estimated: bool
-    cost_nano_usd: int | None
-    duration_us: int
-    first_content_us: int | None
-    request_id: str
 
 
 class StorageUnavailable(Exception):
@@ -60,7 +31,7 @@ class MigrationError(Exception):
     """The tables and this program do not belong together; the message says why and what to do."""
 
 
-class Store(KeyTable, OrganizationTable, UserTable, AuditTable, Protocol):
+class Store(KeyTable, OrganizationTable, UserTable, AuditTable, UsageTable, BudgetTable, Protocol):
     async def open(self, *, migrate: bool = True) -> Sequence[str]:
         """Connects and brings the tables up to date; returns the names of the migrations it applied.
 
@@ -76,11 +47,3 @@ class Store(KeyTable, OrganizationTable, UserTable, AuditTable, Protocol):
         Only a hint, which may come for nothing or, from another process, not at all: ask `changes` every second too.
         """
         ...
-
-    async def add_usage(self, records: Sequence[UsageRecord]) -> None:
-        """All or none. Idempotent by record id."""
-        ...
-
-    async def find_usage(self, record_id: str) -> UsageRecord | None: ...
-
-    async def count_usage(self) -> int: ...

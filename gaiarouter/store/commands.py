@@ -14,7 +14,7 @@ from gaiarouter.config.settings import Limits
 from gaiarouter.errors import InvalidRequest
 from gaiarouter.store.base import ApiKey, Permission, Store
 from gaiarouter.store.keys import RECORD_PREFIX, MintedKey, mint
-from gaiarouter.store.records import Author
+from gaiarouter.store.records import Author, Budget
 
 FIRST = "first"
 MAX_NAME = 64
@@ -38,6 +38,7 @@ async def create_key(
     permissions: Sequence[Permission] = (),
     models: Sequence[str] | None = None,
     limits: Limits | None = None,
+    budget: Budget | None = None,
     expires_us: int | None = None,
     organization: str | None = None,
     owner: str | None = None,
@@ -61,6 +62,7 @@ async def create_key(
         permissions=tuple(permissions),
         models=None if models is None else tuple(models),
         limits=limits,
+        budget=budget,
         inference=inference,
         expires_us=expires_us,
         unsupported=unsupported,

@@ -32,8 +32,12 @@ class Database(Protocol):
         """Runs the statement once a row, all in one transaction."""
         ...
 
+    async def work(self, unit: Callable[[], Unit[T]]) -> T:
+        """Runs the unit, again where another transaction was in its way."""
+        ...
+
     async def change(self, unit: Callable[[], Unit[T]]) -> T:
-        """Runs the unit, again where another transaction was in its way, and then tells those who `watch`."""
+        """As `work`, and then tells those who `watch`."""
         ...
 
     def watch(self, wake: Callable[[], None]) -> None:

@@ -87,6 +87,9 @@ class PostgresDatabase:
         await self._within(_WRITE_TIMEOUT_S, _execute_many(self._opened(), sql, rows))
 
     async def change(self, unit: Callable[[], Unit[T]]) -> T:
+        return await self.work(lambda: _announced(unit()))
+
+    async def work(self, unit: Callable[[], Unit[T]]) -> T:
         for _ in range(_TRIES - 1):
             try:
                 return await self._within(_WRITE_TIMEOUT_S, _run_unit(self._opened(), unit))
@@ -155,7 +158,6 @@ async def _execute_many(pool: asyncpg.Pool, sql: str, rows: Sequence[Row]) -> No
 
 async def _run_unit(pool: asyncpg.Pool, unit: Callable[[], Unit[T]]) -> T:
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(NOTIFY)  # heard when, and only if, this is committed
         work = unit()
         try:
             sql, values = next(work)
@@ -164,6 +166,11 @@ async def _run_unit(pool: asyncpg.Pool, unit: Callable[[], Unit[T]]) -> T:
         except StopIteration as end:
             outcome: T = end.value
             return outcome
+
+
+def _announced(unit: Unit[T]) -> Unit[T]:
+    yield NOTIFY, ()  # heard when, and only if, this is committed
+    return (yield from unit)
 
 
 async def _migrate(pool: asyncpg.Pool) -> Sequence[str]:

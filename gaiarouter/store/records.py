@@ -134,6 +134,41 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """What one request was and used; never what it said. One row, at most 500 bytes.
+
+    cost_nano_usd: None is unpriced, which is not 0. status: HTTP status, 499 for a caller that hung up.
+    outcome: ok, error, interrupted, cancelled. Durations are microseconds.
+    request_id: what the caller was told (or told us), so not unique as `id` is.
+    """
+
+    id: str
+    time_us: int
+    key: str | None
+    organization: str | None
+    route: str | None
+    model_asked: str | None
+    model_served: str | None
+    provider: str | None
+    attempts: int
+    status: int
+    outcome: str
+    error: str | None
+    streamed: bool
+    in_uncached: int
+    in_cache_read: int
+    in_cache_write: int
+    in_tool: int
+    out_visible: int
+    out_reasoning: int
+    estimated: bool
+    cost_nano_usd: int | None
+    duration_us: int
+    first_content_us: int | None
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Author:
     """Who changes something, and in which request: an id of a key, or `cli`, `system`, `admin key`."""
 
@@ -160,6 +195,30 @@ class AuditEntry:
     after: str | None
     previous_hash: str
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """scope: a key's or an organization's id. amount: of `budget`, all in nano-dollars."""
+
+    scope: str
+    starts_us: int
+    amount: int
+    budget: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """Of one scope's period. refused: the reservation did not fit; nothing of the request's is then reserved."""
+
+    reservation: Reservation
+    spent: int
+    reserved: int
+    refused: bool
+
+    @property
+    def left(self) -> int:
+        return max(0, self.reservation.budget - self.spent - self.reserved)
 
 
 @dataclass(frozen=True, slots=True)

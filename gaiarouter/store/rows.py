@@ -21,7 +21,7 @@ _usage_values = attrgetter(*(field.name for field in fields(UsageRecord)))
 
 
 def usage_row(record: UsageRecord) -> Row:
-    return tuple(_storable(value) for value in _usage_values(record))
+    return tuple(storable(value) for value in _usage_values(record))
 
 
 def usage_of(row: Row) -> UsageRecord:
@@ -44,7 +44,7 @@ def like(search: str | None) -> str:
     return f"%{escaped}%" if escaped else ""
 
 
-def _storable(value: str | int | bool | None) -> str | int | bool | None:
+def storable(value: str | int | bool | None) -> str | int | bool | None:
     match value:
         case bool() | None:
             return value

@@ -58,9 +58,12 @@ class SqliteDatabase:
     async def write_many(self, sql: str, rows: Sequence[Row]) -> None:
         await self._writer.run(partial(_write_many, sql, rows), timeout_s=_WRITE_TIMEOUT_S)
 
+    async def work(self, unit: Callable[[], Unit[T]]) -> T:
+        return await self._writer.run(partial(_run_unit, unit), timeout_s=_WRITE_TIMEOUT_S)
+
     async def change(self, unit: Callable[[], Unit[T]]) -> T:
         try:
-            return await self._writer.run(partial(_run_unit, unit), timeout_s=_WRITE_TIMEOUT_S)
+            return await self.work(unit)
         finally:
             for wake in self._watchers:
                 wake()

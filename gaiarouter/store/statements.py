@@ -6,25 +6,6 @@ no casts with `::`, no arrays, no `now()`. Column lists are in the order of the 
 
 from __future__ import annotations
 
-ADD_USAGE = """
-INSERT INTO usage_records (id, time_us, key, organization, route, model_asked, model_served, provider,
-                           attempts, status, outcome, error, streamed,
-                           in_uncached, in_cache_read, in_cache_write, in_tool, out_visible, out_reasoning,
-                           estimated, cost_nano_usd, duration_us, first_content_us, request_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
-ON CONFLICT (id) DO NOTHING
-"""
-
-FIND_USAGE = """
-SELECT id, time_us, key, organization, route, model_asked, model_served, provider,
-       attempts, status, outcome, error, streamed,
-       in_uncached, in_cache_read, in_cache_write, in_tool, out_visible, out_reasoning,
-       estimated, cost_nano_usd, duration_us, first_content_us, request_id
-FROM usage_records WHERE id = $1
-"""
-
-COUNT_USAGE = "SELECT count(*) FROM usage_records"
-
 CREATE_MIGRATIONS = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version     BIGINT PRIMARY KEY,

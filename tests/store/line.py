@@ -54,6 +54,13 @@ class Line:
         if self.loses_answers:
             raise StorageUnavailable("the answer was lost")
 
+    async def work(self, unit: Callable[[], Unit[T]]) -> T:
+        self._pass()
+        outcome = await self._database.work(unit)
+        if self.loses_answers:
+            raise StorageUnavailable("the answer was lost")
+        return outcome
+
     async def change(self, unit: Callable[[], Unit[T]]) -> T:
         self._pass()
         return await self._database.change(unit)

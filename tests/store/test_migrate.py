@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import fields
 
 import asyncpg
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Limits, Rate
 from gaiarouter.store import open_database, open_store, statements
-from gaiarouter.store.base import ApiKey, MigrationError, UsageRecord
+from gaiarouter.store.base import ApiKey, MigrationError
 from gaiarouter.store.commands import migrate
 from gaiarouter.store.keyring import KeyRing
 from gaiarouter.store.keys import mint
@@ -73,19 +72,6 @@ def test_a_file_is_cut_into_its_statements() -> None:
 
 def test_the_shipped_migrations_are_numbered_without_gaps() -> None:
     assert [migration.version for migration in load_migrations()] == [*range(1, len(load_migrations()) + 1)]
-
-
-@pytest.mark.parametrize(
-    ("statement", "record"),
-    [
-        (statements.ADD_USAGE, UsageRecord),
-        (statements.FIND_USAGE, UsageRecord),
-    ],
-)
-def test_columns_stand_in_the_order_of_the_fields(statement: str, record: type) -> None:
-    columns = statement.replace("(", " FROM ").replace("SELECT", "").replace(")", " FROM ").split("FROM")
-    listed = next(part for part in columns if "id," in part)
-    assert [name.strip() for name in listed.split(",")] == [field.name for field in fields(record)]
 
 
 async def test_migrating_again_does_nothing(url: Secret) -> None:

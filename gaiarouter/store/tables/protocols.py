@@ -14,10 +14,13 @@ from gaiarouter.store.records import (
     ApiKey,
     AuditEntry,
     Author,
+    BudgetState,
     Filter,
     KeyFilter,
     Organization,
     Page,
+    Reservation,
+    UsageRecord,
     User,
 )
 
@@ -112,4 +115,25 @@ class AuditTable(Protocol):
 
     async def read_audit(self, *, after: int, at_most: int) -> Sequence[AuditEntry]:
         """The oldest first."""
+        ...
+
+
+class UsageTable(Protocol):
+    async def add_usage(self, records: Sequence[UsageRecord]) -> None:
+        """All or none, with what is added up by the hour and with what the requests had reserved. Idempotent by record
+        id."""
+        ...
+
+    async def find_usage(self, record_id: str) -> UsageRecord | None: ...
+
+    async def count_usage(self) -> int: ...
+
+
+class BudgetTable(Protocol):
+    async def reserve(self, request_id: str, reservations: Sequence[Reservation]) -> Sequence[BudgetState]:
+        """All of them, or none: then the one that did not fit. They are settled when the record of that id is added."""
+        ...
+
+    async def budget_in_use(self, scope: str, starts_us: int) -> tuple[int, int]:
+        """Spent and reserved, in nano-dollars."""
         ...

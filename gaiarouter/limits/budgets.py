@@ -1,0 +1,114 @@
+"""Budgets: money that a key or an organization may spend in a day, a week, a month, or at all.
+
+A request reserves what it may cost at most before it goes out, in one statement of the store, and is settled with
+what it did cost when its record comes in. So any number of processes together never spend more than the budget. Periods
+are calendar periods in UTC; weeks begin on Monday.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from gaiarouter.errors import BudgetExceeded, Unavailable
+from gaiarouter.store.base import ApiKey, StorageUnavailable
+from gaiarouter.store.records import Budget, BudgetState, Period, Reservation
+from gaiarouter.store.tables.protocols import BudgetTable
+from gaiarouter.telemetry import Metrics
+
+_log = structlog.get_logger("gaiarouter.budgets")
+
+_WAIT_S: Final = 1.0
+_SOFT: Final = 0.8
+_NANO: Final = 1_000_000_000
+_RETRY_S: Final = 1.0
+
+
+class Budgets:
+    """wall_us: periods are of the calendar."""
+
+    def __init__(self, table: BudgetTable, metrics: Metrics, wall_us: Callable[[], int]) -> None:
+        self._table = table
+        self._metrics = metrics
+        self._wall_us = wall_us
+
+    async def reserve(self, request_id: str, key: ApiKey, amount: int) -> None:
+        """Nano-dollars, of every budget that holds for the key. Raises BudgetExceeded, and then has reserved nothing;
+        Unavailable where the store does not answer: nobody knows then what is left."""
+        wanted = list(_reservations(key, amount, self._wall_us()))
+        if not wanted:
+            return
+        try:
+            states = await asyncio.wait_for(self._table.reserve(request_id, wanted), _WAIT_S)
+        except (StorageUnavailable, TimeoutError) as error:
+            raise Unavailable(
+                "What is left of the budget cannot be looked up now.",
+                code="storage_unavailable",
+                retry_after_s=_RETRY_S,
+            ) from error
+        for state in states:
+            self._judge(state, key)
+
+    def _judge(self, state: BudgetState, key: ApiKey) -> None:
+        whose = "key" if state.reservation.scope == key.id else "organization"
+        if state.refused:
+            self._metrics.budget_refusals.labels(whose).inc()
+            raise _exceeded(state, key, whose)
+        if state.spent + state.reserved >= _SOFT * state.reservation.budget:
+            self._metrics.budget_warnings.labels(whose).inc()
+            _log.warning("budget.nearly_spent", scope=state.reservation.scope, left_usd=state.left / _NANO)
+
+
+def period_of(now_us: int, period: Period) -> tuple[int, int | None]:
+    """Where it began and where the next begins, in microseconds; None for what never does."""
+    if period == "total":
+        return 0, None
+    day = datetime.fromtimestamp(now_us / 1e6, tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if period == "day":
+        start, end = day, day + timedelta(days=1)
+    elif period == "week":
+        start = day - timedelta(days=day.weekday())
+        end = start + timedelta(days=7)
+    else:
+        start = day.replace(day=1)
+        end = (start + timedelta(days=32)).replace(day=1)
+    return _us(start), _us(end)
+
+
+def _us(time: datetime) -> int:
+    return int(time.timestamp()) * 1_000_000
+
+
+def _budgets(key: ApiKey) -> Iterator[tuple[str, Budget]]:
+    if key.budget is not None:
+        yield key.id, key.budget
+    if key.tenant is not None and key.tenant.budget is not None:
+        yield key.tenant.id, key.tenant.budget
+
+
+def _reservations(key: ApiKey, amount: int, now_us: int) -> Iterator[Reservation]:
+    for scope, budget in _budgets(key):
+        starts_us, _ = period_of(now_us, budget.period)
+        yield Reservation(scope, starts_us, amount, budget.amount_nano_usd)
+
+
+def _exceeded(state: BudgetState, key: ApiKey, whose: str) -> BudgetExceeded:
+    budget = dict(_budgets(key))[state.reservation.scope]
+    name = key.name if whose == "key" or key.tenant is None else key.tenant.name
+    _, ends_us = period_of(max(1, state.reservation.starts_us), budget.period)
+    resets = "It does not reset."
+    if ends_us is not None:
+        resets = f"It resets at {datetime.fromtimestamp(ends_us / 1e6, tz=UTC):%Y-%m-%dT%H:%M:%SZ}."
+    span = "in all" if budget.period == "total" else f"a {budget.period}"
+    return BudgetExceeded(
+        f"The budget of {whose} {name[:64]!r} is {_dollars(budget.amount_nano_usd)} {span}, of which "
+        f"{_dollars(state.left)} is left; this request may cost {_dollars(state.reservation.amount)}. {resets}"
+    )
+
+
+def _dollars(nano: int) -> str:
+    return f"${nano / _NANO:.6f}".rstrip("0").rstrip(".")

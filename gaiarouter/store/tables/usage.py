@@ -1,0 +1,120 @@
+"""Usage: a row a request, and the same once more added up by the hour. Both are written in one transaction, with what
+the requests had reserved of budgets, so that no batch counts twice however often it is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Final
+
+from gaiarouter.store.database import Database, Unit
+from gaiarouter.store.records import UsageRecord
+from gaiarouter.store.rows import Row, storable, usage_of, usage_row
+from gaiarouter.store.tables.budgets import settle
+from gaiarouter.store.tables.histogram import BUCKETS, bucket_of
+
+_COLUMNS: Final = tuple(field.name for field in fields(UsageRecord))
+_NAMES: Final = ", ".join(_COLUMNS)
+_AT_ONCE: Final = (100, 10, 1)
+"""Rows of one statement: few texts, so that each is prepared once."""
+
+HOUR_US: Final = 3_600_000_000
+TOKENS: Final = ("in_uncached", "in_cache_read", "in_cache_write", "in_tool", "out_visible", "out_reasoning")
+GROUP: Final = ("hour_us", "organization", "key", "route", "model", "provider", "status_class")
+SUMS: Final = (
+    *("requests", "errors", "unpriced", *TOKENS, "cost_nano_usd"),
+    *(f"d{bucket}" for bucket in range(BUCKETS)),
+    *(f"f{bucket}" for bucket in range(BUCKETS)),
+)
+_STATS: Final = (*GROUP, *SUMS)
+_MOST: Final = 10**15
+"""Of one record: nothing real comes near it, and sums of it fit."""
+
+FIND: Final = f"SELECT {_NAMES} FROM usage_records WHERE id = $1"  # noqa: S608  # constants
+COUNT: Final = "SELECT count(*) FROM usage_records"
+
+
+def _places(rows: int, columns: int) -> str:
+    numbers = iter(range(1, rows * columns + 1))
+    return ", ".join(f"({', '.join(f'${next(numbers)}' for _ in range(columns))})" for _ in range(rows))
+
+
+_ADD: Final = {
+    rows: f"INSERT INTO usage_records ({_NAMES}) VALUES {_places(rows, len(_COLUMNS))} "  # noqa: S608  # constants
+    f"ON CONFLICT DO NOTHING RETURNING id"
+    for rows in _AT_ONCE
+}
+_ADD_STATS: Final = (
+    f"INSERT INTO usage_stats ({', '.join(_STATS)}) VALUES {_places(1, len(_STATS))} "  # noqa: S608  # constants
+    f"ON CONFLICT ({', '.join(GROUP)}) DO UPDATE SET "
+    + ", ".join(f"{name} = usage_stats.{name} + excluded.{name}" for name in SUMS)
+)
+
+
+class SqlUsage:
+    """Implements UsageTable."""
+
+    _database: Database
+
+    async def add_usage(self, records: Sequence[UsageRecord]) -> None:
+        await self._database.work(lambda: _add(records))
+
+    async def find_usage(self, record_id: str) -> UsageRecord | None:
+        rows = await self._database.read(FIND, record_id)
+        return usage_of(rows[0]) if rows else None
+
+    async def count_usage(self) -> int:
+        return int((await self._database.read(COUNT))[0][0])
+
+
+def _add(records: Sequence[UsageRecord]) -> Unit[None]:
+    new: set[str] = set()
+    for rows in _portions([usage_row(record) for record in records]):
+        added = yield _ADD[len(rows)], tuple(value for row in rows for value in row)
+        new.update(row[0] for row in added)
+    for row in added_up([record for record in records if record.id in new]):
+        yield _ADD_STATS, row
+    yield from settle()
+
+
+def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    start = 0
+    while start < len(rows):
+        size = next(size for size in _AT_ONCE if size <= len(rows) - start)
+        yield rows[start : start + size]
+        start += size
+
+
+def added_up(records: Sequence[UsageRecord]) -> list[Row]:
+    """Rows of usage_stats, in the order of their keys: two processes then never wait for each other in a circle."""
+    sums: dict[Row, list[int]] = {}
+    for record in {record.id: record for record in records}.values():
+        counts = sums.setdefault(_group(record), [0] * len(SUMS))
+        own = (
+            *(1, int(record.status >= 400), int(record.cost_nano_usd is None and bool(_tokens(record)))),
+            *(getattr(record, name) for name in TOKENS),
+            record.cost_nano_usd or 0,
+        )
+        for index, value in enumerate(own):
+            counts[index] += min(value, _MOST)
+        counts[len(own) + bucket_of(record.duration_us)] += 1
+        if record.first_content_us is not None:
+            counts[len(own) + BUCKETS + bucket_of(record.first_content_us)] += 1
+    return [(*map(storable, group), *counts) for group, counts in sorted(sums.items())]
+
+
+def _group(record: UsageRecord) -> Row:
+    return (
+        record.time_us - record.time_us % HOUR_US,
+        record.organization or "",
+        record.key or "",
+        record.route or "",
+        record.model_served or "",
+        record.provider or "",
+        record.status // 100,
+    )
+
+
+def _tokens(record: UsageRecord) -> int:
+    return sum(getattr(record, name) for name in TOKENS)

@@ -1,0 +1,53 @@
+"""A budget that is spent ends in 429 before any target is asked, and what was reserved and not spent comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from gaiarouter.limits.budgets import period_of
+from gaiarouter.store.keyring import now_us
+from gaiarouter.store.records import Budget
+from tests.gateway.faults import healthy
+from tests.gateway.running import ANSWER, PROVIDER_KEY, RunningGateway, Starter, assert_error, chat_body
+from tests.support.upstream import ScriptedUpstream
+
+COST_NANO = 66_000  # USAGE of faults.py at the prices below
+
+
+async def priced(start: Starter, upstream: ScriptedUpstream) -> RunningGateway:
+    prices = [{"match": "*", "input": 3, "output": 15}]
+    main = {"dialect": "openai", "base_url": upstream.url("/v1"), "api_key": PROVIDER_KEY, "prices": prices}
+    return await start({"main": upstream.url("/v1")}, providers={"demo": {"dialect": "echo"}, "main": main})
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_a_spent_budget_is_told_before_any_target_is_asked(start: Starter, stream: bool) -> None:
+    async with ScriptedUpstream(healthy(ANSWER)) as upstream:
+        gateway = await priced(start, upstream)
+        # the prompt is reserved by its estimate, the answer by the bound: 100 tokens of 15,000 nano-dollars
+        key = await gateway.mint(budget=Budget(1_600_000, "total"))
+        headers = {"authorization": f"Bearer {key}"}
+        body = chat_body("alone", stream=stream, max_tokens=100)
+        assert (await gateway.post(body, headers=headers)).status == 200
+        await gateway.records()
+        refused = await gateway.post(chat_body("alone", stream=stream, max_tokens=104), headers=headers)
+        assert_error(refused, 429, "budget_exceeded")
+        assert refused.headers["x-should-retry"] == "false"
+        assert "retry-after" not in refused.headers
+        assert "is left" in refused.json()["error"]["message"]
+        assert len(upstream.requests) == 1
+        await gateway.records()
+        (row,) = [each for each in await gateway.records() if each["outcome"] == "ok"]
+        assert await gateway.gateway.store.budget_in_use(row["key"], 0) == (COST_NANO, 0)
+        assert gateway.metric("budget_refusals_total", scope="key") == 1
+
+
+async def test_a_request_that_costs_nothing_gives_all_back(start: Starter) -> None:
+    async with ScriptedUpstream([]) as upstream:
+        gateway = await priced(start, upstream)
+        key = await gateway.mint(budget=Budget(5_000_000, "month"))
+        failed = await gateway.post(chat_body("alone", max_tokens=100), headers={"authorization": f"Bearer {key}"})
+        assert failed.status == 504
+        row = await gateway.record()
+        starts_us, _ = period_of(now_us(), "month")
+        assert await gateway.gateway.store.budget_in_use(row["key"], starts_us) == (0, 0)

@@ -1,0 +1,124 @@
+"""Periods of the calendar, and what a caller is told whose budget is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from gaiarouter.errors import BudgetExceeded, Unavailable
+from gaiarouter.limits.budgets import Budgets, period_of
+from gaiarouter.store.base import ApiKey, StorageUnavailable
+from gaiarouter.store.records import Budget, BudgetState, Organization, Period, Reservation
+from gaiarouter.telemetry import Metrics
+
+DOLLAR = 1_000_000_000
+KEY = ApiKey(id="key_1", name="Ada", secret_hash=b"", created_us=0)
+TENANT = Organization(id="org_1", name="Acme", created_us=0, updated_us=0, budget=Budget(100 * DOLLAR, "month"))
+
+
+def us(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("period", "now", "start", "end"),
+    [
+        ("day", "2026-11-28T22:15:01", "2026-11-28", "2026-11-29"),
+        ("day", "2026-11-28T00:00:00", "2026-11-28", "2026-11-29"),
+        ("day", "2026-12-31T23:59:59", "2026-12-31", "2027-01-01"),
+        ("week", "2026-11-28T22:15:01", "2026-11-23", "2026-11-30"),
+        ("week", "2026-11-23T00:00:00", "2026-11-23", "2026-11-30"),
+        ("week", "2027-01-02T00:00:00", "2026-12-28", "2027-01-04"),
+        ("month", "2026-11-28T22:15:01", "2026-11-01", "2026-12-01"),
+        ("month", "2026-12-31T23:59:59", "2026-12-01", "2027-01-01"),
+        ("month", "2028-02-29T12:00:00", "2028-02-01", "2028-03-01"),
+    ],
+)
+def test_a_period_is_of_the_calendar_in_utc(period: Period, now: str, start: str, end: str) -> None:
+    assert period_of(us(now), period) == (us(start), us(end))
+
+
+def test_a_total_never_begins_again() -> None:
+    assert period_of(us("2026-11-28"), "total") == (0, None)
+
+
+class Table:
+    """Answers as it is told to."""
+
+    def __init__(self, *, spent: int = 0, reserved: int = 0, error: Exception | None = None) -> None:
+        self.asked: list[Reservation] = []
+        self._spent, self._reserved, self._error = spent, reserved, error
+
+    async def reserve(self, request_id: str, reservations: Sequence[Reservation]) -> Sequence[BudgetState]:
+        assert request_id == "rec_1"
+        self.asked += reservations
+        if self._error is not None:
+            raise self._error
+        states = []
+        for each in reservations:
+            fits = self._spent + self._reserved + each.amount <= each.budget
+            states.append(BudgetState(each, self._spent, self._reserved + each.amount * fits, refused=not fits))
+        return states
+
+    async def budget_in_use(self, scope: str, starts_us: int) -> tuple[int, int]:
+        return self._spent, self._reserved
+
+
+def budgets(table: Table, metrics: Metrics | None = None) -> Budgets:
+    return Budgets(table, metrics or Metrics(), lambda: us("2026-11-28T22:15:01"))
+
+
+async def test_both_the_keys_budget_and_its_organizations_are_reserved() -> None:
+    table = Table()
+    key = replace(KEY, budget=Budget(5 * DOLLAR, "day"), tenant=TENANT)
+    await budgets(table).reserve("rec_1", key, 7)
+    assert table.asked == [
+        Reservation("key_1", us("2026-11-28"), 7, 5 * DOLLAR),
+        Reservation("org_1", us("2026-11-01"), 7, 100 * DOLLAR),
+    ]
+
+
+async def test_without_a_budget_nobody_is_asked() -> None:
+    table = Table()
+    await budgets(table).reserve("rec_1", KEY, 7)
+    assert table.asked == []
+
+
+async def test_a_refusal_says_what_is_left_and_when_it_resets_and_not_to_try_again() -> None:
+    metrics = Metrics()
+    key = replace(KEY, budget=Budget(5 * DOLLAR, "week"))
+    with pytest.raises(BudgetExceeded) as caught:
+        await budgets(Table(spent=4 * DOLLAR, reserved=DOLLAR // 2), metrics).reserve("rec_1", key, DOLLAR)
+    error = caught.value
+    assert (error.status, error.code, error.should_retry, error.retry_after_s) == (429, "budget_exceeded", False, None)
+    assert error.message == (
+        "The budget of key 'Ada' is $5 a week, of which $0.5 is left; this request may cost $1. "
+        "It resets at 2026-11-30T00:00:00Z."
+    )
+    assert metrics.registry.get_sample_value("gaiarouter_budget_refusals_total", {"scope": "key"}) == 1
+
+
+async def test_a_spent_total_does_not_reset_and_an_organization_is_named() -> None:
+    key = replace(KEY, tenant=replace(TENANT, budget=Budget(DOLLAR, "total")))
+    with pytest.raises(BudgetExceeded, match=r"organization 'Acme' is \$1 in all, of which \$0 is left.*not reset"):
+        await budgets(Table(spent=2 * DOLLAR)).reserve("rec_1", key, 1)
+
+
+async def test_the_last_fifth_is_counted() -> None:
+    metrics = Metrics()
+    key = replace(KEY, budget=Budget(10, "day"))
+    await budgets(Table(spent=6), metrics).reserve("rec_1", key, 1)
+    assert metrics.registry.get_sample_value("gaiarouter_budget_soft_threshold_total", {"scope": "key"}) is None
+    await budgets(Table(spent=6), metrics).reserve("rec_1", key, 2)
+    assert metrics.registry.get_sample_value("gaiarouter_budget_soft_threshold_total", {"scope": "key"}) == 1
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable("away"), TimeoutError()], ids=["away", "late"])
+async def test_where_the_store_does_not_answer_nobody_spends(error: Exception) -> None:
+    key = replace(KEY, budget=Budget(10, "day"))
+    with pytest.raises(Unavailable) as caught:
+        await budgets(Table(error=error)).reserve("rec_1", key, 1)
+    assert (caught.value.status, caught.value.code) == (503, "storage_unavailable")

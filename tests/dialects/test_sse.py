@@ -47,12 +47,12 @@ def plain_reader(stream: bytes) -> list[tuple[bytes, bytes]]:
 
 
 @given(STREAMS, st.lists(st.integers(0, 200), max_size=12))
-def test_events_are_those_of_the_standard_wherever_reads_end(stream: bytes, cuts: list[int]) -> None:
+def test_t41_t42_t43_events_are_those_of_the_standard_wherever_reads_end(stream: bytes, cuts: list[int]) -> None:
     assert read_all(pieces(stream, cuts)) == plain_reader(stream)
 
 
 @given(STREAMS)
-def test_a_byte_at_a_time_says_the_same(stream: bytes) -> None:
+def test_t42_a_byte_at_a_time_says_the_same(stream: bytes) -> None:
     assert read_all([stream[i : i + 1] for i in range(len(stream))]) == plain_reader(stream)
 
 

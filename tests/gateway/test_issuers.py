@@ -66,6 +66,20 @@ async def test_an_earlier_answer_is_continued_where_it_is_kept_however_the_route
         assert [request.path for request in upstream.requests] == ["/openai/responses"]
 
 
+async def test_t61_sealed_thinking_goes_to_the_account_that_sealed_it_and_to_no_other(start: Starter) -> None:
+    sealed = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAAA"}
+    items = [{"role": "user", "content": "hi"}, sealed, {"role": "assistant", "content": "ho"}]
+    body = {"model": "m", "input": [*items, {"role": "user", "content": "hi"}]}
+    async with by_path() as upstream:
+        gateway = await serving(start, upstream, "google", "openai")
+        assert (await gateway.post(body, path="/v1/responses")).headers["x-gaia-provider"] == "openai"
+        assert upstream.requests[0].json()["input"] == body["input"]
+        gateway = await serving(start, upstream, "second", "openai")
+        refused = await gateway.post(body, path="/v1/responses")
+        assert_error(refused, 400, "unsupported_parameter", param="input[1].encrypted_content")
+        assert len(upstream.requests) == 1
+
+
 async def test_a_handle_that_two_may_have_issued_is_refused_by_its_name(start: Starter) -> None:
     async with by_path() as upstream:
         gateway = await serving(start, upstream, "openai", "second")
@@ -147,7 +161,7 @@ SEALED: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("provider", "case"), SEALED.items(), ids=SEALED)
-async def test_what_the_gateway_sealed_is_not_sent_to_who_cannot_check_it(
+async def test_t95_what_the_gateway_sealed_is_not_sent_to_who_cannot_check_it(
     start: Starter, provider: str, case: tuple[str, str, dict[str, Any]]
 ) -> None:
     """The conversation was with another provider before; its vendor would refuse a signature that is not its own."""

@@ -55,7 +55,7 @@ class Ring:
         ([("Authorization", "Bearer a"), ("Authorization", "Bearer b")], ("a", "b")),
     ],
 )
-def test_credentials_are_read_from_where_clients_put_them(
+def test_t102_credentials_are_read_from_everywhere_clients_put_them(
     headers: list[tuple[str, str]], found: tuple[str, ...]
 ) -> None:
     assert credentials(CIMultiDictProxy(CIMultiDict(headers))) == found

@@ -28,6 +28,7 @@ from gaiarouter.canonical.events import (
 from gaiarouter.canonical.fold import unfold
 from gaiarouter.canonical.parts import Opaque, Reasoning, Refusal, Sealed, Text, ToolCall, ToolResult
 from gaiarouter.canonical.usage import Usage
+from gaiarouter.dialects.messages.caller import MessagesCaller
 from gaiarouter.dialects.messages.decode import decode_request
 from gaiarouter.dialects.messages.encode import encode_answer
 from gaiarouter.dialects.messages.encode_events import StreamEncoder
@@ -333,6 +334,15 @@ def test_t99_who_did_not_switch_thinking_on_sees_none() -> None:
     parts = (Reasoning(visible=("Hm",), format="x"), Text(text="So", sealed=OWN))
     assert told(*parts, view=view)["content"] == [{"type": "text", "text": "So"}]
     assert grown(events_of(unfold(answer(*parts)), view)) == [{"type": "text", "text": "So"}]
+
+
+@pytest.mark.parametrize("thinking", [None, {"type": "disabled"}])
+def test_t99_a_request_that_does_not_ask_for_thinking_gets_an_answer_without(thinking: Any) -> None:
+    asked = MessagesCaller().decode_request(body(thinking=thinking))
+    writer = MessagesCaller().writer(asked, answer_id="x", created=7, input_tokens=1)
+    said = answer(Reasoning(visible=("Hm",), format="x"), Text(text="So"))
+    assert [each["type"] for each in json.loads(writer.encode_answer(said))["content"]] == ["text"]
+    assert b"thinking" not in writer.stream_encoder().encode(unfold(said))
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ IMAGES: list[tuple[str, dict[str, str]]] = [
     (f"data:image/png;base64,{PNG}", {"type": "base64", "media_type": "image/png", "data": PNG}),
     (f"DATA:image/jpg;charset=utf-8;base64,{PNG}", {"type": "base64", "media_type": "image/jpeg", "data": PNG}),
     (f"data:image/webp;base64,{PNG[:9]}\n {PNG[9:]}", {"type": "base64", "media_type": "image/webp", "data": PNG}),
+    (f"data:image/png; BASE64,{PNG}", {"type": "base64", "media_type": "image/png", "data": PNG}),
     (f"data:;base64,{PNG}", {"type": "base64", "media_type": "image/png", "data": PNG}),
     (
         "data:image/gif,GIF89a%01",

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +22,7 @@ from gaiarouter.config.arguments import build_parser
 if TYPE_CHECKING:
     from gaiarouter.config.loader import Loaded
     from gaiarouter.config.settings import Limits, Settings
-    from gaiarouter.dialects.binding import Binding
+    from gaiarouter.routing.explain import Explanation
     from gaiarouter.store.base import Store
 
 
@@ -79,36 +80,35 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    from gaiarouter.providers.endpoint import endpoints
-    from gaiarouter.providers.targets import stateless
-    from gaiarouter.routing.explain import as_json, explain, render_text
-    from gaiarouter.routing.issuers import Issuers
-    from gaiarouter.routing.table import Table
+    from gaiarouter.routing.explain import as_json, render_text
 
+    if arguments.model is None and not arguments.request:
+        _say("gaiarouter explain: which one? Give a MODEL, or a whole request with --request.")
+        return 2
     settings = _settings(_load(arguments))
-    bindings = _bindings(arguments.request, arguments.dialect) if arguments.request else ()
-    issuers = Issuers(endpoints(settings), stateless(settings))
-    explanation = explain(Table(settings), arguments.model, issuers=issuers, bindings=bindings)
+    explanation = _explained_request(arguments, settings) if arguments.request else _explained(arguments, settings)
     print(as_json(explanation) if arguments.json else render_text(explanation))
     return 0 if explanation.place else 1
 
 
-def _bindings(file: str, dialect: str) -> Sequence[Binding]:
-    """What the request in the file holds that is bound to its issuer."""
-    from pathlib import Path
+def _explained(arguments: argparse.Namespace, settings: Settings) -> Explanation:
+    from gaiarouter.routing.explain import explain
+    from gaiarouter.routing.table import Table
 
-    from gaiarouter.dialects.bindings import READERS
-    from gaiarouter.dialects.body import parse
+    return explain(Table(settings), arguments.model)
+
+
+def _explained_request(arguments: argparse.Namespace, settings: Settings) -> Explanation:
     from gaiarouter.errors import InvalidRequest
+    from gaiarouter.rehearsal.play import explain_offline
 
     try:
-        body = Path(file).read_bytes()
-        parse(body, bytes)
-        return READERS[dialect](body)
+        body = sys.stdin.buffer.read() if arguments.request == "-" else Path(arguments.request).read_bytes()
+        return explain_offline(settings, body, arguments.dialect, arguments.model)
     except OSError as error:
-        raise _FailedError(f"{file}: {error.strerror}") from error
+        raise _FailedError(f"{arguments.request}: {error.strerror}") from error
     except InvalidRequest as error:
-        raise _FailedError(f"{file}: {error.message}") from error
+        raise _FailedError(f"{arguments.request}: {error.message}") from error
 
 
 def _test(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from gaiarouter.dialects.base import Dialect
 from gaiarouter.routing.breaker import Health
 from gaiarouter.server.admin.access import Access
 from gaiarouter.server.admin.api_keys import ApiKeys
+from gaiarouter.server.admin.explain import RoutesExplain
 from gaiarouter.server.admin.organizations import Organizations
 from gaiarouter.server.admin.plane import ControlPlane
 from gaiarouter.server.admin.reload import ConfigReload
@@ -34,6 +35,7 @@ def build_control(
             *Organizations(store).operations(),
             *Users(store).operations(),
             *ApiKeys(store, defaults=lambda: service().settings.limits, pepper=pepper_of(settings)).operations(),
+            *RoutesExplain(service, store).operations(),
             *RoutesHealth(health, time.monotonic).operations(),
             *reload.operations(),
         ],

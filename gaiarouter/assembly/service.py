@@ -17,6 +17,7 @@ from gaiarouter.pipeline.conversion import Convert, Converter, by_operation
 from gaiarouter.pipeline.counting import CountConverter
 from gaiarouter.pipeline.embedding import EmbeddingConverter
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.explaining import Explainer, NothingLoaded
 from gaiarouter.pipeline.passing import PassedConverter
 from gaiarouter.pipeline.preferring import PreferringConverter
 from gaiarouter.providers.base import Endpoint
@@ -31,6 +32,7 @@ from gaiarouter.routing.preferences import Preferring
 from gaiarouter.routing.selection import Price
 from gaiarouter.routing.table import Table
 from gaiarouter.server.handler import Service
+from gaiarouter.upstream.base import MediaSource
 
 Places = Mapping[str, Mapping[str, Endpoint]]
 """By provider's name, then by operation: where it is called."""
@@ -49,19 +51,20 @@ def build_service(
     models = list_models(table, settings, known)
     prices = Prices(PriceTable.load(), settings.providers)
     preferring = Preferring(settings.providers, relays(settings), prices, health=parts.health, rng=parts.rng)
-    auth = Auth(
-        parts.keys,
-        required=settings.auth.required,
-        guesses=parts.guesses,
-        wrong_keys=settings.auth.wrong_keys,
+    auth = _auth(settings, parts)
+    issuers = Issuers(places, stateless(settings))
+    transform = Transform(table, grants.allows, issuers, READERS, preferring)
+    conversions = _Conversions(settings, places, formats, preferring)
+    explainer = Explainer(
+        table, transform, conversions.convert(NothingLoaded()), issuers, READERS, formats.dialects, parts.health
     )
     stages: dict[type[Stage], Stage] = {
         Admission: Admission(parts.gate),
         Auth: auth,
         RateLimit: RateLimit(parts.limiter, default=settings.limits),
-        Transform: Transform(table, grants.allows, Issuers(places, stateless(settings)), READERS, preferring),
+        Transform: transform,
         Booking: Booking(parts.ledger, parts.budgets, Pricing(prices)),
-        Proxy: _proxy(settings, places, parts, formats, preferring, around),
+        Proxy: _proxy(settings, conversions, parts, formats, prices, around),
         Metering: Metering(parts.ledger, parts.metrics, parts.clock, models=_label_models(settings, known)),
     }
     return Service(
@@ -70,30 +73,52 @@ def build_service(
         auth=auth,
         models=models,
         allows=grants.allows,
+        explain=lambda question: explainer.explain(question, parts.clock()),
         addresses=frozenset(e.url for spoken in places.values() for e in spoken.values() if e.transport == "http"),
     )
 
 
+def _auth(settings: Settings, parts: Parts) -> Auth:
+    wanted = settings.auth
+    return Auth(parts.keys, required=wanted.required, guesses=parts.guesses, wrong_keys=wanted.wrong_keys)
+
+
+class _Conversions:
+    """How targets are spoken to by the table's settings."""
+
+    def __init__(self, settings: Settings, places: Places, formats: Formats, preferring: Preferring) -> None:
+        self._places = places
+        self._formats = formats
+        self._preferring = preferring
+        self._targets = targets(settings)
+
+    def counts(self, media: MediaSource) -> CountConverter:
+        return CountConverter(self._places, self._formats.counts, self._formats.callers, self._targets, media)
+
+    def convert(self, media: MediaSource) -> Convert:
+        places, formats, preferring = self._places, self._formats, self._preferring
+        counts, passed = self.counts(media), PassedConverter(places)
+        others: dict[str, Convert] = {
+            **dict.fromkeys(("embeddings", SINGLE, BATCH), EmbeddingConverter(places, formats.embeddings).convert),
+            **{counted_in(name): counts.convert for name in formats.counts},
+            **dict.fromkeys(formats.passed, passed.convert),
+        }
+        converter = Converter(places, formats.both, formats.callers, self._targets, media)
+        convert = by_operation(converter.convert, others)
+        return PreferringConverter(convert, preferring.relays, preferring.known).convert
+
+
 def _proxy(
     settings: Settings,
-    places: Places,
+    conversions: _Conversions,
     parts: Parts,
     formats: Formats,
-    preferring: Preferring,
+    prices: Prices,
     around: Callable[[Convert], Convert],
 ) -> Proxy:
-    to_each, prices = targets(settings), preferring.prices
-    passed = PassedConverter(places)
-    counts = CountConverter(places, formats.counts, formats.callers, to_each, parts.media)
-    others: dict[str, Convert] = {
-        **dict.fromkeys(("embeddings", SINGLE, BATCH), EmbeddingConverter(places, formats.embeddings).convert),
-        **{counted_in(name): counts.convert for name in formats.counts},
-        **dict.fromkeys(formats.passed, passed.convert),
-    }
-    convert = by_operation(Converter(places, formats.both, formats.callers, to_each, parts.media).convert, others)
     return Proxy(
-        convert=around(PreferringConverter(convert, preferring.relays, preferring.known).convert),
-        estimate=counts.estimate,
+        convert=around(conversions.convert(parts.media)),
+        estimate=conversions.counts(parts.media).estimate,
         upstreams=parts.upstreams,
         charge=Pricing(prices),
         plan=_planner(settings, parts, Affinities(formats.callers), prices.compared),

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
+_DIALECTS = ("chat", "responses", "messages", "gemini", "embeddings")
+
+
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gaiarouter",
@@ -101,19 +104,18 @@ def _add_explain(commands: Commands) -> None:
         "explain",
         "who would answer for a model, and why",
         "Says which route matches the name of a model and why, the targets with their share of the traffic, the "
-        "fallbacks in order, and what is off. Of a whole request it says too whom that is bound to by what it holds. "
-        "Calls nobody. Ends with 1 if no route matches.",
+        "fallbacks in order, and what is off. Of a whole request it says too whom that is bound to by what it holds, "
+        "and who could not take it, or not all of it. Calls nobody. Ends with 1 if no route matches.",
         """
         gaiarouter explain demo
         gaiarouter explain gpt-4.1 --json
-        gaiarouter explain gpt-4.1 --request body.json --dialect responses
+        gaiarouter explain --request body.json
+        gaiarouter explain gpt-4.1 --request - --dialect responses < body.json
         """,
     )
-    parser.add_argument("model", metavar="MODEL", help="the name as a caller sends it")
-    parser.add_argument("--request", metavar="FILE", help="a request's body as a caller sends it")
-    parser.add_argument(
-        "--dialect", default="chat", choices=("chat", "responses", "messages", "gemini"), help="of FILE (default: chat)"
-    )
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="the name as a caller sends it")
+    parser.add_argument("--request", metavar="FILE", help="a request's body as a caller sends it; - is standard input")
+    parser.add_argument("--dialect", default="chat", choices=_DIALECTS, help="of FILE (default: chat)")
     _add_config(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
 

@@ -22,9 +22,10 @@ from gaiarouter.limits.guesses import Guesses
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.explaining import Question
 from gaiarouter.pipeline.runner import run
 from gaiarouter.providers.catalogue import Catalogue
-from gaiarouter.rehearsal.cases import Case
+from gaiarouter.rehearsal.cases import Case, Expectation
 from gaiarouter.rehearsal.stage import (
     KEY,
     Asked,
@@ -37,6 +38,7 @@ from gaiarouter.rehearsal.stage import (
     TimelessLoop,
 )
 from gaiarouter.routing.breaker import Health
+from gaiarouter.routing.explain import Explanation
 from gaiarouter.server.handler import Service
 from gaiarouter.store.base import ApiKey
 from gaiarouter.telemetry import Metrics
@@ -48,6 +50,9 @@ _BODIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "gemini": {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]},
     "embeddings": {"input": "Hello"},
 }
+
+
+_NOBODY: Final = Case("", "", Expectation(frozenset()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,18 @@ def play(case: Case, settings: Settings) -> Happened:
     """settings: of the table. A bug of the gateway's own is raised as it is."""
     with asyncio.Runner(loop_factory=TimelessLoop) as runner:
         return runner.run(_play(case, _as_if_with_keys(settings, case.off)))
+
+
+def explain_offline(settings: Settings, body: bytes, dialect: str, model: str | None) -> Explanation:
+    """Where a whole request would go by this table if everybody were well. model: the name to go by instead of the
+    body's own. Raises InvalidRequest."""
+    with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+        return runner.run(_explain_offline(settings, Question(model, body, dialect)))
+
+
+async def _explain_offline(settings: Settings, question: Question) -> Explanation:
+    service = build_service(settings, _parts(_NOBODY, Script({})), Formats())
+    return await service.explain(question)
 
 
 def _as_if_with_keys(settings: Settings, off: frozenset[str]) -> Settings:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from gaiarouter.config.settings import Affinity, Balance, FallbackCondition, Retry, Route, Timeouts
 from gaiarouter.dialects.binding import Binding, Hold
@@ -59,14 +59,32 @@ class Place:
     line: int
 
 
+Why = Literal["off", "access", "issuer", "choice", "capability", "breaker"]
+"""Why a target is left out: its provider has no key; the caller may not use it; only another can know what the request
+holds; the caller asks for others; it does nothing of that kind; it is not well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    why: Why
+    detail: str
+
+
 @dataclass(frozen=True, slots=True)
 class ExplainedTarget:
-    """share_percent: of the group's traffic, None where it is not fixed or the target is off. off: the reason."""
+    """share_percent: of the group's traffic, None where it is not fixed or the target is off. off: the reason.
+
+    kept: nothing speaks against it. reasons: all that does, as far as was asked. dropped: fields of the request that it
+    could not take.
+    """
 
     provider: str
     model: str
     share_percent: float | None
     off: str | None
+    kept: bool = True
+    reasons: tuple[Reason, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +184,14 @@ def _place(route: Route) -> Place:
     return Place(route.name, route.line)
 
 
-def _switched_off(table: Table) -> dict[str, str]:
+def _switched_off(table: Table) -> dict[str, Reason]:
     """Why, by the provider's name."""
-    return {name: provider.off for name, provider in table.settings.providers.items() if provider.off is not None}
+    providers = table.settings.providers.items()
+    return {name: Reason("off", provider.off) for name, provider in providers if provider.off is not None}
 
 
 def _bound(
-    match: Match, off: Mapping[str, str], issuers: Issuers, bindings: Sequence[Binding]
+    match: Match, off: Mapping[str, Reason], issuers: Issuers, bindings: Sequence[Binding]
 ) -> tuple[Match, str | None]:
     """The match in the order that the request's seals ask for, and what the caller is told if nobody is left."""
     on = (replace(each, targets=tuple(t for t in each.targets if t.provider not in off)) for each in match.groups)
@@ -183,11 +202,13 @@ def _bound(
     return issuers.bound(match, [each for each in bindings if each.hold == "preference"]), None
 
 
-def _barred(match: Match, off: Mapping[str, str], issuers: Issuers, bindings: Sequence[Binding]) -> dict[str, str]:
+def _barred(
+    match: Match, off: Mapping[str, Reason], issuers: Issuers, bindings: Sequence[Binding]
+) -> dict[str, Reason]:
     """Those that the request is not for, and why."""
     providers = [t.provider for group in match.groups for t in group.targets if t.provider not in off]
     return {
-        name: f"not for `{each.path}`"
+        name: Reason("issuer", f"not for `{each.path}`")
         for each in reversed(bindings)
         if each.hold != "preference"
         for name in providers
@@ -195,7 +216,7 @@ def _barred(match: Match, off: Mapping[str, str], issuers: Issuers, bindings: Se
     }
 
 
-def _group(group: ResolvedGroup, table: Table, off: Mapping[str, str]) -> ExplainedGroup:
+def _group(group: ResolvedGroup, table: Table, off: Mapping[str, Reason]) -> ExplainedGroup:
     weight_on = sum(target.weight for target in group.targets if target.provider not in off)
     written_in = next(route for route in table.settings.routes if route.name == group.targets[0].route)
     return ExplainedGroup(
@@ -206,10 +227,11 @@ def _group(group: ResolvedGroup, table: Table, off: Mapping[str, str]) -> Explai
     )
 
 
-def _target(target: ResolvedTarget, group: ResolvedGroup, weight_on: int, off: str | None) -> ExplainedTarget:
+def _target(target: ResolvedTarget, group: ResolvedGroup, weight_on: int, off: Reason | None) -> ExplainedTarget:
     is_shared = off is None and (group.balance == "weighted" or weight_on == target.weight)
     share = round(100 * target.weight / weight_on, 2) if is_shared else None
-    return ExplainedTarget(target.provider, target.model, share, off)
+    reasons, detail = ((off,), off.detail) if off else ((), None)
+    return ExplainedTarget(target.provider, target.model, share, detail, kept=off is None, reasons=reasons)
 
 
 def _end(groups: tuple[ExplainedGroup, ...]) -> str:
@@ -264,6 +286,12 @@ def _about(group: ExplainedGroup, it: Explanation) -> str:
 def _share(target: ExplainedTarget, group: ExplainedGroup) -> str:
     if target.off is not None:
         return f"off: {target.off}"
+    if target.reasons:
+        return "left out: " + "; ".join(f"{each.why}: {each.detail}" for each in target.reasons)
+    return _fixed_share(target, group) + (f"   without {', '.join(target.dropped)}" if target.dropped else "")
+
+
+def _fixed_share(target: ExplainedTarget, group: ExplainedGroup) -> str:
     return f"{target.share_percent:.4g} %" if target.share_percent is not None else _BALANCES[group.balance][1]
 
 

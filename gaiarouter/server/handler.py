@@ -18,7 +18,9 @@ from gaiarouter.errors import GatewayError, InternalError, Unavailable
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.auth import Auth
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.explaining import Question
 from gaiarouter.pipeline.runner import Stage, run
+from gaiarouter.routing.explain import Explanation
 from gaiarouter.server.body import read_body
 from gaiarouter.server.credentials import credentials
 from gaiarouter.server.form import FormBody
@@ -38,7 +40,7 @@ class Service:
     """What one configuration serves with. A reload makes another; requests keep the one they began with.
 
     models: for lists, in order. allows: whether a key's globs take a name. addresses: of all providers, where its
-    requests go.
+    requests go. explain: why one would go where it would go.
     """
 
     settings: Settings
@@ -46,6 +48,7 @@ class Service:
     auth: Auth
     models: Sequence[ListedModel]
     allows: Callable[[tuple[str, ...], str], bool]
+    explain: Callable[[Question], Awaitable[Explanation]]
     addresses: frozenset[str]
 
 

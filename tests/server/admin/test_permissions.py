@@ -65,6 +65,7 @@ ROWS = {
     "delete /v1/api-keys/{id}": Row(ALL_OF_WRITE, _hidden(ALL_OF_WRITE)),
     "post /v1/api-keys/{id}/rotate": Row(ALL_OF_WRITE, _hidden(ALL_OF_WRITE), {}),
     "post /v1/config/reload": Row(ALL_OF_ADMIN),
+    "post /v1/routes/explain": Row(ALL_OF_READ, body={"model": "demo"}),
 }
 
 

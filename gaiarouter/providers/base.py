@@ -75,11 +75,12 @@ class Endpoint:
     sends_base64: bool = False
     fetch_media: bool = False
     reshape: Reshape | None = None
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """One POST to a target. `headers` is all that is sent besides what HTTP itself needs.
+    """One request to a target. `headers` is all that is sent besides what HTTP itself needs.
 
     body: an iterator is read once, piece by piece, as the target takes it; a GatewayError that it raises is what the
     attempt fails with. length: of an iterator's bytes, where it is known; else they go out in chunks.
@@ -89,3 +90,4 @@ class UpstreamRequest:
     headers: Mapping[str, str]
     body: bytes | AsyncIterator[bytes]
     length: int | None = None
+    method: str = "POST"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bench import measure, processes, report, subjects
+from bench import chart, growth, measure, processes, report, subjects
 from bench.measure import EVERY_ROUND, EVERY_START, Bench, Measurement, Sizes
 from bench.subjects import Subject
 
-QUICK = Sizes(small=600, large=300, streams=50, burst_passes=1, latency_s=1.0, held=300)
+QUICK = Sizes(small=600, large=300, streams=50, burst_passes=1, latency_s=1.0, held=300, crowd=1000)
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -26,6 +28,15 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--without", default="", help="comma-separated subjects to leave out: nginx, gateway")
     parser.add_argument("--nginx", help="path of an nginx binary (default: the one in PATH)")
     parser.add_argument("--json", action="store_true", help="print every value as JSON, and no table")
+    parser.add_argument("--out", type=Path, help="a folder for the same as bench.json, bench.md and bench.svg")
+    parser.add_argument("--growth", action="store_true", help="a request's cost by routes, keys, streams and workers")
+    parser.add_argument(
+        "--other",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        help="another gateway; {port} is where it is to listen, {upstream} the provider's port. May be repeated",
+    )
     return parser.parse_args(argv)
 
 
@@ -87,43 +98,79 @@ def choose(upstream: int, folder: Path, options: argparse.Namespace) -> list[Sub
         chosen.append(subjects.nginx(upstream, folder, options.nginx))
     if "gateway" not in left_out:
         chosen.append(subjects.gateway(upstream, folder))
+    chosen += [subjects.other(text, upstream, folder) for text in options.other]
     return [subject for subject in chosen if subject is not None]
 
 
 def main() -> int:
     options = arguments()
+    files = processes.allow_many_files()
     sizes = QUICK if options.quick else Sizes()
-    processes.allow_many_files()
+    lacks = growth.missing(sizes, files, sorted(os.sched_getaffinity(0)))
+    sizes = replace(sizes, crowd=growth.crowd_that_fits(sizes.crowd, files))
     subject_cpu, load_cpu = processes.cpus()
     began = time.monotonic()
     bench = Bench(load_cpu)
     try:
         with tempfile.TemporaryDirectory(prefix="gaiarouter-bench-") as folder:
-            chosen = choose(bench.upstream_port, Path(folder), options)
-            run = Run(bench, subject_cpu, frozenset(filter(None, (options.only or "").split(","))))
-            run.starts(chosen, sizes, times=1 if options.quick else 3)
-            run.rounds(chosen, sizes, options.rounds or (2 if options.quick else 5), _tell)
+            measured = _grown if options.growth else _compared
+            values, names, metrics = measured(bench, Path(folder), subject_cpu, sizes, options)
     except (measure.RunFailed, subjects.DidNotStart) as error:
         _tell(f"no result: {error}")
         return 1
     finally:
         bench.close()
-    made = report.rows(run.values)
-    if options.json:
-        print(json.dumps(report.as_json(made, run.values), indent=1))
-        return 0
-    names = [subject.name for subject in chosen]
-    print(report.table(made, names))
-    print(_footnote(names, subject_cpu, time.monotonic() - began))
+    made = report.rows(values, metrics)
+    footnote = _footnote(names, subject_cpu, time.monotonic() - began, lacks, options)
+    _give_out(made, names, values, footnote, options)
     return 0
 
 
-def _footnote(names: Sequence[str], cpu: int | None, seconds: float) -> str:
+Measured = tuple[report.Rounds, list[str], Sequence[report.Metric]]
+
+
+def _compared(bench: Bench, folder: Path, cpu: int | None, sizes: Sizes, options: argparse.Namespace) -> Measured:
+    chosen = choose(bench.upstream_port, folder, options)
+    run = Run(bench, cpu, frozenset(filter(None, (options.only or "").split(","))))
+    run.starts(chosen, sizes, times=1 if options.quick else 3)
+    run.rounds(chosen, sizes, options.rounds or (2 if options.quick else 5), _tell)
+    return run.values, [subject.name for subject in chosen], report.METRICS
+
+
+def _grown(bench: Bench, folder: Path, cpu: int | None, sizes: Sizes, options: argparse.Namespace) -> Measured:
+    values = growth.run(bench, folder, cpu, sizes, options.rounds or (2 if options.quick else 5))
+    return values, ["floor", "gateway"], report.GROWTH
+
+
+def _give_out(
+    made: Sequence[report.Row],
+    names: Sequence[str],
+    values: report.Rounds,
+    footnote: str,
+    options: argparse.Namespace,
+) -> None:
+    table, everything = report.table(made, names), json.dumps(report.as_json(made, values), indent=1)
+    print(everything if options.json else f"{table}\n{footnote}")
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        judged_first = sorted(names, key=lambda name: name != report.JUDGED)
+        for name, text in (
+            ("bench.json", everything + "\n"),
+            ("bench.md", f"{table}\n{footnote}\n"),
+            ("bench.svg", chart.svg(made, judged_first)),
+        ):
+            (options.out / name).write_text(text)
+
+
+def _footnote(
+    names: Sequence[str], cpu: int | None, seconds: float, lacks: Sequence[str], options: argparse.Namespace
+) -> str:
     notes = [f"{seconds:.0f} s; medians; ratio is gateway to floor, round by round"]
-    if "nginx" not in names:
+    if "nginx" not in (*names, *options.without.split(",")) and not options.growth:
         notes.append("no nginx on this machine (apt-get install nginx-light, or --nginx PATH)")
     if cpu is None:
         notes.append("one CPU only: subject and load share it, times are worth little")
+    notes += [f"missing here: {lack}" for lack in lacks]
     return "\n" + "; ".join(notes) + "."
 
 

@@ -16,6 +16,8 @@ from bench.subjects import Running
 
 LEAVE_S: Final = 1.0
 """How long after the callers left an upstream connection may stay open."""
+CROWD_LEAVES_S: Final = 10.0
+"""Likewise of ten thousand: to close them all is some work for the machine."""
 
 
 class RunFailed(Exception):
@@ -33,6 +35,7 @@ class Sizes:
     burst_passes: int = 2
     latency_s: float = 3.0
     held: int = 1000
+    crowd: int = 10_000
 
 
 class Bench:
@@ -132,6 +135,18 @@ def memory(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
     return {"stream_memory": held, "left_open": float(bench.unfinished_streams())}
 
 
+def crowd(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
+    """As `memory`, with ten times as many."""
+    before = processes.rss_bytes(running.process.pid)
+    bench.load("hold", port=running.subject.port, key=running.subject.key, count=sizes.crowd)
+    held = (processes.rss_bytes(running.process.pid) - before) / sizes.crowd / 1024
+    bench.load("release")
+    until = time.monotonic() + CROWD_LEAVES_S
+    while (left := bench.unfinished_streams()) and time.monotonic() < until:
+        time.sleep(0.1)
+    return {"crowd_memory": held, "crowd_left_open": float(left)}
+
+
 EVERY_ROUND: Final[Mapping[str, Measurement]] = {
     "small": small,
     "large": large,
@@ -142,5 +157,5 @@ EVERY_ROUND: Final[Mapping[str, Measurement]] = {
 }
 """By the name that `--only` takes."""
 
-EVERY_START: Final[Mapping[str, Measurement]] = {"memory": memory}
+EVERY_START: Final[Mapping[str, Measurement]] = {"memory": memory, "crowd": crowd}
 """Wants a fresh process: memory that was used once is not given back."""

@@ -36,9 +36,20 @@ METRICS: Final = (
     Metric("latency_p99", "added latency p99 at 50/s, µs", 1.3, 0.7),
     Metric("stream_memory", "memory of an open stream, KB", 32, 20, relative=False, digits=1),
     Metric("left_open", "upstream streams open 1 s after callers left", 0, 0, relative=False),
+    Metric("crowd_memory", "memory of an open stream, 10,000 open, KB", 32, 20, relative=False, digits=1),
+    Metric("crowd_left_open", "of those, open upstream 10 s after callers left", 0, 0, relative=False),
     Metric("idle_memory", "idle memory, MB", 90, 60, relative=False),
     Metric("start", "start to first answer, s", 1.5, 0.7, relative=False, digits=2),
 )
+
+GROWTH: Final = (
+    Metric("grown_routes", "request, 1,000 routes to 10, µs CPU", 1.15, 1.05),
+    Metric("grown_keys", "request, 100,000 keys to 1, µs CPU", 1.15, 1.05),
+    Metric("grown_streams", "request beside 10,000 open streams to beside none, µs CPU", 1.15, 1.05),
+    Metric("grown_workers", "request, two workers to one, µs CPU", 1.11, 1.03),
+)
+"""Each in front of the same upstream as a gateway of ten routes, one key and one worker, which is the floor here. Two
+workers that cost no more for a request than one serve twice as many where there is a CPU for each."""
 
 FLOOR: Final = "floor"
 JUDGED: Final = "gateway"

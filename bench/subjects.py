@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import http.client
+import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from bench import processes, wire
 
 FIRST_ANSWER_BOUND_S = 30.0
 
 NGINX = """
-daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn; worker_processes 1; worker_rlimit_nofile 20000;
-events {{ worker_connections 20000; }}
+daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn; worker_processes 1; worker_rlimit_nofile 60000;
+events {{ worker_connections 50000; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
@@ -35,14 +39,14 @@ http {{
 """
 
 GATEWAY = """
-server: {{host: 127.0.0.1, port: {port}, workers: 1}}
+server: {{host: 127.0.0.1, port: {port}, workers: {workers}, max_requests: 20000}}
 store: sqlite:///{folder}/bench.db
 providers:
   upstream: {{dialect: openai, base_url: "http://127.0.0.1:{upstream}/v1", api_key: sk-bench}}
   anthropic: {{base_url: "http://127.0.0.1:{upstream}", api_key: sk-bench}}
   google: {{base_url: "http://127.0.0.1:{upstream}", api_key: sk-bench}}
 routes:
-  - match: "claude-*"
+{more_routes}  - match: "claude-*"
     targets: [{{provider: anthropic, model: "{{1}}"}}]
   - match: "gemini-*"
     targets: [{{provider: google, model: "{{1}}"}}]
@@ -100,23 +104,58 @@ def nginx(upstream: int, folder: Path, binary: str | None) -> Subject | None:
     return Subject("nginx", (found, "-c", str(config), "-e", str(folder / "nginx.log")), port, log=folder / "out.log")
 
 
-def gateway(upstream: int, folder: Path) -> Subject:
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """How a gateway differs from the usual one. keys: in the store, of which one is used."""
+
+    name: str = "gateway"
+    routes: int = 10
+    keys: int = 1
+    workers: int = 1
+
+
+USUAL: Final = Grown()
+
+
+def gateway(upstream: int, folder: Path, grown: Grown = USUAL) -> Subject:
     """The whole gateway: a key, limits, routing, metering, metrics and the store on disk."""
     port = processes.free_port()
-    config = folder / "gaiarouter.yaml"
-    config.write_text(GATEWAY.format(folder=folder, port=port, upstream=upstream))
-    command = (sys.executable, "-m", "gaiarouter")
-    made = subprocess.run(
-        [*command, "keys", "create", "--name", "bench", "-c", str(config)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
+    place = folder / grown.name
+    place.mkdir()
+    config = place / "gaiarouter.yaml"
+    more = "".join(
+        f'  - {{match: "unused-{n}-*", targets: [{{provider: upstream}}]}}\n' for n in range(grown.routes - 3)
     )
+    config.write_text(
+        GATEWAY.format(folder=place, port=port, upstream=upstream, workers=grown.workers, more_routes=more)
+    )
+    command = (sys.executable, "-m", "gaiarouter")
+    create = [*command, "keys", "create", "-c", str(config), "--name", "bench"]
+    made = subprocess.run(create, cwd=place, capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise DidNotStart(f"gaiarouter keys create: {made.stderr}")
+    _multiply_keys(place / "bench.db", grown.keys)
     serve = (*command, "serve", "-c", str(config))
-    return Subject("gateway", serve, port, key=made.stdout.strip(), cwd=folder, log=folder / "gateway.log")
+    return Subject(grown.name, serve, port, key=made.stdout.strip(), cwd=place, log=place / "gateway.log")
+
+
+def _multiply_keys(database: Path, count: int) -> None:
+    """Copies of the one key that is there, under ids of their own, until there are `count`."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(api_keys)")]
+        copied = ", ".join("?" if name == "id" else name for name in columns)
+        rows = ((f"copy-{number}",) for number in range(count - 1))
+        connection.executemany(
+            f"INSERT INTO api_keys ({', '.join(columns)}) SELECT {copied} FROM api_keys LIMIT 1", rows
+        )
+
+
+def other(text: str, upstream: int, folder: Path) -> Subject:
+    """Another gateway: `NAME=COMMAND`, where `{port}` is where it listens and `{upstream}` where the provider does."""
+    name, _, command = text.partition("=")
+    port = processes.free_port()
+    filled = command.replace("{port}", str(port)).replace("{upstream}", str(upstream))
+    return Subject(name, tuple(shlex.split(filled)), port, cwd=folder, log=folder / f"{name}.log")
 
 
 def run(subject: Subject, cpu: int | None) -> Running:

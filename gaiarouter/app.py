@@ -156,7 +156,7 @@ class Gateway:
         """For a process that is the gateway's own: of its event loop, and of its memory where that has a limit."""
         limit = self._first.server.memory_limit or container_limit()
         memory = Memory(limit // self._workers, self._gate, close_idle) if limit else None
-        return Watchdog(on_lag=self.metrics.loop_lag.observe, on_beat=memory.look if memory else None)
+        return Watchdog(on_lag=self.metrics.beat, on_beat=memory.look if memory else None)
 
     async def _run(self, _: web.Application) -> AsyncIterator[None]:
         opening = opened(

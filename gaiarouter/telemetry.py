@@ -7,9 +7,10 @@ is `other`. Nothing here ever holds a prompt, an answer or a credential.
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final, Generic, Literal, Protocol, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -55,31 +56,100 @@ _OVERHEAD: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1,
 METRICS_CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-M = TypeVar("M", Counter, Histogram)
+class Count:
+    """A counter's series. What is added waits here, and reaches the library when somebody looks: a lock and a look-up
+    for every addition cost more than most of what is counted."""
+
+    __slots__ = ("_added", "_series")
+
+    def __init__(self, series: Counter) -> None:
+        self._series = series
+        self._added = 0.0
+
+    def inc(self, amount: float = 1.0) -> None:
+        self._added += amount
+
+    def flush(self) -> None:
+        added, self._added = self._added, 0.0
+        if added:
+            self._series.inc(added)
 
 
-class Family(Generic[M]):
+class Spread:
+    """A histogram's series, likewise."""
+
+    __slots__ = ("_bounds", "_counts", "_series", "_sum")
+
+    def __init__(self, series: Histogram) -> None:
+        self._series = series
+        self._bounds: list[float] = series._upper_bounds
+        self._counts = [0] * len(self._bounds)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def flush(self) -> None:
+        counts, self._counts = self._counts, [0] * len(self._bounds)
+        total, self._sum = self._sum, 0.0
+        for bucket, count in zip(self._series._buckets, counts, strict=True):
+            if count:
+                bucket.inc(count)
+        if total:
+            self._series._sum.inc(total)
+
+
+class Level:
+    """A gauge that goes up and down by one."""
+
+    __slots__ = ("_gauge", "_value")
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self._value = 0
+
+    def inc(self) -> None:
+        self._value += 1
+
+    def dec(self) -> None:
+        self._value -= 1
+
+    def flush(self) -> None:
+        self._gauge.set(self._value)
+
+
+S = TypeVar("S", Count, Spread)
+
+
+class Family(Generic[S]):
     """A metric with labels, whose series are looked up once: what the library does at each call costs microseconds."""
 
-    def __init__(self, metric: M) -> None:
-        self._metric: M = metric
-        self._series: dict[tuple[str, ...], M] = {}
+    def __init__(self, metric: Counter | Histogram, kind: Callable[[Any], S]) -> None:
+        self._metric = metric
+        self._kind: Callable[[Any], S] = kind
+        self._series: dict[tuple[str, ...], S] = {}
 
-    def labels(self, *values: str) -> M:
+    def labels(self, *values: str) -> S:
         series = self._series.get(values)
         if series is None:
-            series = self._series[values] = self._metric.labels(*values) if values else self._metric
+            made = self._metric.labels(*values) if values else self._metric
+            series = self._series[values] = self._kind(made)
         return series
 
+    def flush(self) -> None:
+        for series in self._series.values():
+            series.flush()
 
-def _counter(registry: CollectorRegistry, name: str, meaning: str, *labels: str) -> Family[Counter]:
-    return Family(Counter(_PREFIX + name, meaning, labels, registry=registry))
+
+def _counter(registry: CollectorRegistry, name: str, meaning: str, *labels: str) -> Family[Count]:
+    return Family(Counter(_PREFIX + name, meaning, labels, registry=registry), Count)
 
 
 def _histogram(
     registry: CollectorRegistry, name: str, meaning: str, *labels: str, buckets: Sequence[float] | None = None
-) -> Family[Histogram]:
-    return Family(Histogram(_PREFIX + name, meaning, labels, registry=registry, buckets=buckets or _SECONDS))
+) -> Family[Spread]:
+    return Family(Histogram(_PREFIX + name, meaning, labels, registry=registry, buckets=buckets or _SECONDS), Spread)
 
 
 def _gauge(registry: CollectorRegistry, name: str, meaning: str, *, of_all: Literal["livesum", "livemin"]) -> Gauge:
@@ -95,6 +165,12 @@ class TargetHealth(Protocol):
 
     @property
     def level(self) -> int: ...
+
+
+class _Told(Protocol):
+    """What keeps what it was told until it is flushed."""
+
+    def flush(self) -> None: ...
 
 
 class ReloadMetrics:
@@ -119,24 +195,30 @@ class ReloadMetrics:
         if not succeeded:
             self._failures.inc()
 
+    def flush(self) -> None:
+        self._failures.flush()
+
 
 class Metrics:
     """The process's metrics in a registry of their own, so that several gateways can live in one process.
 
     With several workers (`PROMETHEUS_MULTIPROC_DIR` set by the supervisor) a scrape of any worker shows all of them.
+    What is told is told on the event loop; `flush` there, before anybody looks.
     """
 
     def __init__(self) -> None:
         # a series that says when a counter was made would double what is stored, and no query uses it
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotations there
-        self.registry = registry = CollectorRegistry()
-        counter, histogram = partial(_counter, registry), partial(_histogram, registry)
+        self._registry = registry = CollectorRegistry()
+        self._told: list[_Told] = []
+        counter, histogram = self._kept(partial(_counter, registry)), self._kept(partial(_histogram, registry))
         self.requests = counter(
             "requests_total",
             "Requests by route, model served, class of status (2xx) and error code (ok).",
             "route", "model", "code_class", "code",
         )  # fmt: skip
-        self.in_flight = _gauge(registry, "requests_in_flight", "Requests being served now.", of_all="livesum")
+        self.in_flight = Level(_gauge(registry, "requests_in_flight", "Requests being served now.", of_all="livesum"))
+        self._told.append(self.in_flight)
         self.duration = histogram(
             "request_duration_seconds", "From a request's head to the end of its answer.", "route", "stream"
         )
@@ -161,9 +243,10 @@ class Metrics:
             "event_loop_lag_seconds", "How late the event loop was, looked at twice a second.", buckets=_LAG
         ).labels()
         self.reloads = ReloadMetrics(registry)
+        self._told.append(self.reloads)
         self._declare_usage(counter)
 
-    def _declare_usage(self, counter: Callable[..., Family[Counter]]) -> None:
+    def _declare_usage(self, counter: Callable[..., Family[Count]]) -> None:
         self.tokens = counter("tokens_total", "Tokens by class.", "provider", "model", "class")
         self.cost = counter("cost_usd_total", "What answers cost, in US dollars.", "provider", "model")
         self.unpriced = counter(
@@ -177,7 +260,7 @@ class Metrics:
         self.budget_warnings = counter(
             "budget_soft_threshold_total", "Requests let in with four fifths of a budget spent or reserved.", "scope"
         )
-        gauge = partial(Gauge, registry=self.registry, multiprocess_mode="livesum")
+        gauge = partial(Gauge, registry=self._registry, multiprocess_mode="livesum")
         self.ledger_pending = gauge(f"{_PREFIX}ledger_pending", "Usage records not in the store yet.")
         self.ledger_spool_bytes = gauge(f"{_PREFIX}ledger_spool_bytes", "Bytes of the journal on disk, sent or not.")
         self.ledger_dropped = counter("ledger_dropped_total", "Usage records lost for want of room.").labels()
@@ -185,14 +268,41 @@ class Metrics:
             "ledger_replayed_total", "Usage records of processes that died, brought into the store."
         ).labels()
 
+    def _kept(self, make: Callable[..., Family[S]]) -> Callable[..., Family[S]]:
+        def made(*about: Any, **more: Any) -> Family[S]:
+            family = make(*about, **more)
+            self._told.append(family)
+            return family
+
+        return made
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """With all that was told until now."""
+        self.flush()
+        return self._registry
+
+    def flush(self) -> None:
+        """Call it on the event loop, where the metrics are told what happens."""
+        for each in self._told:
+            each.flush()
+
+    async def close(self) -> None:
+        self.flush()
+
+    def beat(self, lag_s: float) -> None:
+        """Twice a second. Other workers' scrapes see what was told until the last beat."""
+        self.loop_lag.observe(lag_s)
+        self.flush()
+
     def add_collector(self, collect: Callable[[], Iterable[Metric]]) -> None:
         """Values read when scraped. Not shown by several workers, whose scrape reads only the shared files."""
-        self.registry.register(_Scraped(collect))
+        self._registry.register(_Scraped(collect))
 
     def render(self) -> bytes:
-        """The scrape's text. Takes milliseconds for thousands of series: call it in a thread."""
+        """The scrape's text, as of the last `flush`. Takes milliseconds for thousands of series: for a thread."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            return generate_latest(self.registry)
+            return generate_latest(self._registry)
         shared = CollectorRegistry()
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # the library has no annotations there
         return generate_latest(shared)

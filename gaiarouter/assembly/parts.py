@@ -85,7 +85,7 @@ async def opened(
     keys.start()
     ledger.start()
     metrics.add_collector(lambda: _scraped(health))
-    async with _closing(media, http, ledger, keys, store):
+    async with _closing(media, http, ledger, keys, store, metrics):
         yield Parts(
             gate=gate,
             keys=keys,

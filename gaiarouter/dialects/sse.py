@@ -69,8 +69,11 @@ class EventFramer:
         if end < 0:
             pending += data
             return []
-        if end + 2 < len(data):
+        whole = end + 2 == len(data)
+        if not whole:
             pending += data[end + 2 :]
+        if data.find(b"\n\n") == end:
+            return [data if whole else data[: end + 2]]
         return [event + b"\n\n" for event in data[:end].split(b"\n\n")]
 
     def _cut_any(self, data: bytes) -> list[bytes]:

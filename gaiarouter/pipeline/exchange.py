@@ -38,6 +38,14 @@ class Reply(Protocol):
         """Whole events. Waits while the caller does not read."""
         ...
 
+    def send_now(self, data: bytes) -> bool:
+        """Whole events, after a `send`, without waiting. False: wait for `room` before the next. Raises CallerGone."""
+        ...
+
+    async def room(self) -> None:
+        """Returns when the caller has read enough of what was sent. Raises CallerGone."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:

@@ -187,6 +187,12 @@ class _NoReply:
     async def send(self, data: bytes) -> None:
         pass
 
+    def send_now(self, data: bytes) -> bool:
+        return True
+
+    async def room(self) -> None:
+        pass
+
 
 def _named(body: bytes, model: str) -> bytes:
     try:

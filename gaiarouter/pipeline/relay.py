@@ -12,7 +12,7 @@ from typing import Final
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import Answer, Conversion, StreamWatcher
-from gaiarouter.dialects.passed.conversion import Passing
+from gaiarouter.dialects.passed.conversion import Passed
 from gaiarouter.errors import BadAnswer, TimedOut
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.upstream.base import UpstreamResponse
@@ -56,18 +56,18 @@ class Relay:
 
     async def run(self) -> None:
         assert self._exchange.request is not None
-        if isinstance(self._conversion, Passing):
+        if isinstance(self._conversion, Passed):
             await self.as_sent(self._conversion)
         elif self._exchange.request.stream:
             await self.stream()
         else:
             await self.answer()
 
-    async def as_sent(self, conversion: Passing) -> None:
+    async def as_sent(self, passed: Passed) -> None:
         """The answer is whatever the target makes of it, a stream or not."""
-        watcher = conversion.passing(self._kind())
+        watcher = passed.passing(self._kind())
         if watcher is None:
-            await self._tell(self._conversion.read_answer(await self._response.read()))
+            await self._tell(passed.read_answer(await self._response.read()))
         else:
             self._exchange.media_type = _shown(self._response.headers.get("content-type", ""))
             await self._relay(watcher)
@@ -97,11 +97,33 @@ class Relay:
         await self._response.drain()
 
     async def _watch(self, watcher: StreamWatcher) -> None:
+        reply = self._exchange.reply
         async for data in self._response.chunks():
             await self._pass_on(watcher, watcher.feed(data))
             if watcher.finished:
                 return
-        await self._pass_on(watcher, watcher.close())
+            if reply.committed:
+                break
+        if reply.committed:
+            await self._pour(watcher)
+        if not watcher.finished:
+            await self._pass_on(watcher, watcher.close())
+
+    async def _pour(self, watcher: StreamWatcher) -> None:
+        """The stream after its first content: each read goes on from where it comes in, without waking this task."""
+        reply = self._exchange.reply
+
+        def take(data: bytes) -> bool:
+            events = watcher.feed(data)
+            has_room = not events or reply.send_now(events)
+            return has_room and not watcher.finished and watcher.error is None
+
+        while not await self._response.pour(take):
+            if watcher.error is not None:
+                raise watcher.error
+            if watcher.finished:
+                return
+            await reply.room()
 
     async def _pass_on(self, watcher: StreamWatcher, events: bytes) -> None:
         reply = self._exchange.reply

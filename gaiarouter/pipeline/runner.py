@@ -43,11 +43,7 @@ async def run(stages: Sequence[Stage], exchange: Exchange) -> None:
         raise
     finally:
         for stage in stages:
-            _finish(stage, exchange)
-
-
-def _finish(stage: Stage, exchange: Exchange) -> None:
-    try:
-        stage.finish(exchange)
-    except Exception:  # noqa: BLE001  # one stage's bug must not starve the next of its finish()
-        _log.exception("stage.finish_failed", stage=type(stage).__name__, request_id=exchange.request_id)
+            try:
+                stage.finish(exchange)
+            except Exception:  # noqa: BLE001  # one stage's bug must not starve the next of its finish()
+                _log.exception("stage.finish_failed", stage=type(stage).__name__, request_id=exchange.request_id)

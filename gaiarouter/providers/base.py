@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gaiarouter.dialects.chat.profile import ANY_SERVER, ChatProfile
 
@@ -75,12 +75,10 @@ class Endpoint:
     sends_base64: bool = False
     fetch_media: bool = False
     reshape: Reshape | None = None
-    method: str = "POST"
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
-    """One request to a target. `headers` is all that is sent besides what HTTP itself needs.
+class UpstreamRequest(NamedTuple):
+    """One POST to a target. `headers` is all that is sent besides what HTTP itself needs.
 
     body: an iterator is read once, piece by piece, as the target takes it; a GatewayError that it raises is what the
     attempt fails with. length: of an iterator's bytes, where it is known; else they go out in chunks.
@@ -90,4 +88,3 @@ class UpstreamRequest:
     headers: Mapping[str, str]
     body: bytes | AsyncIterator[bytes]
     length: int | None = None
-    method: str = "POST"

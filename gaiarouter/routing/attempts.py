@@ -82,6 +82,8 @@ class Plan:
         self._rng = rng
         self._affinity = affinity
         self._price = price
+        self._is_alone = len(match.groups) == 1 and len(match.groups[0].targets) == 1
+        """There is one target: nobody need look for another."""
         self._orders: dict[int, Targets] = {}
         self._tried: dict[str, _Tried] = {}
         self._paid_in: set[str] = set()
@@ -234,7 +236,11 @@ class Plan:
         provider, start = self._providers[target.provider], now + wait_s
         self._pay_in(target.provider)
         self.number += 1
-        has_next = self.number < self._route.retry.attempts and self._untried(now, but=target) is not None
+        has_next = (
+            not self._is_alone
+            and self.number < self._route.retry.attempts
+            and self._untried(now, but=target) is not None
+        )
         self._tried.setdefault(target.id, _Tried()).count += 1
         key = pick_key(provider, self._circumstances(start))
         flight = self._health.started(target, provider, key, start, self._route.breaker)

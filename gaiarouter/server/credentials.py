@@ -17,9 +17,9 @@ def credentials(headers: CIMultiDictProxy[str], *, from_query: str = "") -> tupl
     found = []
     for value in headers.getall("Authorization", ()):
         scheme, _, token = value.strip().partition(" ")
-        if scheme.lower() == "bearer" and token.strip():
-            found.append(token.strip())
-    found.extend(value for name in _HEADERS if (value := headers.get(name, "").strip()))
-    if from_query.strip():
+        if scheme.lower() == "bearer" and (token := token.strip()):
+            found.append(token)
+    found.extend([sent for name in _HEADERS if name in headers and (sent := headers[name].strip())])
+    if from_query and from_query.strip():
         found.append(from_query.strip())
     return tuple(found)

@@ -6,7 +6,8 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -27,12 +28,14 @@ BASE: Final = {
 }
 
 
-def request_id(headers: Mapping[str, str]) -> str:
+def new_request_id() -> str:
+    return "req_" + secrets.token_hex(12)
+
+
+def request_id(headers: Mapping[str, str], new: Callable[[], str] = new_request_id) -> str:
     """The caller's own, if it can stand in a header and a log, else a new one."""
     sent = headers.get("x-request-id")
-    if sent is not None and _REQUEST_ID.fullmatch(sent):
-        return sent
-    return "req_" + secrets.token_hex(12)
+    return sent if sent is not None and _REQUEST_ID.fullmatch(sent) else new()
 
 
 def plain_headers(request_id: str, dialect: Dialect | None = None) -> dict[str, str]:
@@ -94,6 +97,7 @@ def _add_window(headers: dict[str, str], dialect: Dialect, name: str, window: Wi
         headers.update(dialect.window_headers(name, view))
 
 
+@lru_cache(maxsize=1024)
 def _safe(text: str) -> str:
     """Printable ASCII, the rest percent-encoded: a name that callers choose must not break out of its header."""
     return quote(text, safe=_PRINTABLE)

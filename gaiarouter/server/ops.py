@@ -63,6 +63,7 @@ class Ops:
 
     async def metrics(self, request: web.Request) -> web.Response:
         # a scrape of thousands of series takes tens of milliseconds: not on the loop
+        self._metrics.flush()
         text = await asyncio.to_thread(self._metrics.render)
         return web.Response(
             body=text, headers=plain_headers(request_id(request.headers)) | {"Content-Type": METRICS_CONTENT_TYPE}

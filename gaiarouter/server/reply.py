@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final
 
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp_sse import EventSourceResponse
 
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import CallerGone, GatewayError, Rejected
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.server.framing import Framing
 from gaiarouter.server.headers import error_headers, exchange_headers, plain_headers, request_id
-
-_PING_S: Final = 15.0
-_STALLED_S: Final = 60.0
-"""A caller that takes nothing for this long is given up (TCP_USER_TIMEOUT, set by aiohttp-sse)."""
+from gaiarouter.server.writing import EventStream, WholeAnswer
 
 
 class HttpReply:
@@ -32,7 +26,7 @@ class HttpReply:
         self._clock = clock
         self._framing = framing
         self._exchange: Exchange | None = None
-        self._stream: _EventStream | None = None
+        self._stream: EventStream | None = None
         self._opening: asyncio.Task[None] | None = None
         self._hold: asyncio.TimerHandle | None = None
         self.started = False
@@ -47,7 +41,7 @@ class HttpReply:
 
     async def answer(self, body: bytes) -> None:
         self.committed = True
-        self.response = web.Response(body=body, headers=self._headers(), content_type="application/json")
+        self.response = WholeAnswer(self._headers(), body)
 
     async def send(self, data: bytes) -> None:
         try:
@@ -55,6 +49,20 @@ class HttpReply:
                 self.committed = True
                 await self._open()
             await self._write(data)
+        except ConnectionError as error:
+            raise CallerGone("The caller hung up.") from error
+
+    def send_now(self, data: bytes) -> bool:
+        assert self._stream is not None
+        try:
+            return self._stream.write_now(data if self._framing is None else self._framing.frame(data))
+        except ConnectionError as error:
+            raise CallerGone("The caller hung up.") from error
+
+    async def room(self) -> None:
+        assert self._stream is not None
+        try:
+            await self._stream.room()
         except ConnectionError as error:
             raise CallerGone("The caller hung up.") from error
 
@@ -114,7 +122,7 @@ class HttpReply:
         elif exchange.media_type is not None:
             media_type = exchange.media_type
             keepalive = keepalive if media_type.startswith("text/event-stream") else b""
-        self.response = self._stream = _EventStream(self._headers(), media_type=media_type, keepalive=keepalive)
+        self.response = self._stream = EventStream(self._headers(), media_type=media_type, keepalive=keepalive)
         await self._stream.prepare(self._request)
 
     def _end_hold(self) -> None:
@@ -138,38 +146,6 @@ class HttpReply:
     def _attached(self) -> Exchange:
         assert self._exchange is not None
         return self._exchange
-
-
-class _EventStream(EventSourceResponse):
-    """aiohttp-sse's response with the dialect's own keep-alive in place of its ping.
-
-    Its ping comes from a task of its own, between two writes: so every write here is of whole events. No keep-alive: of
-    bytes that are no events, between which nothing may stand.
-    """
-
-    def __init__(self, headers: dict[str, str], *, media_type: str, keepalive: bytes) -> None:
-        super().__init__(headers=headers, allow_all_methods=True, send_timeout=_STALLED_S, ping_interval=_PING_S)
-        self.headers["Content-Type"] = media_type
-        self.headers.popall("Connection", None)
-        self.keepalive = keepalive
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        if request.transport is None:
-            raise ConnectionResetError("the caller is gone")
-        return await super().prepare(request)
-
-    def stop_streaming(self) -> None:
-        """Where the caller left as the head went out there is nothing to stop."""
-        if self._ping_task is not None:
-            super().stop_streaming()
-
-    async def _ping(self) -> None:
-        while self.keepalive:
-            await asyncio.sleep(self._ping_interval)
-            try:
-                await self.write(self.keepalive)
-            except ConnectionError:
-                return
 
 
 def error_response(error: GatewayError, dialect: Dialect, asked: Mapping[str, str]) -> web.Response:

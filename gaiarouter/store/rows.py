@@ -21,7 +21,18 @@ _usage_values = attrgetter(*(field.name for field in fields(UsageRecord)))
 
 
 def usage_row(record: UsageRecord) -> Row:
-    return tuple(storable(value) for value in _usage_values(record))
+    values: Row = _usage_values(record)
+    texts = [value for value in values if value.__class__ is str]
+    numbers = [value for value in values if value.__class__ is int]
+    joined = "".join(texts)
+    if (
+        joined.isascii()
+        and "\0" not in joined
+        and max(map(len, texts), default=0) <= MAX_TEXT
+        and max(map(abs, numbers), default=0) <= _MAX_BIGINT
+    ):
+        return values  # as almost always: a look at each by itself costs more than writing the row
+    return tuple([storable(value) for value in values])
 
 
 def usage_of(row: Row) -> UsageRecord:
@@ -45,13 +56,11 @@ def like(search: str | None) -> str:
 
 
 def storable(value: str | int | bool | None) -> str | int | bool | None:
-    match value:
-        case bool() | None:
-            return value
-        case str():
-            return value if len(value) <= MAX_TEXT and value.isascii() and "\0" not in value else _storable_text(value)
-        case int():
-            return min(max(value, -_MAX_BIGINT), _MAX_BIGINT)
+    if value.__class__ is str:
+        return value if len(value) <= MAX_TEXT and value.isascii() and "\0" not in value else _storable_text(value)
+    if value is None or value.__class__ is bool:
+        return value
+    return min(max(value, -_MAX_BIGINT), _MAX_BIGINT)
 
 
 def _storable_text(value: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ _READ_TIMEOUT_S = 1.0
 _WRITE_TIMEOUT_S = 10.0
 _OPEN_TIMEOUT_S = 600.0  # a migration of large tables takes its time
 _BUSY_TIMEOUT_S = 5.0
+_PARAMETER = re.compile(r"\$(\d+)")
 
 
 class SqliteDatabase:
@@ -170,8 +172,10 @@ def _write(sql: str, values: Sequence[object], connection: sqlite3.Connection) -
 
 
 def _write_many(sql: str, rows: Sequence[Row], connection: sqlite3.Connection) -> None:
+    # `?1` takes its value by place, where `$1` would want a mapping made of each row
+    by_place = _PARAMETER.sub(r"?\1", sql)
     with _transaction(connection):
-        connection.executemany(sql, map(_numbered, rows))
+        connection.executemany(by_place, rows)
 
 
 def _run_unit(unit: Callable[[], Unit[T]], connection: sqlite3.Connection) -> T:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gaiarouter.canonical.parts import Base64
 from gaiarouter.providers.base import UpstreamRequest as UpstreamRequest
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptTimeouts:
+class AttemptTimeouts(NamedTuple):
     """Seconds. `deadline` is on the event loop's clock: the attempt's end whatever happens."""
 
     connect_s: float

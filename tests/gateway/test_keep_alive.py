@@ -12,7 +12,7 @@ import anthropic
 import openai
 import pytest
 
-from gaiarouter.server import reply
+from gaiarouter.server import writing
 from tests.gateway.faults import ROLE, chunk_of, stream_events
 from tests.gateway.running import ANSWER, PROVIDER_KEY, Starter, chat_body
 from tests.support.script import LAST_CHUNK, SSE_HEAD, Drip, Hang, Send, Until, chunk, sse, sse_answer
@@ -39,7 +39,7 @@ PATHS = {
 @pytest.fixture
 def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A keep-alive each few milliseconds: between any two writes there is room for one."""
-    monkeypatch.setattr(reply, "_PING_S", 0.002)
+    monkeypatch.setattr(writing, "PING_S", 0.002)
 
 
 async def until(response: aiohttp.ClientResponse, enough: Callable[[bytes], bool]) -> bytes:

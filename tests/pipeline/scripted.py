@@ -36,7 +36,10 @@ class Clock:
 
 @dataclass
 class KeptReply:
-    """Implements Reply. gone_after: the number of writes after which the caller has hung up."""
+    """Implements Reply: for a caller that reads slowly, so that every second write wants room for the next.
+
+    gone_after: the number of writes after which the caller has hung up.
+    """
 
     started: bool = False
     committed: bool = False
@@ -58,6 +61,15 @@ class KeptReply:
             raise CallerGone("The caller hung up.")
         self.sent.append(data)
 
+    def send_now(self, data: bytes) -> bool:
+        if self.gone_after is not None and len(self.sent) >= self.gone_after:
+            raise CallerGone("The caller hung up.")
+        self.sent.append(data)
+        return len(self.sent) % 2 == 0
+
+    async def room(self) -> None:
+        await asyncio.sleep(0)
+
 
 Step = bytes | Exception | float
 """A read's bytes, a failure, or seconds that pass on the clock."""
@@ -70,7 +82,7 @@ class ScriptedResponse:
         self.status = status
         self.headers = headers
         self._clock = clock
-        self._steps = steps
+        self._rest = self._played(steps)
         self.deadline: float | None = None
         self.reads = 0
         self.drained = False
@@ -82,8 +94,17 @@ class ScriptedResponse:
     async def read_error(self) -> bytes:
         return await self.read()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        for step in self._steps:
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self._rest
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        async for data in self._rest:
+            if not take(data):
+                return False
+        return True
+
+    async def _played(self, steps: Sequence[Step]) -> AsyncIterator[bytes]:
+        for step in steps:
             await asyncio.sleep(0)
             match step:
                 case bytes():

@@ -33,6 +33,11 @@ class NoReply:
 
     async def send(self, data: bytes) -> None: ...
 
+    def send_now(self, data: bytes) -> bool:
+        return True
+
+    async def room(self) -> None: ...
+
 
 class FixedLease:
     """A lease whose windows are given."""

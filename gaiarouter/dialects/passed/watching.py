@@ -63,14 +63,13 @@ class EventWatcher:
     """Implements dialects.base.StreamWatcher for streams of these operations: whole events go on as they came.
 
     Several things may be done in one stream (pictures), so that it ends where the provider ends it; one in which
-    nothing was done by then was cut short. endings: of the types of events that say that something was done.
+    nothing was done by then was cut short.
     """
 
     finish_reason: str | None = None
     text_tokens = 0
 
-    def __init__(self, usage: Usage, *, endings: tuple[str, ...] = _ENDINGS) -> None:
-        self._endings = endings
+    def __init__(self, usage: Usage) -> None:
         self._framer = EventFramer()
         self._otherwise = usage
         self._done = False
@@ -115,7 +114,7 @@ class EventWatcher:
             self.error = read_error_in_answer(data)
         else:
             self.content_started = True
-            self._done = self._done or said.type.endswith(self._endings)
+            self._done = self._done or said.type.endswith(_ENDINGS)
             self.usage = read_usage(said.usage, otherwise=self.usage or self._otherwise)
         return self.error is None
 

@@ -76,6 +76,13 @@ class Http1Answer(HttpAnswer):
     def is_open(self) -> bool:
         return self._lease.is_open
 
+    async def read(self) -> bytes:
+        if self._inflater is None and (body := self._lease.wire.rest()) is not None:
+            self._refuse_beyond_limit(len(body))
+            self._lease.give_back()
+            return body
+        return await super().read()
+
     async def receive(self) -> bytes:
         lease = self._lease
         lease.watch.since = lease.clock()

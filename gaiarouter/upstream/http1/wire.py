@@ -138,9 +138,13 @@ class Wire(asyncio.Protocol):
 
     def release(self) -> bool:
         """The answer was read to its end. Whether the connection may be used again."""
-        reusable = self._phase == _ENDED and self._keeps
+        reusable = self._phase == _ENDED and self._keeps and not self._is_dirty
         self._phase, self._watch, self.headers = _IDLE, None, {}
-        return reusable and self.is_clean()
+        return reusable and self.transport is not None
+
+    def rest(self) -> bytes | None:
+        """The whole body where it is here already, as it mostly is by the time that somebody asks."""
+        return self._unbuffer() if self._phase == _ENDED and self._buffer else None
 
     def is_clean(self) -> bool:
         """Nothing has come since the last answer ended, not even in the kernel: no bytes and no end of the stream."""
@@ -188,12 +192,13 @@ class Wire(asyncio.Protocol):
             if self._phase != _ENDED:
                 self.fail(ProtocolBroken(_NOT_HTTP if self._phase == _HEAD else _CUT, outcome="protocol_error"))
                 return
-        if self._phase == _HEAD:
-            self._head_bytes += len(data)
-            if self._head_bytes > _HEAD_LIMIT:
-                self._refuse_head()
-        elif self._error is None:
-            self._deliver()
+        if self._phase != _HEAD:
+            if self._error is None:
+                self._deliver()
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > _HEAD_LIMIT:
+            self._refuse_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = self._parser = None  # the parser holds this object: a cycle
@@ -223,8 +228,6 @@ class Wire(asyncio.Protocol):
         if self._phase != _HEAD:
             return  # a trailer's
         self._fields.append((name, value))
-        if len(name) + len(value) > _LINE_LIMIT or len(self._fields) > _HEADER_LIMIT:
-            self._refuse_head()
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
@@ -239,7 +242,13 @@ class Wire(asyncio.Protocol):
                 self.fail(ProtocolBroken("The provider sent interim answers without end.", outcome="protocol_error"))
             return
         headers: dict[str, str] = {}
+        if len(fields) > _HEADER_LIMIT:
+            self._refuse_head()
+            return
         for name, value in fields:
+            if len(value) > _LINE_LIMIT:
+                self._refuse_head()
+                return
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
             headers[key] = f"{headers[key]}, {text}" if key in headers else text
         if (coding := headers.get("transfer-encoding")) is not None and coding.lower() != "chunked":

@@ -1,0 +1,136 @@
+"""The two shapes that an answer leaves in, written straight to the caller's connection: a whole body, or events.
+
+aiohttp's own way costs several calls, objects and tasks for each write; it is kept for callers of HTTP/1.0, for those
+that close the connection, and where the application that the gateway is mounted in wants to see an answer's headers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import HttpVersion11
+from aiohttp_sse import EventSourceResponse
+
+from gaiarouter.errors import InternalError
+
+PING_S: Final = 15.0
+_STALLED_S: Final = 60.0
+"""A caller that takes nothing for this long is given up (TCP_USER_TIMEOUT, set by aiohttp-sse)."""
+
+
+class WholeAnswer(web.StreamResponse):
+    """A 200 with a JSON body: head and body in one write."""
+
+    def __init__(self, headers: Mapping[str, str], body: bytes) -> None:
+        super().__init__()
+        self._given = headers
+        self._whole = body
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        if self._eof_sent:
+            return None
+        if self.prepared:
+            return self._payload_writer
+        if not _is_plain(request):
+            self.headers.update(self._given)
+            self.content_type = "application/json"
+            self.content_length = len(self._whole)
+            return await super().prepare(request)
+        _transport_of(request).write(self._head() + self._whole)
+        self._eof_sent = self._keep_alive = True
+        if request.protocol.writing_paused:
+            await request.writer.drain()
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        if not self._eof_sent:
+            await super().write_eof(self._whole)
+
+    def _head(self) -> bytes:
+        fields, count = "".join([f"{name}: {value}\r\n" for name, value in self._given.items()]), len(self._given)
+        if fields.count("\n") != count or fields.count("\r") != count or "\0" in fields:
+            raise InternalError("A header for the caller held a line break.")
+        return (
+            f"HTTP/1.1 200 OK\r\n{fields}Content-Type: application/json\r\nContent-Length: {len(self._whole)}\r\n"
+            f"Date: {rfc822_formatted_time()}\r\n\r\n"
+        ).encode()
+
+
+class EventStream(EventSourceResponse):
+    """aiohttp-sse's response with the dialect's own keep-alive in place of its ping, and a timer in place of its task.
+
+    A keep-alive may come between any two writes: so every write is of whole events. There is none for bytes that are no
+    events.
+    """
+
+    def __init__(self, headers: dict[str, str], *, media_type: str, keepalive: bytes) -> None:
+        super().__init__(headers=headers, allow_all_methods=True, send_timeout=_STALLED_S)
+        self.headers["Content-Type"] = media_type
+        self.headers.popall("Connection", None)
+        self.keepalive = keepalive
+        self._beat: asyncio.TimerHandle | None = None
+        self._protocol: web.RequestHandler | None = None
+        self._is_chunked = True
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        if self.prepared:
+            return self._payload_writer
+        if request.transport is None:
+            raise ConnectionResetError("the caller is gone")
+        self._set_tcp_user_timeout(request)
+        self._protocol = request.protocol
+        self._is_chunked = request.version >= HttpVersion11
+        writer = await web.StreamResponse.prepare(self, request)
+        self._rest()
+        return writer
+
+    def write_now(self, events: bytes) -> bool:
+        """Whole events, once `write` has been called. False: the caller reads more slowly than they come, so wait for
+        `room` before the next. Raises ConnectionError."""
+        protocol = self._protocol
+        assert protocol is not None
+        transport = protocol.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the caller is gone")
+        if events:
+            transport.write(b"%x\r\n%b\r\n" % (len(events), events) if self._is_chunked else events)
+        return not protocol.writing_paused
+
+    async def room(self) -> None:
+        """Returns when the caller has taken what was written. Raises ConnectionError."""
+        assert self._payload_writer is not None
+        await self._payload_writer.drain()
+
+    def stop_streaming(self) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
+
+    def _rest(self) -> None:
+        if self.keepalive:
+            self._beat = asyncio.get_running_loop().call_later(PING_S, self._keep_alive_now)
+
+    def _keep_alive_now(self) -> None:
+        try:
+            self.write_now(self.keepalive)
+        except ConnectionError:
+            return  # the request's own task learns of the hang-up by itself
+        self._rest()
+
+
+def _is_plain(request: web.BaseRequest) -> bool:
+    if request.version != HttpVersion11 or not request.keep_alive:
+        return False
+    match_info = request.match_info if isinstance(request, web.Request) else None
+    return match_info is None or not any(app.on_response_prepare for app in match_info.apps)
+
+
+def _transport_of(request: web.BaseRequest) -> asyncio.Transport:
+    transport = request.transport
+    if transport is None or transport.is_closing():
+        raise ConnectionResetError("the caller is gone")
+    return transport

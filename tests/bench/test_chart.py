@@ -1,0 +1,46 @@
+"""The chart says what the table says."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from bench import chart, report
+from bench.report import Metric
+
+METRICS = [
+    Metric("a", "an <a>, µs", must=1.3, aim=0.6),
+    Metric("b", "a b, MB", must=90, aim=60, relative=False),
+    Metric("c", "a c, µs", must=2, aim=1),
+]
+ROUNDS = {
+    "floor": {"a": [10.0], "b": [40.0], "c": [2.0]},
+    "nginx": {"a": [1.0], "b": [20.0], "c": [1.0]},
+    "gateway": {"a": [12.0], "b": [70.0], "c": [9.0]},
+}
+
+
+def drawn() -> ElementTree.Element:
+    return ElementTree.fromstring(chart.svg(report.rows(ROUNDS, METRICS), ["gateway", "floor", "nginx"]))
+
+
+def words() -> list[str]:
+    return [text.text or "" for text in drawn().iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_every_relative_row_has_a_bar_of_each_subject() -> None:
+    assert [word for word in words() if word.replace(".", "").isdigit()] == ["1.20", "0.10", "4.50", "0.50"]
+    assert "an <a>, µs" in words()
+    assert "a b, MB" not in words()
+
+
+def test_a_bar_is_as_long_as_its_ratio_and_never_leaves_the_picture() -> None:
+    root = drawn()
+    right = float(root.attrib["viewBox"].split()[2])
+    bars = [
+        e
+        for e in root.iter("{http://www.w3.org/2000/svg}rect")
+        if e.get("fill", "").startswith("#") and e.get("x") == "300"
+    ]
+    widths = [float(bar.attrib["width"]) for bar in bars]
+    assert widths[0] > widths[3] > widths[1]
+    assert all(300 + width <= right for width in widths)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 from gaiarouter.config.arguments import build_parser
 
 if TYPE_CHECKING:
+    from gaiarouter.comparison.traffic import Asked, Traffic
     from gaiarouter.config.loader import Loaded
     from gaiarouter.config.settings import Limits, Settings
     from gaiarouter.routing.explain import Explanation
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NONE: Mapping[str, str] = MappingProxyType({})
+_DAY_US = 86_400_000_000
 
 
 class _FailedError(Exception):
@@ -137,6 +139,62 @@ def _test(arguments: argparse.Namespace) -> int:
     return 1 if any(each.differences for each in rehearsed.played) else 0
 
 
+def _diff(arguments: argparse.Namespace) -> int:
+    """As diff(1): 0 nothing differs, 1 something does, 2 trouble."""
+    from gaiarouter.comparison.report import as_json, render_text
+    from gaiarouter.comparison.tables import compare
+
+    try:
+        before, after = (_settings_of(file, arguments) for file in (arguments.old, arguments.new))
+        asked = _asked(before) if arguments.usage else ()
+        traffic = _traffic(before, after, asked) if arguments.usage else None
+    except _FailedError as error:
+        _say(str(error))
+        return 2
+    names = [*_served(before), *_served(after), *(each.model for each in asked)]
+    difference = compare(before, after, names)
+    print(as_json(difference, traffic) if arguments.json else render_text(difference, traffic))
+    return 0 if difference.is_empty else 1
+
+
+def _settings_of(file: str, arguments: argparse.Namespace) -> Settings:
+    return _settings(_load(argparse.Namespace(**{**vars(arguments), "config": file})))
+
+
+def _served(settings: Settings) -> list[str]:
+    """Names of models that the table serves, as far as they are known."""
+    from gaiarouter.comparison.tables import all_on
+    from gaiarouter.providers.catalogue import Catalogue
+    from gaiarouter.routing.listing import list_models
+    from gaiarouter.routing.table import Table
+
+    catalogue = Catalogue.load()
+    known = {name: catalogue.models(provider.kind) for name, provider in settings.providers.items()}
+    settings = all_on(settings)
+    return [model.name for model in list_models(Table(settings), settings, known)]
+
+
+def _asked(settings: Settings) -> Sequence[Asked]:
+    """Of the last day, from the store of these settings."""
+    from gaiarouter.comparison.traffic import Asked
+    from gaiarouter.store.keyring import now_us
+
+    since_us = now_us() - _DAY_US
+    rows = _with_store(settings, lambda store: store.usage_by_model(since_us=since_us), migrate=False)
+    return [Asked(*row) for row in rows]
+
+
+def _traffic(before: Settings, after: Settings, asked: Sequence[Asked]) -> Traffic:
+    from gaiarouter.comparison.traffic import traffic
+    from gaiarouter.ledger.pricing import Pricing
+    from gaiarouter.providers.prices import Prices, PriceTable
+    from gaiarouter.routing.table import Table
+
+    table = PriceTable.load()
+    prices = (Pricing(Prices(table, before.providers)), Pricing(Prices(table, after.providers)))
+    return traffic(asked, (Table(before), Table(after)), prices)
+
+
 def _keys_create(arguments: argparse.Namespace) -> int:
     from gaiarouter.errors import InvalidRequest
     from gaiarouter.store.commands import create_key
@@ -237,12 +295,12 @@ def _settings(loaded: Loaded) -> Settings:
     return loaded.settings
 
 
-def _with_store(settings: Settings, action: Callable[[Store], Awaitable[T]]) -> T:
+def _with_store(settings: Settings, action: Callable[[Store], Awaitable[T]], *, migrate: bool = True) -> T:
     from gaiarouter.store import open_store
 
     async def run() -> T:
         store = open_store(settings.store)
-        await store.open()
+        await store.open(migrate=migrate)
         try:
             return await action(store)
         finally:
@@ -291,6 +349,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": _check,
     "explain": _explain,
     "test": _test,
+    "diff": _diff,
     "keys create": _keys_create,
     "keys list": _keys_list,
     "keys revoke": _keys_revoke,

@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_explain(commands)
     _add_test(commands)
+    _add_diff(commands)
     _add_keys(commands)
     _add_schema(commands)
     _add_migrate(commands)
@@ -148,6 +149,27 @@ def _add_test(commands: Commands) -> None:
     _add_config(parser)
     parser.add_argument("--junit", metavar="FILE", help="write a report in JUnit's XML too")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell of tests that pass what happened in them")
+
+
+def _add_diff(commands: Commands) -> None:
+    parser = _add(
+        commands,
+        "diff",
+        "what a changed table changes",
+        "Says what differs between two routing tables: providers, routes, shares, chains, settings, and where each "
+        "model goes. With --usage also which share of the last day's requests would have gone elsewhere, and at what "
+        "price: they are read from OLD's store. Providers are taken to be on, whatever keys are set here. Ends with 0 "
+        "if nothing differs, 1 if something does, 2 for trouble.",
+        """
+        gaiarouter diff gaiarouter.yaml new.yaml
+        gaiarouter diff gaiarouter.yaml new.yaml --usage
+        git show main:gaiarouter.yaml > old.yaml && gaiarouter diff old.yaml gaiarouter.yaml --json
+        """,
+    )
+    parser.add_argument("old", metavar="OLD", help="the table as it is")
+    parser.add_argument("new", metavar="NEW", help="the table as it is to be")
+    parser.add_argument("--usage", action="store_true", help="weigh it by the requests of the last day")
+    parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def _add_keys(commands: Commands) -> None:

@@ -55,6 +55,7 @@ MAY_IMPORT = {
     "limits": BASE,
     "pipeline": MIDDLE,
     "server": MIDDLE | {"pipeline"},
+    "comparison": MIDDLE,
     # the loader checks what it reads against the catalogue of providers and compiles a route's globs
     "config": BASE | {"routing"},
     "errors": frozenset[str](),

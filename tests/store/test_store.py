@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from gaiarouter.canonical.usage import Usage
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Limits, Rate
 from gaiarouter.store import open_store
@@ -170,3 +171,21 @@ async def test_what_was_kept_is_there_after_reopening(url: Secret, key: ApiKey) 
         assert await store.has_keys() is has_it
         await store.add_key(key)
         await store.close()
+
+
+async def test_usage_is_added_up_by_the_model_that_was_asked_for(store: Store) -> None:
+    one = replace(RECORD, time_us=1_000, model_asked="a", in_uncached=3, in_cache_read=1, out_visible=2)
+    one = replace(one, in_cache_write=0, in_tool=0, out_reasoning=0)
+    await store.add_usage(
+        [
+            replace(one, id="1"),
+            replace(one, id="2", in_uncached=5),
+            replace(one, id="3", model_asked="b"),
+            replace(one, id="4", time_us=999),
+            replace(one, id="5", model_asked=None),
+        ]
+    )
+    assert await store.usage_by_model(since_us=1_000) == [
+        ("a", 2, Usage(in_uncached=8, in_cache_read=2, out_visible=4)),
+        ("b", 1, Usage(in_uncached=3, in_cache_read=1, out_visible=2)),
+    ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from gaiarouter.canonical.usage import Usage
 from gaiarouter.store.records import (
     ApiKey,
     AuditEntry,
@@ -127,6 +128,10 @@ class UsageTable(Protocol):
     async def find_usage(self, record_id: str) -> UsageRecord | None: ...
 
     async def count_usage(self) -> int: ...
+
+    async def usage_by_model(self, *, since_us: int) -> Sequence[tuple[str, int, Usage]]:
+        """Models as callers asked for them, how often since then, and the tokens of all those requests in all."""
+        ...
 
 
 class BudgetTable(Protocol):

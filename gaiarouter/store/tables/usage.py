@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from typing import Final
+from typing import Any, Final
 
+from gaiarouter.canonical.usage import Usage
 from gaiarouter.store.database import Database, Unit
 from gaiarouter.store.records import UsageRecord
 from gaiarouter.store.rows import Row, storable, usage_of, usage_row
@@ -33,6 +34,10 @@ _MOST: Final = 10**15
 
 FIND: Final = f"SELECT {_NAMES} FROM usage_records WHERE id = $1"  # noqa: S608  # constants
 COUNT: Final = "SELECT count(*) FROM usage_records"
+ASKED: Final = (
+    f"SELECT model_asked, count(*), {', '.join(f'sum({name})' for name in TOKENS)} "  # noqa: S608  # constants
+    "FROM usage_records WHERE time_us >= $1 AND model_asked IS NOT NULL GROUP BY model_asked ORDER BY model_asked"
+)
 
 
 def _places(rows: int, columns: int) -> str:
@@ -66,6 +71,15 @@ class SqlUsage:
 
     async def count_usage(self) -> int:
         return int((await self._database.read(COUNT))[0][0])
+
+    async def usage_by_model(self, *, since_us: int) -> Sequence[tuple[str, int, Usage]]:
+        rows = await self._database.read(ASKED, since_us)
+        return [(model, int(count), _usage_of(tokens)) for model, count, *tokens in rows]
+
+
+def _usage_of(tokens: Sequence[Any]) -> Usage:
+    uncached, read, written, tool, visible, reasoning = (int(each) for each in tokens)
+    return Usage(uncached, read, written, tool, visible, reasoning)
 
 
 def _add(records: Sequence[UsageRecord]) -> Unit[None]:

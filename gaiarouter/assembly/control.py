@@ -15,6 +15,8 @@ from gaiarouter.server.admin.organizations import Organizations
 from gaiarouter.server.admin.plane import ControlPlane
 from gaiarouter.server.admin.reload import ConfigReload
 from gaiarouter.server.admin.routes_health import RoutesHealth
+from gaiarouter.server.admin.statistics import Statistics
+from gaiarouter.server.admin.usage import UsageRecords
 from gaiarouter.server.admin.users import Users
 from gaiarouter.server.handler import Service
 from gaiarouter.store.base import Store
@@ -36,6 +38,8 @@ def build_control(
             *Users(store).operations(),
             *ApiKeys(store, defaults=lambda: service().settings.limits, pepper=pepper_of(settings)).operations(),
             *RoutesExplain(service, store).operations(),
+            *Statistics(store).operations(),
+            *UsageRecords(store).operations(),
             *RoutesHealth(health, time.monotonic).operations(),
             *reload.operations(),
         ],

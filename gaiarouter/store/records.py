@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import add
 from typing import Final, Literal
 
 from gaiarouter.config.settings import Limits
@@ -219,6 +221,54 @@ class BudgetState:
     @property
     def left(self) -> int:
         return max(0, self.reservation.budget - self.spent - self.reserved)
+
+
+StatsGroup = Literal["hour", "day", "model", "provider", "key", "organization", "route"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From `start_us` to before `end_us`; None is every organization or key, the empty string those of none."""
+
+    start_us: int
+    end_us: int
+    organization: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageFilter:
+    """Each member narrows; None does not."""
+
+    window: Window
+    model: str | None = None
+    provider: str | None = None
+    outcome: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Of many requests. durations, first_contents: how many by bucket, see tables/histogram.py."""
+
+    requests: int
+    errors: int
+    unpriced: int
+    tokens: Mapping[str, int]
+    cost_nano_usd: int
+    durations: tuple[int, ...]
+    first_contents: tuple[int, ...]
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(
+            requests=self.requests + other.requests,
+            errors=self.errors + other.errors,
+            unpriced=self.unpriced + other.unpriced,
+            tokens={name: count + other.tokens[name] for name, count in self.tokens.items()},
+            cost_nano_usd=self.cost_nano_usd + other.cost_nano_usd,
+            durations=tuple(map(add, self.durations, other.durations)),
+            first_contents=tuple(map(add, self.first_contents, other.first_contents)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,12 @@ from gaiarouter.store.records import (
     Organization,
     Page,
     Reservation,
+    StatsGroup,
+    Sums,
+    UsageFilter,
     UsageRecord,
     User,
+    Window,
 )
 
 
@@ -142,3 +146,16 @@ class BudgetTable(Protocol):
     async def budget_in_use(self, scope: str, starts_us: int) -> tuple[int, int]:
         """Spent and reserved, in nano-dollars."""
         ...
+
+
+class StatisticsTable(Protocol):
+    async def usage_sums(self, window: Window, by: StatsGroup) -> Sequence[tuple[str | int, Sums]]:
+        """By group, in its order; hours and days by when they begin. `window` counts whole hours: those that begin in
+        it."""
+        ...
+
+    async def list_usage(self, which: UsageFilter, page: Page) -> Sequence[UsageRecord]:
+        """The newest first."""
+        ...
+
+    async def count_usage_of(self, which: UsageFilter, *, at_most: int) -> int: ...

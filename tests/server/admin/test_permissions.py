@@ -65,6 +65,10 @@ ROWS = {
     "delete /v1/api-keys/{id}": Row(ALL_OF_WRITE, _hidden(ALL_OF_WRITE)),
     "post /v1/api-keys/{id}/rotate": Row(ALL_OF_WRITE, _hidden(ALL_OF_WRITE), {}),
     "post /v1/config/reload": Row(ALL_OF_ADMIN),
+    "get /v1/stats": Row(ALL_OF_READ),
+    "get /v1/organizations/{id}/stats": Row(ALL_OF_READ, _hidden(ALL_OF_READ)),
+    "get /v1/api-keys/{id}/stats": Row(ALL_OF_READ, _hidden(ALL_OF_READ)),
+    "get /v1/usage": Row(ALL_OF_READ),
     "post /v1/routes/explain": Row(ALL_OF_READ, body={"model": "demo"}),
 }
 

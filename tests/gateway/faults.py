@@ -17,7 +17,7 @@ from tests.gateway.running import (
     Starter,
     assert_error,
 )
-from tests.support.script import Script, json_answer, sse, sse_answer
+from tests.support.script import Drip, Hang, Script, Send, json_answer, sse, sse_answer
 from tests.support.upstream import Received, ScriptedUpstream
 
 TOKEN_CLASSES = ("in_uncached", "in_cache_read", "in_cache_write", "in_tool", "out_visible", "out_reasoning")
@@ -79,6 +79,13 @@ class Fault:
 
     def __str__(self) -> str:
         return self.name.replace(" ", "-")
+
+
+async def assert_let_go(upstream: ScriptedUpstream, fault: Fault) -> None:
+    """The provider has no connection left on which it still owes something: silent, dripping or endless ones."""
+    if any(isinstance(step, Hang | Drip) or (isinstance(step, Send) and step.times is None) for step in fault.script):
+        for connection in range(len(upstream.connections)):
+            await upstream.client_gone(connection)
 
 
 def assert_tokens(record: sqlite3.Row, **tokens: int) -> None:

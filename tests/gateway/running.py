@@ -10,6 +10,7 @@ request at a time, so that a slot that is not given back shows as a 429 of the n
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import json
 import os
@@ -26,6 +27,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
+import gaiarouter
 from gaiarouter.app import Gateway, load
 from gaiarouter.config.loader import load as load_file
 from gaiarouter.config.loader import settings_of
@@ -43,6 +45,7 @@ ANSWER = "answer-canary-9f2e"
 BACKUP_ANSWER = "backup-canary-77ab"
 
 _MEMORY = Path("/dev/shm")
+_CODE = str(Path(gaiarouter.__file__).parent)
 
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -69,7 +72,7 @@ def config(folder: Path, bases: Mapping[str, str], **changes: Any) -> dict[str, 
         "store": f"sqlite:///{folder}/gaia.db",
         "providers": {"demo": {"dialect": "echo"}, **providers},
         "defaults": {
-            "timeouts": {"connect": "300ms", "first_byte": "400ms", "idle": "400ms", "total": "3s"},
+            "timeouts": {"connect": "300ms", "first_byte": "400ms", "idle": "400ms", "total": "20s"},
             "retry": {"backoff": "1ms", "max_backoff": "5ms", "budget": "100%"},
         },
         "routes": routes,
@@ -330,3 +333,19 @@ class Starter:
                 await running.session.close()
                 await listener.cleanup()
             self._folder.cleanup()
+        if error is None:
+            await _no_task_is_left()
+
+
+async def _no_task_is_left() -> None:
+    """All that the gateway began has come to its end, too."""
+    left = [""]
+    for _ in range(20):
+        await asyncio.sleep(0)  # those that were cancelled just now
+        left = [repr(task) for task in asyncio.all_tasks() if _is_of_the_gateway(task)]
+    assert left == []
+
+
+def _is_of_the_gateway(task: asyncio.Task[Any]) -> bool:
+    coroutine = task.get_coro()
+    return inspect.iscoroutine(coroutine) and coroutine.cr_code.co_filename.startswith(_CODE)

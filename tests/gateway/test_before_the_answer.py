@@ -8,11 +8,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.faults import Fault, assert_alone, assert_falls_back, assert_tokens, attempts, completion, healthy
+from tests.gateway.faults import (
+    Fault,
+    assert_alone,
+    assert_falls_back,
+    assert_let_go,
+    assert_tokens,
+    attempts,
+    completion,
+    healthy,
+)
 from tests.gateway.running import ANSWER, Starter, assert_error
 from tests.support import tls
-from tests.support.script import Close, Drip, Hang, Reset, Send, Step, head, json_answer
-from tests.support.upstream import ScriptedUpstream
+from tests.support.script import Close, Drip, Hang, Reset, Script, Send, Step, head, json_answer
+from tests.support.upstream import Received, ScriptedUpstream
 
 BODY = b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}]}'
 
@@ -73,6 +82,9 @@ UNREACHABLE = Fault("unreachable", [], 502, "upstream_connect_error", "connect_e
 UNTRUSTED = Fault("untrusted", [], 502, "upstream_connect_error", "tls_error")
 BLACK_HOLE = Fault("black hole", [], 504, "upstream_timeout", "timeout_connect")
 
+PATIENT = {"timeouts": {"connect": "9s", "first_byte": "9s", "idle": "9s", "total": "60s"}}
+"""Where time is not what is tested."""
+
 both = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 
 
@@ -104,6 +116,7 @@ async def test_the_client_on_aiohttp_is_right_about_it_too(start: Starter, fault
     async with ScriptedUpstream(fault.script) as upstream:
         await assert_alone(start, upstream.url("/v1"), fault, stream=False, upstream={"client": "aiohttp"})
         assert len(upstream.requests) == fault.tries
+        await assert_let_go(upstream, fault)
 
 
 @both
@@ -112,6 +125,7 @@ async def test_a_fault_before_the_answer_alone(start: Starter, fault: Fault, str
     async with ScriptedUpstream(fault.script) as upstream:
         await assert_alone(start, upstream.url("/v1"), fault, stream=stream)
         assert len(upstream.requests) == fault.tries
+        await assert_let_go(upstream, fault)
 
 
 @both
@@ -120,6 +134,7 @@ async def test_a_fault_before_the_answer_with_a_fallback(start: Starter, fault: 
     async with ScriptedUpstream(fault.script) as upstream:
         await assert_falls_back(start, upstream.url("/v1"), fault, stream=stream)
         assert len(upstream.requests) == 1
+        await assert_let_go(upstream, fault)
 
 
 @both
@@ -137,23 +152,27 @@ async def test_u1_five_refusals_open_the_breaker(start: Starter, closed_port: in
     assert_error(await gateway.chat("alone"), 503, "no_healthy_upstream")
 
 
-async def test_u2_a_name_that_is_none(start: Starter) -> None:
-    await assert_alone(start, "http://no-such-host.invalid/v1", UNREACHABLE, stream=False)
-    await assert_falls_back(start, "http://no-such-host.invalid/v1", UNREACHABLE, stream=True)
+@both
+async def test_u2_a_name_that_is_none(start: Starter, stream: bool) -> None:
+    await assert_alone(start, "http://no-such-host.invalid/v1", UNREACHABLE, stream=stream)
+    await assert_falls_back(start, "http://no-such-host.invalid/v1", UNREACHABLE, stream=stream)
 
 
+@both
 @pytest.mark.parametrize("certificate", ["self_signed", "wrong_host", "expired"])
-async def test_u3_a_certificate_that_is_not_right(start: Starter, certificate: tls.Certificate) -> None:
+async def test_u3_a_certificate_that_is_not_right(start: Starter, certificate: tls.Certificate, stream: bool) -> None:
     async with ScriptedUpstream(json_answer(completion(ANSWER)), tls=tls.server(certificate)) as upstream:
-        await assert_alone(start, upstream.url("/v1"), UNTRUSTED, stream=False)
-        await assert_falls_back(start, upstream.url("/v1"), UNTRUSTED, stream=True)
+        await assert_alone(start, upstream.url("/v1"), UNTRUSTED, stream=stream, defaults=PATIENT)
+        await assert_falls_back(start, upstream.url("/v1"), UNTRUSTED, stream=stream, defaults=PATIENT)
         assert upstream.requests == []
 
 
-async def test_u3_plain_text_on_a_tls_port(start: Starter) -> None:
+@both
+async def test_u3_plain_text_on_a_tls_port(start: Starter, stream: bool) -> None:
     async with ScriptedUpstream(on_connect=[Send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")]) as upstream:
         base = f"https://127.0.0.1:{upstream.port}/v1"
-        await assert_alone(start, base, UNTRUSTED, stream=False)
+        await assert_alone(start, base, UNTRUSTED, stream=stream, defaults=PATIENT)
+        await assert_falls_back(start, base, UNTRUSTED, stream=stream, defaults=PATIENT)
 
 
 @both
@@ -163,11 +182,14 @@ async def test_u4_a_black_hole(start: Starter, full_backlog: int, stream: bool) 
     await assert_falls_back(start, base, BLACK_HOLE, stream=stream)
 
 
-async def test_u5_accepted_and_never_read(start: Starter) -> None:
+@both
+async def test_u5_accepted_and_never_read(start: Starter, stream: bool) -> None:
     fault = Fault("U5", [], 504, "upstream_timeout", "timeout_first_byte", tries=1)
     async with ScriptedUpstream(on_connect=[Hang()]) as upstream:
-        await assert_alone(start, upstream.url("/v1"), fault, stream=False)
-        await assert_falls_back(start, upstream.url("/v1"), fault, stream=True)
+        await assert_alone(start, upstream.url("/v1"), fault, stream=stream)
+        await assert_falls_back(start, upstream.url("/v1"), fault, stream=stream)
+        for connection in range(len(upstream.connections)):
+            await upstream.client_gone(connection)
 
 
 async def test_u9_a_pooled_connection_that_went_stale_is_replaced_unseen(start: Starter) -> None:
@@ -181,6 +203,25 @@ async def test_u9_a_pooled_connection_that_went_stale_is_replaced_unseen(start: 
         assert attempts(gateway) == {("main", "ok"): 2}
         for record in await gateway.records():
             assert_tokens(record, in_uncached=7, out_visible=3)
+
+
+async def test_n13_a_provider_that_closes_after_every_answer_costs_callers_nothing(start: Starter) -> None:
+    """It says nothing of closing: every second use of a connection crosses with that."""
+
+    def script(request: Received) -> Script:
+        return [*healthy(ANSWER)(request), Close()]
+
+    async with ScriptedUpstream(script) as upstream:
+        many = {"concurrent": "unlimited", "requests": "unlimited", "tokens": "unlimited"}
+        gateway = await start({"main": upstream.url("/v1")}, limits=many, defaults=PATIENT)
+        for _ in range(25):
+            replies = await asyncio.gather(*[gateway.chat(stream=number % 2 == 0) for number in range(40)])
+            assert {reply.status for reply in replies} == {200}, [
+                reply.body for reply in replies if reply.status != 200
+            ]
+            assert {(reply.text, reply.broken) for reply in replies} == {(ANSWER, False)}
+        assert len(upstream.requests) == 1000
+        assert attempts(gateway) == {("main", "ok"): 1000}
 
 
 @both

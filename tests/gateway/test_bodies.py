@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.gateway.faults import Fault, assert_alone, assert_falls_back, assert_tokens, completion, stream_events
+from tests.gateway.faults import (
+    Fault,
+    assert_alone,
+    assert_falls_back,
+    assert_let_go,
+    assert_tokens,
+    completion,
+    stream_events,
+)
 from tests.gateway.running import ANSWER, Reply, RunningGateway, Starter, assert_error
 from tests.support.script import Close, Drip, Hang, Script, Send, Step, answer, chunk, head, json_answer, sse_answer
 from tests.support.upstream import ScriptedUpstream
@@ -16,6 +25,9 @@ from tests.support.upstream import ScriptedUpstream
 JSON = {"content-type": "application/json"}
 GOOD = json.dumps(completion(ANSWER)).encode()
 CHUNKED = head(200, {**JSON, "transfer-encoding": "chunked"})
+
+
+both = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 
 
 def broken(name: str, script: Script) -> Fault:
@@ -67,18 +79,28 @@ FAULTS = [
 ]
 
 
+def as_asked(fault: Fault, stream: bool) -> Fault:
+    """A stream has to have spoken by the first-byte limit, which is as long as the idle one here."""
+    return replace(fault, outcome="timeout_first_byte") if stream and fault.outcome == "timeout_idle" else fault
+
+
+@both
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_what_is_no_answer_alone(start: Starter, fault: Fault) -> None:
+async def test_what_is_no_answer_alone(start: Starter, fault: Fault, stream: bool) -> None:
+    """Streamed: the provider answers JSON all the same, which would be told as a stream if it were good."""
     async with ScriptedUpstream(fault.script) as upstream:
-        await assert_alone(start, upstream.url("/v1"), fault, stream=False)
+        await assert_alone(start, upstream.url("/v1"), as_asked(fault, stream), stream=stream)
         assert len(upstream.requests) == fault.tries
+        await assert_let_go(upstream, fault)
 
 
+@both
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_what_is_no_answer_with_a_fallback(start: Starter, fault: Fault) -> None:
+async def test_what_is_no_answer_with_a_fallback(start: Starter, fault: Fault, stream: bool) -> None:
     async with ScriptedUpstream(fault.script) as upstream:
-        await assert_falls_back(start, upstream.url("/v1"), fault, stream=False)
+        await assert_falls_back(start, upstream.url("/v1"), as_asked(fault, stream), stream=stream)
         assert len(upstream.requests) == 1
+        await assert_let_go(upstream, fault)
 
 
 async def test_u43_a_body_that_drips_for_ever_ends_with_the_request(start: Starter) -> None:

@@ -44,10 +44,11 @@ async def test_a_status_alone(start: Starter, fault: Fault, stream: bool) -> Non
             assert int(reply.headers["retry-after-ms"]) <= 600_000
 
 
+@both
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_a_status_with_a_fallback(start: Starter, fault: Fault) -> None:
+async def test_a_status_with_a_fallback(start: Starter, fault: Fault, stream: bool) -> None:
     async with ScriptedUpstream(fault.script) as upstream:
-        await assert_falls_back(start, upstream.url("/v1"), fault, stream=True)
+        await assert_falls_back(start, upstream.url("/v1"), fault, stream=stream)
         assert len(upstream.requests) == 1
 
 
@@ -76,6 +77,27 @@ async def test_u23_u24_when_to_come_back_is_told_in_whole_seconds(
         assert_error(reply, 429, "upstream_rate_limited")
         assert int(reply.headers["retry-after"]) == (told or 15)
         assert asyncio.get_running_loop().time() - began < 1.0, "nobody is waited for who wants more than 2 s"
+
+
+GOOGLES = {
+    "error": {
+        "code": 429,
+        "message": "Resource has been exhausted",
+        "status": "RESOURCE_EXHAUSTED",
+        "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.07s"}],
+    }
+}
+
+
+async def test_u23_google_says_when_to_come_back_in_the_body(start: Starter) -> None:
+    async with ScriptedUpstream(json_answer(GOOGLES, status=429)) as upstream:
+        google = {"dialect": "google", "base_url": upstream.url(), "api_key": PROVIDER_KEY}
+        gateway = await start({"main": upstream.url("/v1")}, providers={"demo": {"dialect": "echo"}, "main": google})
+        reply = await gateway.chat()
+        assert_error(reply, 429, "upstream_rate_limited")
+        assert reply.headers["retry-after"] == "35"
+        assert 33_000 < int(reply.headers["retry-after-ms"]) <= 34_070
+        assert len(upstream.requests) == 1
 
 
 async def test_u23_a_short_wait_is_waited_for_where_nobody_else_is(start: Starter) -> None:

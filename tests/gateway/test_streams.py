@@ -15,6 +15,7 @@ from tests.gateway.faults import (
     Fault,
     assert_alone,
     assert_falls_back,
+    assert_let_go,
     attempts,
     chunk_of,
     completion,
@@ -89,6 +90,7 @@ async def test_a_stream_that_fails_before_its_content_alone(start: Starter, faul
     async with ScriptedUpstream(fault.script) as upstream:
         await assert_alone(start, upstream.url("/v1"), fault, stream=True)
         assert len(upstream.requests) == fault.tries
+        await assert_let_go(upstream, fault)
 
 
 @pytest.mark.parametrize("fault", BEFORE, ids=str)
@@ -102,6 +104,7 @@ async def test_a_stream_that_fails_before_its_content_with_a_fallback(start: Sta
     async with ScriptedUpstream(fault.script) as upstream:
         await assert_falls_back(start, upstream.url("/v1"), fault, stream=True)
         assert len(upstream.requests) == 1
+        await assert_let_go(upstream, fault)
 
 
 @dataclass(frozen=True)
@@ -212,6 +215,19 @@ async def test_u70_a_stream_that_is_slow_but_alive_is_never_cut(start: Starter) 
         assert asyncio.get_running_loop().time() - began > 0.5
         assert reply.events[-1] == b"[DONE]"
         assert (await gateway.record())["outcome"] == "ok"
+
+
+async def test_u69_a_stream_that_only_comments_after_its_first_words_ends_at_the_total_limit(start: Starter) -> None:
+    """Each comment ends a silence; what none of them prolongs is the whole."""
+    timeouts = {"connect": "300ms", "first_byte": "300ms", "idle": "300ms", "total": "900ms"}
+    script = begun(Drip(chunk(COMMENT) * 999, every_s=0.002), said=SAID)
+    async with ScriptedUpstream(script) as upstream:
+        gateway = await start({"main": upstream.url("/v1")}, defaults={"timeouts": timeouts})
+        reply = await gateway.chat(stream=True)
+        assert_error_event(reply, "deadline_exceeded")
+        assert reply.text == ANSWER
+        await upstream.client_gone(within_s=1.0)
+        assert gateway.metric("breaker_state", provider="main") == 0
 
 
 async def test_u71_a_stream_without_end_is_cut_at_the_total_limit(start: Starter) -> None:

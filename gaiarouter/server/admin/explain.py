@@ -81,7 +81,9 @@ class RoutesExplain:
 
     def operations(self) -> Sequence[Operation]:
         summary = "Where a request would go now, and why: every candidate, kept or left out"
-        return (Operation("POST", "/v1/routes/explain", "read", summary, self._post, _ANSWER, body=_BODY),)
+        return (
+            Operation("POST", "/v1/routes/explain", "read", summary, self._post, _ANSWER, body=_BODY, may_miss=True),
+        )
 
     async def _post(self, call: Call) -> Mapping[str, Any]:
         model, request = call.body.get("model"), call.body.get("request")

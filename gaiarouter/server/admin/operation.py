@@ -43,7 +43,7 @@ class Operation:
 
     permission: what the caller's key needs at the least. query: a schema for each parameter. body: None takes none;
     one without `required` members may be left out. answer: the schema of a good answer, which has `status`.
-    may_conflict: 409 is among its answers.
+    may_conflict: 409 is among its answers. may_miss: so is 404, although its path names no record.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
@@ -56,6 +56,7 @@ class Operation:
     query: Mapping[str, Schema] = field(default_factory=dict)
     body: Schema | None = None
     may_conflict: bool = False
+    may_miss: bool = False
     content_types: tuple[str, ...] = ("application/json",)
 
     @property

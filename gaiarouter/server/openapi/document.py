@@ -118,7 +118,7 @@ def _content(kind: str, operation: Operation, components: dict[str, Any]) -> Sch
 
 def _refused(operation: Operation) -> list[int]:
     statuses = {400, 401, 403, 429, 500, 503}
-    if "{" in operation.path:
+    if "{" in operation.path or operation.may_miss:
         statuses.add(404)
     if operation.body is not None:
         statuses |= {408, 413, 415, 417}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from gaiarouter.config.settings import Settings
+from gaiarouter.config.settings import Limits, Settings
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.routing.breaker import Health
 from gaiarouter.server.admin.access import Access
 from gaiarouter.server.admin.api_keys import ApiKeys
+from gaiarouter.server.admin.audit import Audit
 from gaiarouter.server.admin.explain import RoutesExplain
+from gaiarouter.server.admin.operation import Operation
 from gaiarouter.server.admin.organizations import Organizations
 from gaiarouter.server.admin.plane import ControlPlane
 from gaiarouter.server.admin.reload import ConfigReload
@@ -34,9 +36,7 @@ def build_control(
     """service: read at each call, so that a reload changes what the control plane goes by."""
     return ControlPlane(
         [
-            *Organizations(store).operations(),
-            *Users(store).operations(),
-            *ApiKeys(store, defaults=lambda: service().settings.limits, pepper=pepper_of(settings)).operations(),
+            *stored(store, lambda: service().settings.limits, pepper_of(settings)),
             *RoutesExplain(service, store).operations(),
             *Statistics(store).operations(),
             *UsageRecords(store).operations(),
@@ -45,6 +45,16 @@ def build_control(
         ],
         Access(service, admin_key=settings.auth.admin_key),
         dialect,
+    )
+
+
+def stored(store: Store, defaults: Callable[[], Limits], pepper: bytes | None) -> Sequence[Operation]:
+    """The operations that need nothing but the store, which the command line has too."""
+    return (
+        *Organizations(store).operations(),
+        *Users(store).operations(),
+        *ApiKeys(store, defaults=defaults, pepper=pepper).operations(),
+        *Audit(store).operations(),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,25 +56,6 @@ class ControlPlane:
             handler = self._handler(self._ready[operation.id])
             router.add_route(operation.method, operation.path, handler, expect_handler=expect_handler)
 
-    async def call(
-        self,
-        operation_id: str,
-        actor: Actor,
-        *,
-        path: Mapping[str, str] | None = None,
-        query: Mapping[str, Any] | None = None,
-        body: Mapping[str, Any] | None = None,
-        request_id: str = "",
-    ) -> Any:
-        """An operation without HTTP, for the command line; the actor has what it needs. Raises GatewayError."""
-        ready = self._ready[operation_id]
-        ready.query.check(query or {})
-        if ready.body is not None:
-            ready.body.check(body or {})
-        return await _outcome(
-            ready.operation, Call(actor, self._wall_us(), request_id, path or {}, query or {}, body or {})
-        )
-
     def _handler(self, ready: _Ready) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
             made = request_id(request.headers)
@@ -124,6 +105,15 @@ class ControlPlane:
             body = read_json(await read_body(request, BODY_LIMIT))
             ready.body.check(body)
         return Call(actor, self._wall_us(), made, dict(request.match_info), query, body)
+
+
+async def perform(operation: Operation, call: Call) -> Any:
+    """An operation without HTTP, for the command line; the actor has what it needs. Raises GatewayError."""
+    ready = _ready(operation)
+    ready.query.check(call.query)
+    if ready.body is not None:
+        ready.body.check(call.body)
+    return await _outcome(operation, call)
 
 
 def nothing_here(what: str) -> NotFound:

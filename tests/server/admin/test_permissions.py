@@ -56,6 +56,7 @@ ROWS = {
     "patch /v1/users/{id}": Row(ALL_OF_ADMIN, ALL_OF_ADMIN, {"name": "x"}),
     "delete /v1/users/{id}": Row(ALL_OF_ADMIN, ALL_OF_ADMIN),
     "get /v1/routes/health": Row(ALL_OF_ADMIN),
+    "get /v1/audit-log": Row(ALL_OF_ADMIN),
     "post /v1/api-keys": Row(
         ALL_OF_WRITE, ALL_OF_WRITE | {"write": 400}, {"name": "new", "organization": "{organization}"}
     ),

@@ -12,17 +12,17 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from gaiarouter.config.arguments import build_parser
+from gaiarouter.config.management import OPERATIONS
 
 if TYPE_CHECKING:
     from gaiarouter.comparison.traffic import Asked, Traffic
     from gaiarouter.config.loader import Loaded
-    from gaiarouter.config.settings import Limits, Settings
+    from gaiarouter.config.settings import Settings
     from gaiarouter.routing.explain import Explanation
     from gaiarouter.store.base import Store
 
@@ -195,52 +195,62 @@ def _traffic(before: Settings, after: Settings, asked: Sequence[Asked]) -> Traff
     return traffic(asked, (Table(before), Table(after)), prices)
 
 
-def _keys_create(arguments: argparse.Namespace) -> int:
-    from gaiarouter.errors import InvalidRequest
-    from gaiarouter.store.commands import create_key
-    from gaiarouter.store.keyring import now_us
+def _manage(arguments: argparse.Namespace) -> int:
+    import orjson
+
+    from gaiarouter.assembly.manage import manage, page, table
+    from gaiarouter.errors import GatewayError, InvalidRequest
 
     settings = _settings(_load(arguments))
-    limits = _limits(arguments, settings.limits)
-    permissions = [*arguments.permission, "admin"] if arguments.admin else arguments.permission
-    now = now_us()
     try:
-        minted = _with_store(
-            settings,
-            lambda store: create_key(
-                store,
-                name=arguments.name,
-                now_us=now,
-                permissions=list(dict.fromkeys(permissions)),
-                models=arguments.model,
-                limits=limits,
-                expires_us=None if arguments.expires is None else now + round(arguments.expires * 1e6),
-                inference=not arguments.no_inference,
-                unsupported=arguments.unsupported,
-            ),
-        )
-    except InvalidRequest as error:
+        answer = _with_store(settings, lambda store: manage(settings, store, arguments.command, vars(arguments)))
+    except GatewayError as error:
         _say(error.message)
-        return 2
-    _say(f"{minted.id} ({arguments.name}), shown once:")
-    print(minted.text)
+        return 2 if isinstance(error, InvalidRequest) else 1
+    if arguments.json:
+        print(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
+    elif "key" in answer:
+        _say(f"{answer['id']} ({answer['name']}), shown once:")
+        print(answer["key"])
+    else:
+        print(table(arguments.command, answer) if isinstance(answer, list) else page(answer))
+    return 0
+
+
+def _audit_verify(arguments: argparse.Namespace) -> int:
+    from gaiarouter.store.verification import verify_audit
+
+    count, wrong = _with_store(_settings(_load(arguments)), verify_audit)
+    if wrong is not None:
+        raise _FailedError(f"{_count(count, 'entry', 'entries')} in order, then: {wrong}.")
+    print(f"{_count(count, 'entry', 'entries')}, all in order.")
     return 0
 
 
 def _keys_list(arguments: argparse.Namespace) -> int:
+    import orjson
+
+    from gaiarouter.server.admin.api_keys import key_view
     from gaiarouter.store.commands import list_keys, render_keys
     from gaiarouter.store.keyring import now_us
 
-    print(render_keys(_with_store(_settings(_load(arguments)), list_keys), now_us=now_us()))
+    keys, now = _with_store(_settings(_load(arguments)), list_keys), now_us()
+    if arguments.json:
+        views = [key_view(key, now) for key in keys]
+        print(orjson.dumps(views, option=orjson.OPT_INDENT_2).decode())
+    else:
+        print(render_keys(keys, now_us=now))
     return 0
 
 
 def _keys_revoke(arguments: argparse.Namespace) -> int:
     from gaiarouter.store.commands import revoke_key
     from gaiarouter.store.keyring import now_us
+    from gaiarouter.store.records import Author
 
     settings = _settings(_load(arguments))
-    if not _with_store(settings, lambda store: revoke_key(store, arguments.id, now_us=now_us())):
+    author = Author("cli", now_us())
+    if not _with_store(settings, lambda store: revoke_key(store, arguments.id, author=author)):
         raise _FailedError(
             f"There is no key {arguments.id}, or it was revoked before; `gaiarouter keys list` shows all."
         )
@@ -320,12 +330,6 @@ def _run_on_store(run: Callable[[], Coroutine[None, None, T]]) -> T:
         raise _FailedError(f"The store: {error}") from error
 
 
-def _limits(arguments: argparse.Namespace, inherited: Limits) -> Limits | None:
-    """A key's own limits: what was not given is the file's; None if nothing was."""
-    given = {name: getattr(arguments, name) for name in ("requests", "tokens", "concurrent") if name in arguments}
-    return replace(inherited, **given) if given else None
-
-
 def _summary(file: str, settings: Settings) -> str:
     on = [name for name, provider in settings.providers.items() if provider.off is None]
     off = [f"{name} ({provider.off})" for name, provider in settings.providers.items() if provider.off]
@@ -336,8 +340,8 @@ def _summary(file: str, settings: Settings) -> str:
     return "\n".join([*lines, f"  off: {', '.join(off)}"] if off else lines)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _count(number: int, noun: str, many: str | None = None) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {many or noun + 's'}"
 
 
 def _say(text: str) -> None:
@@ -350,7 +354,8 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "explain": _explain,
     "test": _test,
     "diff": _diff,
-    "keys create": _keys_create,
+    **dict.fromkeys(OPERATIONS, _manage),
+    "audit verify": _audit_verify,
     "keys list": _keys_list,
     "keys revoke": _keys_revoke,
     "schema": _schema,

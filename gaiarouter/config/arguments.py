@@ -6,16 +6,16 @@ What is parsed here goes to cli.py, which runs it: `command` names the function.
 from __future__ import annotations
 
 import argparse
-import os
 import textwrap
 from typing import TYPE_CHECKING
 
 from gaiarouter import __version__
-from gaiarouter.config.settings import Rate
-from gaiarouter.config.units import cpu_count, parse_duration, parse_rate
+from gaiarouter.config.command import add_command, add_config, whole
+from gaiarouter.config.management import add_management
+from gaiarouter.config.units import cpu_count
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from gaiarouter.config.command import Commands
 
 
 _DIALECTS = ("chat", "responses", "messages", "gemini", "embeddings")
@@ -47,14 +47,14 @@ def build_parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     _add_test(commands)
     _add_diff(commands)
-    _add_keys(commands)
+    add_management(commands)
     _add_schema(commands)
     _add_migrate(commands)
     return parser
 
 
 def _add_serve(commands: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "serve",
         "run the gateway",
@@ -66,7 +66,7 @@ def _add_serve(commands: Commands) -> None:
         GAIAROUTER_HOST=0.0.0.0 gaiarouter serve
         """,
     )
-    _add_config(parser)
+    add_config(parser)
     parser.add_argument("--host", help="the address to listen on (GAIAROUTER_HOST, `server.host`)")
     parser.add_argument("--port", type=_port, help="the port to listen on (GAIAROUTER_PORT, `server.port`)")
     parser.add_argument(
@@ -81,7 +81,7 @@ def _add_serve(commands: Commands) -> None:
 
 
 def _add_check(commands: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "check",
         "check the routing table",
@@ -94,13 +94,13 @@ def _add_check(commands: Commands) -> None:
         """,
     )
     parser.add_argument("file", metavar="FILE", nargs="?", help="the same as -c FILE")
-    _add_config(parser)
+    add_config(parser)
     parser.add_argument("--strict", action="store_true", help="end with 1 for a warning too")
     parser.add_argument("--insecure", action="store_true", help="check for a `serve --insecure`")
 
 
 def _add_explain(commands: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "explain",
         "who would answer for a model, and why",
@@ -117,12 +117,12 @@ def _add_explain(commands: Commands) -> None:
     parser.add_argument("model", metavar="MODEL", nargs="?", help="the name as a caller sends it")
     parser.add_argument("--request", metavar="FILE", help="a request's body as a caller sends it; - is standard input")
     parser.add_argument("--dialect", default="chat", choices=_DIALECTS, help="of FILE (default: chat)")
-    _add_config(parser)
+    add_config(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def _add_test(commands: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "test",
         "play routing tests against the table",
@@ -146,13 +146,13 @@ def _add_test(commands: Commands) -> None:
         """,
     )
     parser.add_argument("tests", metavar="TESTS.yaml", nargs="*", help="other files of tests")
-    _add_config(parser)
+    add_config(parser)
     parser.add_argument("--junit", metavar="FILE", help="write a report in JUnit's XML too")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell of tests that pass what happened in them")
 
 
 def _add_diff(commands: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "diff",
         "what a changed table changes",
@@ -172,57 +172,8 @@ def _add_diff(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def _add_keys(commands: Commands) -> None:
-    parser = commands.add_parser("keys", help="make, list and revoke callers' keys", allow_abbrev=False)
-    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    create = _add(
-        actions,
-        "create",
-        "make a key",
-        "Makes a key and prints it, once: only its hash is kept. The key alone goes to standard output.",
-        """
-        gaiarouter keys create --name laptop
-        gaiarouter keys create --name batch --model 'gpt-*' --requests 60/min --expires 30d
-        export OPENAI_API_KEY="$(gaiarouter keys create --name me)"
-        """,
-    )
-    _add_key_options(create)
-    _add_config(create)
-    listing = _add(actions, "list", "list keys", "Lists all keys, the revoked too.", "gaiarouter keys list")
-    _add_config(listing)
-    revoke = _add(
-        actions,
-        "revoke",
-        "revoke a key",
-        "Revokes a key for good. A running gateway stops taking it within seconds.",
-        "gaiarouter keys revoke key_2Zx8",
-    )
-    revoke.add_argument("id", metavar="ID", help="as `keys list` shows it")
-    _add_config(revoke)
-
-
-def _add_key_options(create: argparse.ArgumentParser) -> None:
-    create.add_argument("--name", required=True, help="what it is for; 1 to 64 characters")
-    create.add_argument("--admin", action="store_true", help="the same as --permission admin")
-    create.add_argument(
-        "--permission", action="append", default=[], choices=("read", "write", "admin"), help="may be given again"
-    )
-    create.add_argument("--model", metavar="GLOB", action="append", help="a model it may use; may be given again")
-    create.add_argument("--expires", metavar="TIME", type=_duration, help="how long it is valid, as 12h or 30d")
-    create.add_argument(
-        "--unsupported", choices=("error",), help="refuse what a target cannot take, instead of leaving it out"
-    )
-    limits = create.add_argument_group(
-        "limits", "What is not given is as in the file.", argument_default=argparse.SUPPRESS
-    )
-    limits.add_argument("--requests", metavar="RATE", type=_rate, help="as 60/min, or unlimited")
-    limits.add_argument("--tokens", metavar="RATE", type=_rate, help="as 100k/min, or unlimited")
-    limits.add_argument("--concurrent", metavar="N", type=_concurrent, help="at the same time, or unlimited")
-    create.add_argument("--no-inference", action="store_true", help="it may manage, but call no models")
-
-
 def _add_schema(commands: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "schema",
         "print the JSON Schema of the file",
@@ -233,67 +184,19 @@ def _add_schema(commands: Commands) -> None:
 
 
 def _add_migrate(commands: Commands) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "migrate",
         "bring the store's tables up to date",
         "Brings the store's tables up to date. `serve` does it by itself, unless it is given --no-migrate.",
         "gaiarouter migrate",
     )
-    _add_config(parser)
-
-
-def _add(commands: Commands, name: str, help_: str, description: str, examples: str) -> argparse.ArgumentParser:
-    lines = textwrap.indent(textwrap.dedent(examples).strip(), "  ")
-    parser = commands.add_parser(
-        name,
-        help=help_,
-        description=textwrap.fill(description, 100),
-        epilog=f"examples:\n{lines}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(command=parser.prog.removeprefix("gaiarouter "))
-    return parser
-
-
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-c",
-        "--config",
-        metavar="FILE",
-        default=os.environ.get("GAIAROUTER_CONFIG") or "gaiarouter.yaml",
-        help="the routing table (default: GAIAROUTER_CONFIG, then ./gaiarouter.yaml)",
-    )
+    add_config(parser)
 
 
 def _port(text: str) -> int:
-    return _whole(text, most=65535)
+    return whole(text, most=65535)
 
 
 def _workers(text: str) -> int:
-    return cpu_count() if text == "auto" else _whole(text, most=256, or_=", or auto")
-
-
-def _rate(text: str) -> Rate | None:
-    try:
-        return None if text == "unlimited" else parse_rate(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate, expected one such as 60/min, or unlimited") from error
-
-
-def _concurrent(text: str) -> int | None:
-    return None if text == "unlimited" else _whole(text, most=1_000_000, or_=", or unlimited")
-
-
-def _whole(text: str, *, most: int, or_: str = "") -> int:
-    if text.isascii() and text.isdigit() and len(text) < 8 and 1 <= int(text) <= most:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1 to {most}{or_}")
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration, expected one such as 12h or 30d") from error
+    return cpu_count() if text == "auto" else whole(text, most=256, or_=", or auto")

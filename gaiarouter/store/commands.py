@@ -108,9 +108,10 @@ async def list_keys(store: Store) -> Sequence[ApiKey]:
     return await store.list_keys()
 
 
-async def revoke_key(store: Store, key_id: str, *, now_us: int) -> bool:
+async def revoke_key(store: Store, key_id: str, *, author: Author) -> bool:
     """False if there is no such key, or it was revoked before. key_id: with or without its `key_`."""
-    return await store.revoke_key(RECORD_PREFIX + key_id.removeprefix(RECORD_PREFIX), now_us=now_us)
+    record_id = RECORD_PREFIX + key_id.removeprefix(RECORD_PREFIX)
+    return await store.revoke_key(record_id, now_us=author.now_us, author=author)
 
 
 def render_keys(keys: Sequence[ApiKey], *, now_us: int) -> str:

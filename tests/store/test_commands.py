@@ -67,7 +67,7 @@ async def test_the_first_key_is_made_only_where_there_have_never_been_keys(store
     assert key is not None
     assert key.id == minted.id
     assert await first_key(store, now_us=NOW_US) is None
-    await revoke_key(store, minted.id, now_us=NOW_US)
+    await revoke_key(store, minted.id, author=AUTHOR)
     assert await first_key(store, now_us=NOW_US) is None
     (kept,) = await list_keys(store)
     assert kept.name == "first"
@@ -82,8 +82,8 @@ async def test_a_store_with_another_key_gets_no_first_one(store: Store) -> None:
 async def test_a_key_is_revoked_by_its_id(store: Store, with_prefix: bool) -> None:
     minted = await create_key(store, name="a", now_us=NOW_US)
     key_id = minted.id if with_prefix else minted.id.removeprefix("key_")
-    assert await revoke_key(store, key_id, now_us=NOW_US)
-    assert not await revoke_key(store, key_id, now_us=NOW_US)
+    assert await revoke_key(store, key_id, author=AUTHOR)
+    assert not await revoke_key(store, key_id, author=AUTHOR)
 
 
 def test_the_list_is_an_aligned_table_without_secrets() -> None:

@@ -35,6 +35,7 @@ _SLOTS = {
 }
 """Of members that are no sampling: by which the caller's own name is found."""
 _MAX_USER_CHARS = {"user": 64, "safety_identifier": 128}
+_MAX_DEPTH = 64
 _TOLD_SCHEMA = "Respond with a single JSON value that matches this JSON Schema, and nothing else:\n"
 
 
@@ -240,17 +241,21 @@ class _Encoder:
         return said
 
 
-def _is_strict(schema: Any) -> bool:
+def _is_strict(schema: Any, depth: int = 0) -> bool:
     """Whether every object of it names all its members and allows no other, as OpenAI's strictness demands."""
     match schema:
+        case _ if depth > _MAX_DEPTH:
+            return False
         case dict():
             if "properties" in schema or schema.get("type") == "object":
-                required = set(schema.get("required", ()))
-                if schema.get("additionalProperties") is not False or required != set(schema.get("properties", ())):
+                properties, required = schema.get("properties", {}), schema.get("required", [])
+                if schema.get("additionalProperties") is not False or not isinstance(properties, dict):
                     return False
-            return all(_is_strict(value) for value in schema.values())
+                if not isinstance(required, list) or any(name not in required for name in properties):
+                    return False
+            return all(_is_strict(value, depth + 1) for value in schema.values())
         case list():
-            return all(_is_strict(value) for value in schema)
+            return all(_is_strict(value, depth + 1) for value in schema)
         case _:
             return True
 

@@ -39,14 +39,15 @@ def _node(schema: Any, path: str, depth: int) -> dict[str, Any]:
         if value is None or name in _LEFT_OUT:
             continue
         written[_RENAMED.get(name, name)] = _value(name, value, path, depth)
-    if isinstance(order := schema.get("propertyOrdering", schema.get("property_ordering")), list):
-        written["properties"] = _in_order(written.get("properties", {}), order)
+    order, properties = schema.get("propertyOrdering", schema.get("property_ordering")), written.get("properties")
+    if isinstance(order, list) and isinstance(properties, dict):
+        written["properties"] = _in_order(properties, order)
     return _with_null(written) if schema.get("nullable") else written
 
 
 def _in_order(properties: dict[str, Any], order: list[Any]) -> dict[str, Any]:
     """Elsewhere the order of properties is the one in which they are written."""
-    first = {name: properties[name] for name in order if name in properties}
+    first = {name: properties[name] for name in order if isinstance(name, str) and name in properties}
     return first | properties
 
 
@@ -74,8 +75,8 @@ def _with_null(schema: dict[str, Any]) -> dict[str, Any]:
     kind = schema.get("type")
     if isinstance(kind, str) and kind != "null":
         schema["type"] = [kind, "null"]
-        if "enum" in schema and None not in schema["enum"]:
+        if isinstance(schema.get("enum"), list) and None not in schema["enum"]:
             schema["enum"] = [*schema["enum"], None]
-    elif "anyOf" in schema:
+    elif isinstance(schema.get("anyOf"), list):
         schema["anyOf"] = [*schema["anyOf"], {"type": "null"}]
     return schema

@@ -115,9 +115,10 @@ class _Writer:
                 found = self._resolve(reference) or {}
             for name, value in found.items() if isinstance(found, dict) else ():
                 if name == "properties" and isinstance(value, dict):
-                    rest[name] = {**value, **rest.get(name, {})}
-                elif name == "required" and isinstance(value, list):
-                    rest[name] = list(dict.fromkeys([*rest.get(name, []), *value]))
+                    own = rest.get(name)
+                    rest[name] = {**value, **(own if isinstance(own, dict) else {})}
+                elif name == "required":
+                    rest[name] = list(dict.fromkeys([*_names(rest.get(name)), *_names(value)]))
                 elif name not in _SILENT:
                     rest.setdefault(name, value)
         return rest
@@ -172,7 +173,7 @@ class _Writer:
         if isinstance(properties, dict):
             rest["properties"] = {name: self.node(node, (*path, name), within) for name, node in properties.items()}
             if isinstance(required, list):
-                rest["required"] = [name for name in required if name in properties]
+                rest["required"] = [name for name in _names(required) if name in properties]
         if isinstance(ordered := rest.pop("prefixItems", None), list):
             rest.setdefault("items", {"anyOf": ordered} if ordered else {})
             self.moved = True
@@ -184,6 +185,10 @@ class _Writer:
 
 def choice_text(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _names(value: object) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
 
 
 def _nodes(value: object) -> list[Any]:

@@ -11,6 +11,7 @@ from gaiarouter.canonical.losses import refused
 from gaiarouter.canonical.parts import (
     Base64,
     Cache,
+    Citation,
     Document,
     FileRef,
     Image,
@@ -121,13 +122,19 @@ class _PartReader:
         return part
 
 
+def _citations(block: form.Block, path: str) -> tuple[Citation, ...]:
+    cited = form.given(block.citations)
+    try:
+        return tuple(map(read_citation, form.decode_list(cited))) if cited else ()
+    except msgspec.ValidationError as error:
+        raise wrong_field(str(error), inside=f"{path}.citations") from None
+
+
 def _content(block: form.Block, raw: Raw, path: str) -> Text | Image | Document | Opaque:
     """What may stand in a message and in the result of a tool."""
     match block:
         case form.Block(type="text", text=str(text)):
-            cited = form.given(block.citations)
-            citations = tuple(map(read_citation, form.decode_list(cited))) if cited else ()
-            return Text(text=text, citations=citations, cache=_cache(block), path=path)
+            return Text(text=text, citations=_citations(block, path), cache=_cache(block), path=path)
         case form.Block(type="image", source=form.Source() as source):
             return Image(source=_source(source, path), cache=_cache(block), path=path)
         case form.Block(type="document", source=form.Source() as source) if source.type != "content":

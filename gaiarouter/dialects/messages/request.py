@@ -160,7 +160,7 @@ class _Encoder:
             if not self._model.prefill:
                 raise refused(last.path, "prefill: the model does not continue its own text", code="unsupported_value")
             text = last.blocks[-1].body
-            if "text" in text:
+            if isinstance(text.get("text"), str):
                 text["text"] = text["text"].rstrip()
         return messages
 

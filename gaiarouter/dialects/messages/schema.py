@@ -11,10 +11,11 @@ import msgspec
 
 _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
 _PRIMITIVE = (str, int, float, bool, type(None))
+_MAX_DEPTH = 64
 
 
 class NotEnforceable(ValueError):
-    """A node says nothing about its type."""
+    """A node says nothing about its type, or is not what a schema is made of."""
 
 
 def enforceable(schema: object) -> tuple[Any, bool]:
@@ -26,11 +27,19 @@ def enforceable(schema: object) -> tuple[Any, bool]:
 class _Cleaner:
     def __init__(self) -> None:
         self.moved = False
+        self._depth = 0
 
     def node(self, schema: object) -> dict[str, Any]:
         if not isinstance(schema, dict):
             raise NotEnforceable("a schema must be an object")
-        rest = dict(schema)
+        if self._depth > _MAX_DEPTH:
+            raise NotEnforceable(f"it is nested over {_MAX_DEPTH} deep")
+        self._depth += 1
+        written = self._written(dict(schema))
+        self._depth -= 1
+        return written
+
+    def _written(self, rest: dict[str, Any]) -> dict[str, Any]:
         clean: dict[str, Any] = {}
         for name in ("$defs", "definitions"):
             if isinstance(definitions := rest.pop(name, None), dict):
@@ -46,7 +55,7 @@ class _Cleaner:
             self._object(rest, clean)
         if "array" in kinds:
             self._array(rest, clean)
-        if "string" in kinds and rest.get("format") in _FORMATS:
+        if "string" in kinds and isinstance(rest.get("format"), str) and rest["format"] in _FORMATS:
             clean["format"] = rest.pop("format")
         self._describe(rest, clean)
         return clean
@@ -62,6 +71,8 @@ class _Cleaner:
             clean["const"] = rest.pop("const")
         if variants:
             name, nodes = variants.popitem()
+            if not isinstance(nodes, list):
+                raise NotEnforceable(f"`{name}` must be a list")
             clean["allOf" if name == "allOf" else "anyOf"] = [self.node(node) for node in nodes]
             rest |= variants
             return None
@@ -74,6 +85,8 @@ class _Cleaner:
 
     def _object(self, rest: dict[str, Any], clean: dict[str, Any]) -> None:
         properties = rest.pop("properties", None) or {}
+        if not isinstance(properties, dict):
+            raise NotEnforceable("`properties` must be an object")
         clean["properties"] = {name: self.node(node) for name, node in properties.items()}
         rest.pop("additionalProperties", None)
         clean["additionalProperties"] = False

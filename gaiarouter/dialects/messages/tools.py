@@ -91,8 +91,9 @@ class ToolWriter:
         if tool.raw is None and tool.capability == "web_search" and self._web_search:
             return _web_search(tool)
         members: dict[str, Raw] = {} if tool.raw is None else msgspec.json.decode(tool.raw, type=dict[str, Raw])
-        kind = msgspec.json.decode(members["type"], type=str) if "type" in members else ""
-        if tool.dialect in (None, DIALECT) and ("input_schema" in members or _DATED.search(kind)):
+        kind = msgspec.json.decode(members["type"]) if "type" in members else ""
+        is_dated = isinstance(kind, str) and _DATED.search(kind) is not None
+        if tool.dialect in (None, DIALECT) and ("input_schema" in members or is_dated):
             self._names.wire(tool.name)
             return {name: value for name, value in members.items() if name != "cache_control"}
         raise refused(tool.path, "a tool that runs at another provider cannot be used with this model")

@@ -126,6 +126,9 @@ def _mark_last(blocks: list[Block], cache: Cache) -> None:
 
 
 def _wrapped(block: Block) -> Block:
+    """Raises InvalidRequest for what is no text."""
+    if not isinstance(block.body.get("text"), str):
+        raise refused(block.path, "an instruction is text", code="invalid_value")
     return Block({**block.body, "text": f"<system>\n{block.body['text']}\n</system>"}, block.path)
 
 

@@ -20,6 +20,8 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _USUAL = re.compile(rb"(?:event: ?([^\r\n]*+)\r?\n)?data: ?([^\r\n]*+)\r?\n\r?\n")
 _LONGEST_BLANK_LINE = 4
 _CR = 0x0D
+_SHORT = 64 * 1024
+"""Bytes that may be looked at once more with each read."""
 
 
 class EventFramer:
@@ -76,8 +78,19 @@ class EventFramer:
             return [data if whole else data[: end + 2]]
         return [event + b"\n\n" for event in data[:end].split(b"\n\n")]
 
+    def _cut_crlf(self, data: bytes) -> list[bytes] | None:
+        """data: with what was pending. None, and nothing done, unless every line of it ends in CRLF."""
+        ends = data.count(b"\r\n")
+        if data.count(b"\r") != ends or data.count(b"\n") != ends:
+            return None
+        end = data.rfind(b"\r\n\r\n")
+        self._pending[:] = data if end < 0 else data[end + 4 :]
+        return [] if end < 0 else [event + b"\r\n\r\n" for event in data[:end].split(b"\r\n\r\n")]
+
     def _cut_any(self, data: bytes) -> list[bytes]:
         pending = self._pending
+        if len(pending) <= _SHORT and (usual := self._cut_crlf(bytes(pending) + data)) is not None:
+            return usual
         start = max(0, len(pending) - _LONGEST_BLANK_LINE + 1)
         pending += data
         events: list[bytes] = []
@@ -104,6 +117,19 @@ class Event(NamedTuple):
     comments: list[bytes]
     plain: bool
     bare: bool
+
+
+def sole_data(raw: bytes) -> bytes | None:
+    """The data of an event that is one `data` line and nothing else, as almost every event is; None for others."""
+    if not raw.startswith(b"data: "):
+        return None
+    if raw.endswith(b"\r\n\r\n"):
+        data = raw[6:-4]
+    elif raw.endswith(b"\n\n"):
+        data = raw[6:-2]
+    else:
+        return None
+    return None if b"\n" in data or b"\r" in data else data
 
 
 def read_event(raw: bytes) -> Event:

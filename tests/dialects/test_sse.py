@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaiarouter.dialects.sse import EventFramer, read_event, write_event
+from gaiarouter.dialects.sse import EventFramer, read_event, sole_data, write_event
 
 LINES = [b"data: {}", b"data:x", b"data", b"data: ", b": ping", b":", b"event: error", b"id: 7", b"retry: 5", b"x"]
 LINES += ["data: é\u2028\u0085\x0b\x0c漢😀".encode(), b'data: {"a": "b\\n\\ndata: [DONE]"}']
@@ -61,6 +61,15 @@ def test_no_byte_is_lost_or_made_up(stream: bytes, cuts: list[int]) -> None:
     framer = EventFramer()
     out = b"".join([*(raw for part in pieces(stream, cuts) for raw in framer.feed(part)), framer.close()])
     assert out == stream
+
+
+@given(STREAMS, st.sampled_from([b"\n", b"\r\n"]))
+def test_the_short_way_to_an_events_data_leads_to_the_same(stream: bytes, end: bytes) -> None:
+    for raw in (stream, b"data: " + stream + end + end, *EventFramer().feed(stream)):
+        data = sole_data(raw)
+        event = read_event(raw)
+        assert data is None or (event.data, event.name, event.comments, event.plain) == (data, b"", [], True)
+    assert sole_data(b"data: {}" + end + end) == b"{}"
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_event() -> None:

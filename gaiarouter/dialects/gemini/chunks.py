@@ -12,7 +12,7 @@ from gaiarouter.dialects.gemini.errors import error_in, read_error_in_answer
 from gaiarouter.dialects.gemini.json_stream import ObjectFramer
 from gaiarouter.dialects.gemini.plan import AnswerPlan
 from gaiarouter.dialects.gemini.reader import AnswerReader
-from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, check_utf8, read_event
+from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, check_utf8, read_event, sole_data
 from gaiarouter.errors import BadAnswer, Interrupted, UpstreamError
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
@@ -74,6 +74,8 @@ class StreamDecoder:
         return [] if torn else events
 
     def _event(self, raw: bytes) -> list[Event]:
+        if (data := sole_data(raw)) is not None and data.startswith(b"{"):
+            return self._read(data)
         event = read_event(raw)
         if event.bare:
             data = raw.strip()

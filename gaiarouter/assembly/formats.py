@@ -21,6 +21,7 @@ from gaiarouter.dialects.gemini.counting import GeminiCount
 from gaiarouter.dialects.gemini.dialect import GeminiDialect
 from gaiarouter.dialects.gemini.embedding_dialect import BATCH, SINGLE, GeminiEmbeddingDialect
 from gaiarouter.dialects.gemini.embeddings import GeminiEmbeddings
+from gaiarouter.dialects.kept.dialect import KeptDialect
 from gaiarouter.dialects.messages import listing as messages_listing
 from gaiarouter.dialects.messages.caller import MessagesCaller
 from gaiarouter.dialects.messages.counting import MessagesCount
@@ -77,5 +78,6 @@ class Formats:
         """What models are asked for besides conversations."""
         yield from (CountDialect(self.both[name], format_) for name, format_ in self.counts.items())
         yield EmbeddingsDialect()
+        yield KeptDialect()
         yield from (GeminiEmbeddingDialect(name) for name in (SINGLE, BATCH))
         yield from (PassedDialect(operation) for operation in OPERATIONS)

@@ -10,6 +10,7 @@ from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.bindings import READERS
 from gaiarouter.dialects.counting import counted_in
 from gaiarouter.dialects.gemini.embedding_dialect import BATCH, SINGLE
+from gaiarouter.dialects.kept.request import KEPT
 from gaiarouter.ledger.pricing import Pricing
 from gaiarouter.pipeline import STAGES, Admission, Auth, Booking, Metering, Proxy, RateLimit, Stage, Transform
 from gaiarouter.pipeline.affinity import Affinities
@@ -18,7 +19,7 @@ from gaiarouter.pipeline.counting import CountConverter
 from gaiarouter.pipeline.embedding import EmbeddingConverter
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.explaining import Explainer, NothingLoaded
-from gaiarouter.pipeline.passing import PassedConverter
+from gaiarouter.pipeline.passing import KeptConverter, PassedConverter
 from gaiarouter.pipeline.preferring import PreferringConverter
 from gaiarouter.providers.base import Endpoint
 from gaiarouter.providers.endpoint import endpoints
@@ -27,6 +28,7 @@ from gaiarouter.providers.targets import relays, stateless, targets
 from gaiarouter.routing.attempts import Plan
 from gaiarouter.routing.grants import Grants
 from gaiarouter.routing.issuers import Issuers
+from gaiarouter.routing.kept import Keepers
 from gaiarouter.routing.listing import Known, list_models
 from gaiarouter.routing.preferences import Preferring
 from gaiarouter.routing.selection import Price
@@ -53,7 +55,8 @@ def build_service(
     preferring = Preferring(settings.providers, relays(settings), prices, health=parts.health, rng=parts.rng)
     auth = _auth(settings, parts)
     issuers = Issuers(places, stateless(settings))
-    transform = Transform(table, grants.allows, issuers, READERS, preferring)
+    keepers = Keepers(settings.providers, issuers)
+    transform = Transform(table, grants.allows, issuers, READERS, preferring, keepers)
     conversions = _Conversions(settings, places, formats, preferring)
     explainer = Explainer(
         table, transform, conversions.convert(NothingLoaded()), issuers, READERS, formats.dialects, parts.health
@@ -102,6 +105,7 @@ class _Conversions:
             **dict.fromkeys(("embeddings", SINGLE, BATCH), EmbeddingConverter(places, formats.embeddings).convert),
             **{counted_in(name): counts.convert for name in formats.counts},
             **dict.fromkeys(formats.passed, passed.convert),
+            KEPT: KeptConverter(places).convert,
         }
         converter = Converter(places, formats.both, formats.callers, self._targets, media)
         convert = by_operation(converter.convert, others)

@@ -21,13 +21,16 @@ from gaiarouter.errors import GatewayError, UpstreamError
 class Envelope:
     """What a request says outside its body.
 
-    model, stream: where the path names them. headers: all of the caller's, found by their names in
+    model, stream: where the path names them. method, path: of a request that says all in its address, the path
+    without what is common to all of its kind, and with the query. headers: all of the caller's, found by their names in
     lower case.
     """
 
     model: str | None = None
     stream: bool | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "POST"
+    path: str = ""
 
 
 BARE = Envelope()

@@ -12,7 +12,7 @@ from typing import Final
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import Answer, Conversion, StreamWatcher
-from gaiarouter.dialects.passed.conversion import Passed
+from gaiarouter.dialects.passed.conversion import Passing
 from gaiarouter.errors import BadAnswer, TimedOut
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.upstream.base import UpstreamResponse
@@ -56,18 +56,18 @@ class Relay:
 
     async def run(self) -> None:
         assert self._exchange.request is not None
-        if isinstance(self._conversion, Passed):
+        if isinstance(self._conversion, Passing):
             await self.as_sent(self._conversion)
         elif self._exchange.request.stream:
             await self.stream()
         else:
             await self.answer()
 
-    async def as_sent(self, passed: Passed) -> None:
+    async def as_sent(self, conversion: Passing) -> None:
         """The answer is whatever the target makes of it, a stream or not."""
-        watcher = passed.passing(self._kind())
+        watcher = conversion.passing(self._kind())
         if watcher is None:
-            await self._tell(passed.read_answer(await self._response.read()))
+            await self._tell(self._conversion.read_answer(await self._response.read()))
         else:
             self._exchange.media_type = _shown(self._response.headers.get("content-type", ""))
             await self._relay(watcher)

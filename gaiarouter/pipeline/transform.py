@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any, Protocol
 
 from gaiarouter.dialects.binding import BindingReader
+from gaiarouter.dialects.kept.request import KeptHead
 from gaiarouter.dialects.preferences import MEMBERS, Preferences, read_preferences
 from gaiarouter.errors import Forbidden, NotFound
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.routing.base import Match, ResolvedTarget
 from gaiarouter.routing.issuers import Issuers
+from gaiarouter.routing.kept import Keepers
 from gaiarouter.routing.preferences import Preferring
 from gaiarouter.store.base import ApiKey
 
@@ -36,15 +38,20 @@ class Transform:
         issuers: Issuers,
         readers: Mapping[str, BindingReader],
         preferring: Preferring,
+        keepers: Keepers,
     ) -> None:
         self._table = table
         self._allows = allows
         self._issuers = issuers
         self._readers = readers
         self._preferring = preferring
+        self._keepers = keepers
 
     async def request(self, exchange: Exchange) -> None:
         assert exchange.request is not None
+        if isinstance(exchange.request, KeptHead):
+            exchange.match = self._kept(exchange.request.model, exchange.key)
+            return
         models, provider = exchange.request.member("models"), exchange.request.member("provider")
         exchange.match = self._route(exchange.request.model, exchange.key)
         if models is not None or provider is not None:
@@ -58,6 +65,12 @@ class Transform:
                 system=_filled(edits.system, exchange),
             )
         self._bind(exchange)
+
+    def _kept(self, model: str, key: ApiKey | None) -> Match:
+        """Whose answer it is need not be said, but for a key that may not use every model."""
+        if not model and key is not None and key.grants:
+            raise Forbidden("This key may use certain models only: add `?model=` with the answer's.", param="model")
+        return self._keepers.of(self._route(model, key) if model else None)
 
     def _prefer(self, exchange: Exchange, wishes: Preferences | None) -> None:
         """The two members go no further by themselves: most providers refuse what they do not know."""

@@ -75,10 +75,11 @@ class Endpoint:
     sends_base64: bool = False
     fetch_media: bool = False
     reshape: Reshape | None = None
+    method: str = "POST"
 
 
 class UpstreamRequest(NamedTuple):
-    """One POST to a target. `headers` is all that is sent besides what HTTP itself needs.
+    """One request to a target. `headers` is all that is sent besides what HTTP itself needs.
 
     body: an iterator is read once, piece by piece, as the target takes it; a GatewayError that it raises is what the
     attempt fails with. length: of an iterator's bytes, where it is known; else they go out in chunks.
@@ -88,3 +89,4 @@ class UpstreamRequest(NamedTuple):
     headers: Mapping[str, str]
     body: bytes | AsyncIterator[bytes]
     length: int | None = None
+    method: str = "POST"

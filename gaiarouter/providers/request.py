@@ -40,7 +40,7 @@ def request_for(
                 pass
     url = endpoint.stream_url if stream and endpoint.stream_url is not None else endpoint.url
     if isinstance(body, bytes):
-        return UpstreamRequest(_url(url, model), headers, body)
+        return UpstreamRequest(_url(url, model), headers, body, method=endpoint.method)
     return UpstreamRequest(_url(url, model), headers, body.pieces(), body.length)
 
 

@@ -9,9 +9,11 @@ from aiohttp import web
 
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.dialects.gemini.array import ArrayFraming
+from gaiarouter.dialects.kept.request import KEPT
 from gaiarouter.errors import NotFound, RequestRefused
 from gaiarouter.server.admin.plane import ControlPlane
 from gaiarouter.server.handler import DataPlane
+from gaiarouter.server.kept import KEPT_PATHS, KeptPaths
 from gaiarouter.server.model_paths import ModelPaths
 from gaiarouter.server.openapi.data_plane import data_plane_paths
 from gaiarouter.server.openapi.document import openapi
@@ -77,7 +79,7 @@ class Routes:
         document = openapi(
             self._control.operations if operators else (),
             version=self._version,
-            models=data_plane_paths(DATA_PLANE, FORMS, MODEL_METHODS) if callers else {},
+            models=data_plane_paths(DATA_PLANE, FORMS, MODEL_METHODS, KEPT_PATHS) if callers else {},
         )
         Documentation(document).add_routes(router)
         unmatched = _Unmatched(self._dialects).answer
@@ -89,6 +91,7 @@ class Routes:
         for path, name in FORMS.items():
             handler = self._data_plane.handler(self._dialects[name], takes_form=True)
             router.add_post(path, handler, expect_handler=_expect)
+        KeptPaths(self._data_plane, self._dialects[KEPT]).add(router)
         methods = {method: self._dialects[name] for method, name in MODEL_METHODS.items()}
         called = ModelPaths(self._data_plane, self._dialects["gemini"], methods, ArrayFraming)
         for path in _LISTS:

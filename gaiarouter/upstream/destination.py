@@ -23,7 +23,7 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A URL, read once. start: the request line and the headers that every request has."""
+    """A URL, read once. start: the request line behind its method, and the headers that every request has."""
 
     url: URL
     origin: Origin
@@ -51,7 +51,7 @@ class Destinations:
         if self._origins is not None and origin not in self._origins:
             raise InternalError("A request was about to leave for an address that no provider is configured with.")
         start = (
-            f"POST {parsed.raw_path_qs} HTTP/1.1\r\n"
+            f" {parsed.raw_path_qs} HTTP/1.1\r\n"
             f"host: {parsed.host_port_subcomponent}\r\n"
             "accept-encoding: identity\r\n"
         )  # fmt: skip
@@ -67,10 +67,10 @@ def _origin(url: URL) -> Origin:
     return Origin(url.scheme == "https", url.raw_host, url.port)
 
 
-def request_head(destination: Destination, headers: Mapping[str, str], length: int | None) -> bytes:
+def request_head(destination: Destination, method: str, headers: Mapping[str, str], length: int | None) -> bytes:
     """length: the body's, None for one that is sent in chunks. Raises InternalError for a header with a line break."""
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     if fields.count("\n") != len(headers) or fields.count("\r") != len(headers) or "\0" in fields:
         raise InternalError("A header for the provider held a line break.")
     framing = "transfer-encoding: chunked" if length is None else f"content-length: {length}"
-    return f"{destination.start}{fields}{framing}\r\n\r\n".encode("latin-1")
+    return f"{method}{destination.start}{fields}{framing}\r\n\r\n".encode("latin-1")

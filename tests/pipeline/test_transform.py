@@ -18,6 +18,7 @@ from gaiarouter.providers.prices import Prices, PriceTable
 from gaiarouter.routing.breaker import Health
 from gaiarouter.routing.grants import Grants
 from gaiarouter.routing.issuers import Issuers
+from gaiarouter.routing.kept import Keepers
 from gaiarouter.routing.preferences import Preferring
 from gaiarouter.routing.table import Table
 from gaiarouter.store.base import ApiKey
@@ -41,7 +42,7 @@ def stage(routes: list[dict[str, Any]] = ROUTES) -> Transform:
     prices = Prices(PriceTable.load(), settings.providers)
     preferring = Preferring(settings.providers, (), prices, health=Health(), rng=Random(1))
     issuers = Issuers(dict.fromkeys(PROVIDERS, ("chat",)))
-    return Transform(Table(settings), Grants().allows, issuers, {}, preferring)
+    return Transform(Table(settings), Grants().allows, issuers, {}, preferring, Keepers(settings.providers, issuers))
 
 
 def asked(model: str, globs: tuple[str, ...] | None = None, **members: Any) -> Exchange:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +16,7 @@ from gaiarouter.dialects.passed.watching import ByteWatcher, EventWatcher
 from gaiarouter.dialects.whole import NeverStreams
 from gaiarouter.errors import UpstreamError
 
-_EVENTS = "text/event-stream"
+EVENTS = "text/event-stream"
 _JSON = "application/json"
 _ANYTHING: Mapping[str, str] = {"accept": "*/*"}
 
@@ -50,8 +51,16 @@ class _NamedForm:
         return self.form.pieces(self.model)
 
 
-class Passed(NeverStreams):
-    """Implements dialects.base.Conversion. Whether its answer is a stream, the target says: see `passing`.
+class Passing(NeverStreams, ABC):
+    """A conversion whose answer is whatever the target makes of it, a stream or not."""
+
+    @abstractmethod
+    def passing(self, media_type: str) -> StreamWatcher | None:
+        """What reads an answer of this type while it goes by; None where it must be whole, for `read_answer`."""
+
+
+class Passed(Passing):
+    """Implements dialects.base.Conversion.
 
     form: the body, of an operation that has one.
     """
@@ -72,8 +81,7 @@ class Passed(NeverStreams):
             self.body = _NamedForm(form, model)
 
     def passing(self, media_type: str) -> StreamWatcher | None:
-        """What reads an answer of this type while it goes by; None where it must be whole, for `read_answer`."""
-        if media_type == _EVENTS:
+        if media_type == EVENTS:
             return EventWatcher(self._otherwise)
         if self._operation.bytes and media_type != _JSON:
             return ByteWatcher(self._otherwise, is_text=media_type.startswith("text/"))

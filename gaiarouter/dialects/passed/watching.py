@@ -63,13 +63,14 @@ class EventWatcher:
     """Implements dialects.base.StreamWatcher for streams of these operations: whole events go on as they came.
 
     Several things may be done in one stream (pictures), so that it ends where the provider ends it; one in which
-    nothing was done by then was cut short.
+    nothing was done by then was cut short. endings: of the types of events that say that something was done.
     """
 
     finish_reason: str | None = None
     text_tokens = 0
 
-    def __init__(self, usage: Usage) -> None:
+    def __init__(self, usage: Usage, *, endings: tuple[str, ...] = _ENDINGS) -> None:
+        self._endings = endings
         self._framer = EventFramer()
         self._otherwise = usage
         self._done = False
@@ -114,7 +115,7 @@ class EventWatcher:
             self.error = read_error_in_answer(data)
         else:
             self.content_started = True
-            self._done = self._done or said.type.endswith(_ENDINGS)
+            self._done = self._done or said.type.endswith(self._endings)
             self.usage = read_usage(said.usage, otherwise=self.usage or self._otherwise)
         return self.error is None
 

@@ -11,14 +11,31 @@ from gaiarouter.dialects.windows import window_headers
 from gaiarouter.errors import GatewayError, UpstreamError
 
 
-class ResponsesDialect:
+class TellsAsResponses:
+    """The part of dialects.base.Dialect that says nothing of models."""
+
+    id_header = "x-request-id"
+
+    def status_of(self, error: GatewayError) -> int:
+        return error.status
+
+    def error_body(self, error: GatewayError, request_id: str) -> bytes:
+        return errors.error_body(error, request_id)
+
+    def error_event(self, error: GatewayError, request_id: str) -> bytes:
+        return errors.error_event(error, request_id)
+
+    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
+        return window_headers(name, window)
+
+
+class ResponsesDialect(TellsAsResponses):
     """Implements dialects.base.SpokenByBoth."""
 
     name = "responses"
     media_type = "text/event-stream; charset=utf-8"
     keepalive = b": keep-alive\n"
     """One line: a comment with a blank line after it crashes official clients once an `id` was seen."""
-    id_header = "x-request-id"
 
     def read_request(self, body: bytes, envelope: Envelope = BARE) -> request.ResponsesHead:
         return request.read_request(body, envelope)
@@ -37,15 +54,3 @@ class ResponsesDialect:
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         return errors.read_error(status, headers, body)
-
-    def status_of(self, error: GatewayError) -> int:
-        return error.status
-
-    def error_body(self, error: GatewayError, request_id: str) -> bytes:
-        return errors.error_body(error, request_id)
-
-    def error_event(self, error: GatewayError, request_id: str) -> bytes:
-        return errors.error_event(error, request_id)
-
-    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
-        return window_headers(name, window)

@@ -30,6 +30,14 @@ SUMMARIES: Final = {
 }
 """By path, or by what is asked of a model in a path that names it."""
 
+KEPT_SUMMARIES: Final = {
+    ("GET", ""): "A Response that its provider has kept",
+    ("DELETE", ""): "Delete a kept Response",
+    ("GET", "/input_items"): "What was put into a kept Response",
+    ("POST", "/cancel"): "Cancel a Response that is made in the background",
+}
+"""By method, and what stands behind the id."""
+
 _HELLO: Final = [{"role": "user", "content": "Hello"}]
 _SAID: Final = [{"role": "user", "parts": [{"text": "Hello"}]}]
 EXAMPLES: Final[Mapping[str, Described]] = {
@@ -85,16 +93,28 @@ _MODEL: Final[Described] = {
     "schema": {"type": "string", "minLength": 1},
     "example": "demo",
 }
+_WHOSE: Final[Described] = {
+    "name": "model",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Whose answer it is, by a name of the routing table.",
+}
 _LISTS: Final = (("/v1/models", "id"), ("/v1beta/models", "id"))
 
 
-def data_plane_paths(posts: Iterable[str], forms: Iterable[str], methods: Iterable[str]) -> dict[str, Any]:
-    """posts: paths that take JSON. forms: those that take a form. methods: what is asked of a model in a path."""
+def data_plane_paths(
+    posts: Iterable[str], forms: Iterable[str], methods: Iterable[str], kept: Iterable[tuple[str, str]]
+) -> dict[str, Any]:
+    """posts: paths that take JSON. forms: those that take a form. methods: what is asked of a model in a path. kept:
+    method and path of what is asked for by its id."""
     paths: dict[str, Any] = {}
     for path in posts:
         paths[path] = {"post": _operation(path, "application/json")}
     for path in forms:
         paths[path] = {"post": _operation(path, "multipart/form-data")}
+    for method, path in kept:
+        paths.setdefault(path, {})[method.lower()] = _of_kept(method, path)
     for base, _ in _LISTS:
         for method in methods:
             operation = _operation(method, "application/json", asked={"type": "object"}, at=base)
@@ -103,6 +123,21 @@ def data_plane_paths(posts: Iterable[str], forms: Iterable[str], methods: Iterab
         one = _listing("A model that this key may use", f"{base}/{{id}}")
         paths[f"{base}/{{id}}"] = {"get": {**one, "parameters": [{**_MODEL, "name": "id"}]}}
     return paths
+
+
+def _of_kept(method: str, path: str) -> dict[str, Any]:
+    return {
+        "summary": KEPT_SUMMARIES[method, path.partition("}")[2]],
+        "description": "Of the one provider that can have issued the id; where several can, `model` says which.",
+        "operationId": f"{method.lower()} {path}",
+        "tags": ["models"],
+        "parameters": [{**_MODEL, "name": "id", "example": "resp_1"}, _WHOSE],
+        "responses": {
+            "200": {"description": "As the provider answers.", "content": _ANY_ANSWER},
+            **refusals(REFUSALS, _ERROR),
+            "default": {"description": "The provider's refusal.", "content": {"application/json": {"schema": _ERROR}}},
+        },
+    }
 
 
 def refusals(statuses: Mapping[int, str], schema: Described) -> dict[str, Any]:

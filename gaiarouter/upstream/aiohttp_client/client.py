@@ -60,7 +60,7 @@ class AiohttpUpstream:
         destination = self._destinations.find(request.url)
         body = request.body if isinstance(request.body, bytes) else framed(request.body, request.length)
         length = len(body) if isinstance(body, bytes) else request.length
-        head = request_head(destination, request.headers, length)
+        head = request_head(destination, request.method, request.headers, length)
         connect = self._connect_request(destination)
         key = connect.connection_key
         # a body that comes piece by piece cannot be sent twice, so it is not sent where that may be called for

@@ -57,7 +57,7 @@ class Http1Upstream:
         origin = destination.origin
         body = request.body if isinstance(request.body, bytes) else framed(request.body, request.length)
         length = len(body) if isinstance(body, bytes) else request.length
-        head = request_head(destination, request.headers, length)
+        head = request_head(destination, request.method, request.headers, length)
         # a body that comes piece by piece cannot be sent twice, so it is not sent where that may be called for
         wire = self._connections.take(origin) if isinstance(body, bytes) else None
         if wire is not None:

@@ -1,0 +1,53 @@
+"""What was kept, on its way to the caller. Nothing of it is used a second time, so that nothing is billed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from gaiarouter.canonical.usage import Usage
+from gaiarouter.dialects.base import Answer
+from gaiarouter.dialects.chat.provider_errors import read_error
+from gaiarouter.dialects.kept.request import KeptHead
+from gaiarouter.dialects.passed.conversion import EVENTS, Passing
+from gaiarouter.dialects.passed.watching import EventWatcher
+from gaiarouter.errors import BadAnswer, Rejected, UpstreamError
+
+_NOT_FOUND = 404
+_ENDINGS = (".completed", ".failed", ".incomplete", ".cancelled")
+
+
+class Kept(Passing):
+    """Implements dialects.base.Conversion."""
+
+    dropped: tuple[str, ...] = ()
+    headers: Mapping[str, str] = {}
+    body = b""
+
+    def passing(self, media_type: str) -> EventWatcher | None:
+        return EventWatcher(Usage(), endings=_ENDINGS) if media_type == EVENTS else None
+
+    def read_answer(self, body: bytes) -> Answer:
+        try:
+            msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadAnswer("The provider's answer is not JSON") from error
+        return Answer(body, Usage(), 0, None)
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        """What is not there is the caller's mistake, here, whose handle it is."""
+        if status != _NOT_FOUND:
+            return read_error(status, headers, body)
+        error = read_error(400, headers, body)
+        if isinstance(error, Rejected):
+            error.status = error.provider_status = _NOT_FOUND
+        return error
+
+
+def told(head: KeptHead, url: str) -> str:
+    """head's address at a provider. url: where that is asked for new answers, which may end in a query."""
+    before, mark, query = url.partition("?")
+    path, _, asked = head.path.partition("?")
+    queries = "&".join(each for each in (query if mark else "", asked) if each)
+    return f"{before}{path}" + (f"?{queries}" if queries else "")

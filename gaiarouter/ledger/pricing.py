@@ -45,8 +45,9 @@ def _bound(price: ModelPrice, input_tokens: int, output_tokens: int) -> int:
 
 
 def cost_nano(usage: Usage, price: ModelPrice | None) -> int | None:
-    """Nano-dollars, a half rounded up; None is unpriced, as is a usage that tells of nothing."""
-    if price is None or not (usage.total_tokens or usage.tool_requests):
+    """Nano-dollars, a half rounded up; None is unpriced, as is a usage that tells of nothing, or of nothing but what is
+    billed by the piece, which a guess at its tokens is no measure of."""
+    if price is None or not (usage.total_tokens or usage.tool_requests) or (usage.estimated and usage.units):
         return None
     price = price.of_request(usage.input_tokens, usage.tier)
     pico = _input(usage, price), _output(usage, price), _tools(usage, price)

@@ -38,6 +38,8 @@ class Case:
 
 
 CASES = [
+    Case("pieces without tokens", Usage(in_uncached=3, estimated=True, units={"images": 1}), BARE, None),
+    Case("pieces and their tokens", Usage(in_uncached=MILLION, units={"images": 1}), BARE, 2 * DOLLAR),
     Case("fresh input", Usage(in_uncached=MILLION), CLAUDE, 3 * DOLLAR),
     Case("read from a cache", Usage(in_cache_read=MILLION), CLAUDE, 300_000_000),
     Case("written to a cache", Usage(in_cache_write=MILLION), CLAUDE, 3_750_000_000),

@@ -146,6 +146,15 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> Upstream
     return _classify(_parse(status, headers, _decode(body), body))
 
 
+def read_callers_mistake(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+    """As read_error, where such a status is known to be the caller's own mistake: it goes back with the provider's
+    words."""
+    error = read_error(400, headers, body)
+    if isinstance(error, Rejected):
+        error.status = error.provider_status = status
+    return error
+
+
 def read_error_in_answer(body: bytes) -> UpstreamError:
     """The meaning of an error object inside a 200, whole or as a stream's event: its `code` is the status."""
     value = _decode(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from gaiarouter.dialects.base import BARE, Answer, Envelope
 from gaiarouter.dialects.chat import provider_errors
@@ -11,6 +12,9 @@ from gaiarouter.dialects.chat.dialect import ChatDialect
 from gaiarouter.dialects.chat.telling import TellsAsChat
 from gaiarouter.dialects.completions import answers, request
 from gaiarouter.errors import UpstreamError
+
+_NOT_FOUND: Final = 404
+_CHAT: Final = b"v1/chat/completions"
 
 
 class CompletionsDialect(TellsAsChat):
@@ -36,4 +40,7 @@ class CompletionsDialect(TellsAsChat):
         return answers.answer_of(stream)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        """A model that only holds conversations is told of as one that is not there."""
+        if status == _NOT_FOUND and _CHAT in body:
+            return provider_errors.read_callers_mistake(status, headers, body)
         return provider_errors.read_error(status, headers, body)

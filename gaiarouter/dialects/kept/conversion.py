@@ -8,11 +8,11 @@ import msgspec
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import Answer
-from gaiarouter.dialects.chat.provider_errors import read_error
+from gaiarouter.dialects.chat.provider_errors import read_callers_mistake, read_error
 from gaiarouter.dialects.kept.request import KeptHead
 from gaiarouter.dialects.passed.conversion import EVENTS, Passing
 from gaiarouter.dialects.passed.watching import EventWatcher
-from gaiarouter.errors import BadAnswer, Rejected, UpstreamError
+from gaiarouter.errors import BadAnswer, UpstreamError
 
 _NOT_FOUND = 404
 _ENDINGS = (".completed", ".failed", ".incomplete", ".cancelled")
@@ -37,12 +37,9 @@ class Kept(Passing):
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         """What is not there is the caller's mistake, here, whose handle it is."""
-        if status != _NOT_FOUND:
-            return read_error(status, headers, body)
-        error = read_error(400, headers, body)
-        if isinstance(error, Rejected):
-            error.status = error.provider_status = _NOT_FOUND
-        return error
+        if status == _NOT_FOUND:
+            return read_callers_mistake(status, headers, body)
+        return read_error(status, headers, body)
 
 
 def told(head: KeptHead, url: str) -> str:

@@ -12,6 +12,7 @@ import orjson
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
 
+from gaiarouter.dialects.redaction import redact
 from gaiarouter.errors import InvalidRequest
 from gaiarouter.server.admin.operation import Schema
 
@@ -21,6 +22,7 @@ _TIME: Final = re.compile(
 )
 _INTEGER: Final = re.compile(r"-?[0-9]{1,12}")
 _MOST_ERRORS: Final = 32
+_MOST_NAME: Final = 256
 _TYPES: Final = {
     "string": "a string",
     "integer": "an integer",
@@ -150,7 +152,7 @@ def _words(error: ValidationError) -> Iterator[tuple[str, str]]:
 def _path(steps: Iterable[str | int]) -> str:
     text = ""
     for step in steps:
-        text = f"{text}[{step}]" if isinstance(step, int) else _join(text, step)
+        text = f"{text}[{step}]" if isinstance(step, int) else _join(text, _clip(step))
     return text
 
 
@@ -164,7 +166,9 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _clip(name: str) -> str:
-    shown = name if len(name) <= 64 else name[:64] + "…"
+    """Fit for a message: short, printable, and no key that went into the wrong place."""
+    shown = redact(name[:_MOST_NAME])
+    shown = shown if len(shown) <= 64 else shown[:64] + "…"
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
 
 

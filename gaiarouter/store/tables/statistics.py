@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from types import MappingProxyType
 from typing import Final
@@ -11,23 +11,26 @@ from gaiarouter.store.database import Database
 from gaiarouter.store.records import Page, StatsGroup, Sums, UsageFilter, UsageRecord, Window
 from gaiarouter.store.rows import usage_of
 from gaiarouter.store.tables.histogram import BUCKETS
-from gaiarouter.store.tables.usage import SUMS, TOKENS
+from gaiarouter.store.tables.usage import DAY_US, HOUR_US, ROLLUPS, SUMS, TOKENS
 
-_WHERE: Final = """
-WHERE hour_us >= $1 AND hour_us < $2 AND (organization = $3 OR $3 IS NULL) AND (key = $4 OR $4 IS NULL)
-"""
-_BY: Final[Mapping[StatsGroup, str]] = MappingProxyType(
-    {
-        "hour": "hour_us",
-        "day": "hour_us / 86400000000",
-        **{name: name for name in ("model", "provider", "key", "organization", "route")},
-    }
-)
+_WHERE: Final = "(organization = $3 OR $3 IS NULL) AND (key = $4 OR $4 IS NULL)"
+_NAMED: Final[tuple[StatsGroup, ...]] = ("model", "provider", "key", "organization", "route")
 _SUMMED: Final = ", ".join(f"SUM({name})" for name in SUMS)
-STATS: Final[Mapping[StatsGroup, str]] = MappingProxyType(
+
+
+def _statement(span: int, by: StatsGroup) -> str:
+    table, begins = ROLLUPS[span]
+    group = {"hour": begins, "day": f"{begins} / {DAY_US}"}.get(by, by)
+    return (
+        f"SELECT {group}, {_SUMMED} FROM {table} "  # noqa: S608  # constants
+        f"WHERE {begins} >= $1 AND {begins} < $2 AND {_WHERE} GROUP BY 1"
+    )
+
+
+STATS: Final[Mapping[tuple[int, StatsGroup], str]] = MappingProxyType(
     {
-        group: f"SELECT {by}, {_SUMMED} FROM usage_stats {_WHERE} GROUP BY 1 ORDER BY 1"  # noqa: S608  # constants
-        for group, by in _BY.items()
+        **{(span, by): _statement(span, by) for span in ROLLUPS for by in ("day", *_NAMED)},
+        (HOUR_US, "hour"): _statement(HOUR_US, "hour"),
     }
 )
 
@@ -42,8 +45,6 @@ _NAMES: Final = ", ".join(field.name for field in fields(UsageRecord))
 LIST: Final = f"SELECT {_NAMES} {_RECORDS} ORDER BY time_us DESC, id DESC LIMIT $9 OFFSET $10"  # constants
 COUNT: Final = f"SELECT count(*) FROM (SELECT 1 {_RECORDS} LIMIT $9) AS counted"  # noqa: S608  # constants
 
-_DAY_US: Final = 86_400_000_000
-
 
 class SqlStatistics:
     """Implements StatisticsTable."""
@@ -51,9 +52,14 @@ class SqlStatistics:
     _database: Database
 
     async def usage_sums(self, window: Window, by: StatsGroup) -> Sequence[tuple[str | int, Sums]]:
-        rows = await self._database.read(STATS[by], window.start_us, window.end_us, window.organization, window.key)
-        unit = _DAY_US if by == "day" else 1
-        return [(row[0] * unit if isinstance(row[0], int) else row[0], _sums(row[1:])) for row in rows]
+        """Whole days are read from where they are summed up, what stands over at both ends by the hour."""
+        groups: dict[str | int, Sums] = {}
+        for span, start_us, end_us in _spans(window, by):
+            rows = await self._database.read(STATS[span, by], start_us, end_us, window.organization, window.key)
+            for name, *values in rows:
+                group = name * DAY_US if by == "day" else name
+                groups[group] = groups[group] + _sums(values) if group in groups else _sums(values)
+        return sorted(groups.items())
 
     async def list_usage(self, which: UsageFilter, page: Page) -> Sequence[UsageRecord]:
         rows = await self._database.read(LIST, *_narrowed(which), page.limit, page.offset)
@@ -61,6 +67,20 @@ class SqlStatistics:
 
     async def count_usage_of(self, which: UsageFilter, *, at_most: int) -> int:
         return int((await self._database.read(COUNT, *_narrowed(which), at_most))[0][0])
+
+
+def _spans(window: Window, by: StatsGroup) -> Iterator[tuple[int, int, int]]:
+    """Pieces of the window, none empty: how long what they are read from sums up, start and end."""
+    first, last = window.start_us + -window.start_us % DAY_US, window.end_us - window.end_us % DAY_US
+    if by == "hour" or last <= first:
+        first = last = window.end_us
+    for span, start_us, end_us in (
+        (HOUR_US, window.start_us, first),
+        (DAY_US, first, last),
+        (HOUR_US, last, window.end_us),
+    ):
+        if start_us < end_us:
+            yield span, start_us, end_us
 
 
 def _narrowed(which: UsageFilter) -> tuple[object, ...]:

@@ -21,14 +21,17 @@ _AT_ONCE: Final = (100, 10, 1)
 """Rows of one statement: few texts, so that each is prepared once."""
 
 HOUR_US: Final = 3_600_000_000
+DAY_US: Final = 24 * HOUR_US
 TOKENS: Final = ("in_uncached", "in_cache_read", "in_cache_write", "in_tool", "out_visible", "out_reasoning")
-GROUP: Final = ("hour_us", "organization", "key", "route", "model", "provider", "status_class")
+GROUP: Final = ("organization", "key", "route", "model", "provider", "status_class")
 SUMS: Final = (
     *("requests", "errors", "unpriced", *TOKENS, "cost_nano_usd"),
     *(f"d{bucket}" for bucket in range(BUCKETS)),
     *(f"f{bucket}" for bucket in range(BUCKETS)),
 )
 _STATS: Final = (*GROUP, *SUMS)
+ROLLUPS: Final = {HOUR_US: ("usage_stats", "hour_us"), DAY_US: ("usage_days", "day_us")}
+"""By how long they sum up: the table, and the column of when that begins."""
 _MOST: Final = 10**15
 """Of one record: nothing real comes near it, and sums of it fit."""
 
@@ -50,11 +53,12 @@ _ADD: Final = {
     f"ON CONFLICT DO NOTHING RETURNING id"
     for rows in _AT_ONCE
 }
-_ADD_STATS: Final = (
-    f"INSERT INTO usage_stats ({', '.join(_STATS)}) VALUES {_places(1, len(_STATS))} "  # noqa: S608  # constants
-    f"ON CONFLICT ({', '.join(GROUP)}) DO UPDATE SET "
-    + ", ".join(f"{name} = usage_stats.{name} + excluded.{name}" for name in SUMS)
-)
+_ADD_SUMS: Final = {
+    span: f"INSERT INTO {table} ({', '.join((begins, *_STATS))}) "  # noqa: S608  # constants
+    f"VALUES {_places(1, 1 + len(_STATS))} ON CONFLICT ({', '.join((begins, *GROUP))}) DO UPDATE SET "
+    + ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in SUMS)
+    for span, (table, begins) in ROLLUPS.items()
+}
 
 
 class SqlUsage:
@@ -87,8 +91,10 @@ def _add(records: Sequence[UsageRecord]) -> Unit[None]:
     for rows in _portions([usage_row(record) for record in records]):
         added = yield _ADD[len(rows)], tuple(value for row in rows for value in row)
         new.update(row[0] for row in added)
-    for row in added_up([record for record in records if record.id in new]):
-        yield _ADD_STATS, row
+    added_now = [record for record in records if record.id in new]
+    for span, statement in _ADD_SUMS.items():
+        for row in added_up(added_now, span):
+            yield statement, row
     yield from settle()
 
 
@@ -100,11 +106,12 @@ def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
         start += size
 
 
-def added_up(records: Sequence[UsageRecord]) -> list[Row]:
-    """Rows of usage_stats, in the order of their keys: two processes then never wait for each other in a circle."""
+def added_up(records: Sequence[UsageRecord], span: int) -> list[Row]:
+    """Rows of the table for that span, in the order of their keys: two processes then never wait for each other in a
+    circle."""
     sums: dict[Row, list[int]] = {}
     for record in {record.id: record for record in records}.values():
-        counts = sums.setdefault(_group(record), [0] * len(SUMS))
+        counts = sums.setdefault(_group(record, span), [0] * len(SUMS))
         own = (
             *(1, int(record.status >= 400), int(record.cost_nano_usd is None and bool(_tokens(record)))),
             *(getattr(record, name) for name in TOKENS),
@@ -118,9 +125,9 @@ def added_up(records: Sequence[UsageRecord]) -> list[Row]:
     return [(*map(storable, group), *counts) for group, counts in sorted(sums.items())]
 
 
-def _group(record: UsageRecord) -> Row:
+def _group(record: UsageRecord, span: int) -> Row:
     return (
-        record.time_us - record.time_us % HOUR_US,
+        record.time_us - record.time_us % span,
         record.organization or "",
         record.key or "",
         record.route or "",

@@ -88,6 +88,14 @@ async def test_errors_and_what_has_no_price_are_told_apart(store: Store) -> None
     assert (sum(found[""].durations), sum(found[""].first_contents)) == (1, 0)
 
 
+async def test_large_and_round_sums_are_exact(store: Store) -> None:
+    """PostgreSQL adds whole numbers up as decimals, whose text may have an exponent."""
+    await store.add_usage([record(number, cost_nano_usd=10**14 // 2) for number in range(2)])
+    assert (await sums(store, "day"))[START][2] == 10**14
+    await store.add_usage([record(2, cost_nano_usd=1)])
+    assert (await sums(store, "day"))[START][2] == 10**14 + 1
+
+
 @pytest.mark.parametrize("by", ["route", "provider", "key", "organization", "model", "hour", "day"])
 async def test_every_group_is_answered(store: Store, by: StatsGroup) -> None:
     await store.add_usage([record(0)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from gaiarouter.store.database import Database
 from gaiarouter.store.records import Page, StatsGroup, Sums, UsageFilter, UsageRecord, Window
@@ -91,8 +91,8 @@ def _narrowed(which: UsageFilter) -> tuple[object, ...]:
     )
 
 
-def _sums(values: Sequence[object]) -> Sums:
-    numbers = [int(str(value)) for value in values]  # PostgreSQL sums up whole numbers as decimals
+def _sums(values: Sequence[Any]) -> Sums:
+    numbers = [int(value) for value in values]  # PostgreSQL sums up whole numbers as decimals
     counted = len(SUMS) - 2 * BUCKETS
     requests, errors, unpriced, *tokens, cost = numbers[:counted]
     return Sums(

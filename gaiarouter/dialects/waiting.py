@@ -14,6 +14,10 @@ from typing import Any
 
 _TRY_AGAIN = re.compile(r"(?:try again|retry|wait)[^.\d]{0,24}((?:\d+(?:\.\d+)?(?:ms|s|m|h)\s?)+)", re.IGNORECASE)
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s?(ms|s|m|h)")
+_WINDOW = re.compile(r"x-ratelimit-remaining(?:-.+)?|anthropic-ratelimit-.+-remaining")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)")
+_DAY_S = 86400.0
+"""Beyond it a number is a point of time, in whatever unit."""
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -30,7 +34,7 @@ def retry_after_s(headers: Mapping[str, str], error: Mapping[str, Any], message:
         _retry_info(error.get("details")),
         _epoch_ms(error.get("metadata"), now),
         duration_s(found.group(1)) if (found := _TRY_AGAIN.search(message[:2048])) else None,
-        _exhausted_window(headers),
+        _exhausted_window(headers, now),
     )
     return next((hint for hint in hints if hint is not None), None)
 
@@ -79,11 +83,21 @@ def _epoch_ms(metadata: object, now: datetime | None) -> float | None:
     return reset - now.timestamp()
 
 
-def _exhausted_window(headers: Mapping[str, str]) -> float | None:
-    """The longest reset among the windows in which nothing remains."""
+def _exhausted_window(headers: Mapping[str, str], now: datetime | None) -> float | None:
+    """The longest reset among the windows in which nothing remains: OpenAI's, in durations or seconds, and Anthropic's,
+    in points of time."""
     resets = [
-        duration_s(headers.get(name.replace("remaining", "reset"), ""))
+        _reset_s(headers.get(name.replace("remaining", "reset"), ""), now)
         for name, value in headers.items()
-        if name.startswith("x-ratelimit-remaining-") and value.strip() in ("0", "0.0")
+        if _WINDOW.fullmatch(name) and value.strip() in ("0", "0.0")
     ]
-    return max((reset for reset in resets if reset is not None), default=None)
+    return max((reset for reset in resets if reset is not None and reset < _DAY_S), default=None)
+
+
+def _reset_s(text: str, now: datetime | None) -> float | None:
+    if (found := _TIMESTAMP.match(text)) is None:
+        return duration_s(text)
+    try:
+        return _until(datetime.fromisoformat(found[0]), now)
+    except ValueError:
+        return None

@@ -83,7 +83,7 @@ class ChoiceReader:
         self._index = 0
         self._calls: dict[int | str, _Call] = {}
         self._last_call: _Call | None = None
-        self._details: tuple[int, str] | None = None
+        self._details: tuple[int, str, str | None] | None = None
         self._refused = False
         self._called = False
         self._finish: spoken.Choice | None = None
@@ -185,7 +185,8 @@ class ChoiceReader:
 
     def _detail(self, detail: Detail) -> list[Event]:
         format_ = detail.format or ""
-        place = (detail.index or 0, format_)
+        # sealed bytes may have a name, which the text that is told of them has not
+        place = (detail.index or 0, format_, detail.id if detail.data else None)
         begun: list[Event] = []
         if self._kind != "reasoning" or self._details != place:
             begun = [*self._end_part(), *self._begun("reasoning", Reasoning(format=format_, id=detail.id))]

@@ -74,6 +74,8 @@ class PartReader:
         sealed = self._seal(part, path)
         if not part.thought:
             return Text(text=part.text or "", sealed=sealed, path=path)
+        if sealed and not part.text:
+            return Reasoning(sealed=(sealed,), format=SIGNATURE_FORMAT, path=path)
         own = (Sealed("signature", sealed.format, sealed.data),) if sealed else ()
         return Reasoning(visible=(part.text or "",), sealed=own, format=SIGNATURE_FORMAT, path=path)
 

@@ -55,7 +55,7 @@ def seal_of(part: Reasoning) -> str | None:
     own = [each.data for each in part.sealed if each.kind == "encrypted" and is_own_seal(each)]
     if own:
         return own[0]
-    if not part.sealed and (not part.format or is_own(part.format)):
+    if not part.sealed and part.format in ("", OWN_FORMAT):
         return None
     withheld = sum(1 for text in part.visible if not text)
     told = "visible" if part.visible else "summary"

@@ -55,7 +55,7 @@ def create_app(config: ConfigSource) -> web.Application:
     """
     if isinstance(config, Settings | Mapping):
         return Gateway(config if isinstance(config, Settings) else load(config)).app
-    source = ConfigFile(config, partial(load_file, config, environ=os.environ, known_kinds=known_kinds()))
+    source = ConfigFile(config, partial(load_file, environ=os.environ, known_kinds=known_kinds()))
     return Gateway(settings_of(source.load()), source=source).app
 
 

@@ -54,15 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     from gaiarouter.config.source import ConfigFile
+    from gaiarouter.server.workers import kept_in, worker_of
 
-    source = ConfigFile(arguments.config, lambda: _load(arguments))
-    loaded = source.load()
+    worker = worker_of(os.environ)
+    kept = None if worker is None else kept_in(worker.shared)
+    source = ConfigFile(arguments.config, lambda path: _load_file(str(path), arguments), kept=kept)
+    loaded = source.begin()
     settings = _settings(loaded)
 
     from gaiarouter.assembly.process import serve
-    from gaiarouter.server.workers import worker_of
 
-    if worker_of(os.environ) is None:  # else the first process has said it
+    if worker is None or source.is_stale:  # else the first process has said it
         for problem in loaded.warnings:
             _say(str(problem))
     return serve(settings, source, migrate=not arguments.no_migrate, arguments=arguments.given)
@@ -158,7 +160,7 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 
 def _settings_of(file: str, arguments: argparse.Namespace) -> Settings:
-    return _settings(_load(argparse.Namespace(**{**vars(arguments), "config": file})))
+    return _settings(_load_file(file, arguments))
 
 
 def _served(settings: Settings) -> list[str]:
@@ -294,6 +296,11 @@ def _load(arguments: argparse.Namespace, environ: Mapping[str, str] = _NONE) -> 
         ),
         insecure=getattr(arguments, "insecure", False),
     )
+
+
+def _load_file(file: str, arguments: argparse.Namespace) -> Loaded:
+    """Another file with the same options."""
+    return _load(argparse.Namespace(**{**vars(arguments), "config": file}))
 
 
 def _settings(loaded: Loaded) -> Settings:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from tempfile import TemporaryDirectory
 
 from prometheus_client.core import Metric
 
@@ -18,7 +19,15 @@ from gaiarouter.config.source import ConfigFile
 from gaiarouter.server import logs
 from gaiarouter.server.banner import banner
 from gaiarouter.server.run import hold_hangups, listen, run
-from gaiarouter.server.workers import have_all_workers_reload, supervise, worker_of
+from gaiarouter.server.workers import (
+    CRASH_WINDOW_S,
+    CRASHES,
+    Worker,
+    have_all_workers_reload,
+    kept_in,
+    supervise,
+    worker_of,
+)
 from gaiarouter.store import open_store
 from gaiarouter.store.base import MigrationError, StorageUnavailable
 from gaiarouter.store.commands import first_key
@@ -38,14 +47,14 @@ def serve(settings: Settings, source: ConfigFile, *, migrate: bool = True, argum
     try:
         if worker is not None:
             gateway = Gateway(
-                settings, source=source, workers=worker[1], migrate=False, on_reload=have_all_workers_reload
+                settings, source=source, workers=worker.count, migrate=False, on_reload=have_all_workers_reload
             )
-            return run(_serve(gateway, settings, sink, shared_port=True))
+            return run(_serve(gateway, settings, sink, worker=worker))
         first = run(_prepare(settings, migrate=migrate))
         words = banner(settings, version=__version__, store=place(settings.store), first_key=first)
         if settings.server.workers > 1:
             print(words, flush=True)
-            return supervise(settings.server.workers, arguments)
+            return _supervise(settings.server.workers, source, arguments)
         return run(_serve(Gateway(settings, source=source, migrate=False), settings, sink, words))
     except (StorageUnavailable, MigrationError) as error:
         print(f"gaiarouter: the store {place(settings.store)} cannot be used: {error}", file=sys.stderr)
@@ -54,6 +63,19 @@ def serve(settings: Settings, source: ConfigFile, *, migrate: bool = True, argum
         server = settings.server
         print(f"gaiarouter: cannot listen on {server.host}:{server.port}: {error.strerror}", file=sys.stderr)
         return 1
+
+
+def _supervise(workers: int, source: ConfigFile, arguments: Sequence[str]) -> int:
+    with TemporaryDirectory(prefix="gaiarouter-") as shared:
+        source.keep_in(kept_in(shared))
+        code = supervise(workers, arguments, shared)
+    if code:
+        print(
+            f"gaiarouter: workers died {CRASHES} times within {CRASH_WINDOW_S:.0f} s, so that starting new ones does "
+            "not mend it. What they said before this line says why.",
+            file=sys.stderr,
+        )
+    return code
 
 
 def place(store: Secret) -> str:
@@ -74,7 +96,7 @@ async def _prepare(settings: Settings, *, migrate: bool) -> str | None:
 
 
 async def _serve(
-    gateway: Gateway, settings: Settings, sink: logs.Sink, words: str = "", *, shared_port: bool = False
+    gateway: Gateway, settings: Settings, sink: logs.Sink, words: str = "", *, worker: Worker | None = None
 ) -> int:
     def say() -> None:
         if words:
@@ -89,11 +111,12 @@ async def _serve(
         gateway.dialect,
         gateway.data_plane,
         gateway.life,
-        shared_port=shared_port,
+        shared_port=worker is not None,
         started=say,
         turned_away=gateway.turned_away,
         watchdog=gateway.watchdog,
         reload=gateway.ask_for_reload,
+        lifeline=None if worker is None else worker.lifeline,
     )
     return 0
 

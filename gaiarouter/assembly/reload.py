@@ -50,6 +50,8 @@ class Reloads:
         self._swap = swap
         self._metrics = metrics
         self._look_every_s = look_every_s
+        if source.is_stale:
+            metrics.count(succeeded=False)
         self._one_at_a_time = asyncio.Lock()
         self._asked = asyncio.Event()
 
@@ -81,6 +83,7 @@ class Reloads:
         before = self._running()
         restart = needs_restart(before, loaded.settings)
         settings = as_far_as_possible(before, loaded.settings)
+        await asyncio.to_thread(self._source.keep)
         changed = settings != before
         if changed:
             self._swap(await asyncio.to_thread(self._build, settings))

@@ -102,15 +102,12 @@ async def listen(
     turned_away: Callable[[str], None],
     watchdog: Callable[[Callable[[], None]], Watchdog],
     reload: Callable[[], None],
+    lifeline: int | None = None,
 ) -> None:
     """Serves until told to stop, then drains. operators: what listens on `server.admin_listen`. shared_port: other
     workers listen on the same ports. turned_away: called with each connection that cannot be taken in. watchdog: made
-    with what closes idle connections. reload: what SIGHUP does."""
-    loop = asyncio.get_running_loop()
-    for number in STOPS:
-        loop.add_signal_handler(number, life.stop)
-    loop.add_signal_handler(signal.SIGHUP, reload)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    with what closes idle connections. reload: what SIGHUP does. lifeline: a descriptor at whose end it stops."""
+    _heed(life, reload, lifeline)
     app.on_response_prepare.append(life.take_leave)
     listener = Listener(app, dialect, on_shed=turned_away)
     watch = watchdog(listener.close_idle)
@@ -150,6 +147,24 @@ async def _listen_aside(listener: Listener, server: Server, *, shared_port: bool
     host, port = server.admin_listen
     await listener.setup()
     await web.TCPSite(listener, host, port, backlog=_BACKLOG, reuse_port=shared_port or None).start()
+
+
+def _heed(life: Lifecycle, reload: Callable[[], None], lifeline: int | None) -> None:
+    """From now on signals do what they are for."""
+    loop = asyncio.get_running_loop()
+    for number in STOPS:
+        loop.add_signal_handler(number, life.stop)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    if lifeline is not None:
+        loop.add_reader(lifeline, _cut_loose, loop, lifeline, life)
+
+
+def _cut_loose(loop: asyncio.AbstractEventLoop, lifeline: int, life: Lifecycle) -> None:
+    """The first process is gone without having said so: nobody would replace this one, or pass on signals."""
+    loop.remove_reader(lifeline)
+    _log.error("worker.orphaned")
+    life.stop()
 
 
 def hold_hangups() -> None:

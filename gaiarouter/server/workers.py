@@ -6,13 +6,16 @@ The parent serves nothing. Workers share the port by SO_REUSEPORT, and their met
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -24,15 +27,31 @@ from gaiarouter.server.run import SIGNALS, STOPS
 _log = structlog.get_logger("gaiarouter.workers")
 
 WORKER_VARIABLE: Final = "GAIAROUTER_WORKER"
-"""Set in a worker's environment: `2/4` is the second of four."""
-_CRASHES: Final = 5
-_CRASH_WINDOW_S: Final = 30.0
+"""Set in a worker's environment: `2/4/7/FOLDER` is the second of four, with 7 for its lifeline."""
+CRASHES: Final = 5
+CRASH_WINDOW_S: Final = 30.0
 
 
-def worker_of(environ: Mapping[str, str]) -> tuple[int, int] | None:
-    """(number, count) in a worker process, None in a process that is no worker."""
-    number, _, count = environ.get(WORKER_VARIABLE, "").partition("/")
-    return (int(number), int(count)) if number.isdigit() and count.isdigit() else None
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process: one of `count`. lifeline: a descriptor that is at its end when the first process is no more.
+    shared: the folder that all of them share."""
+
+    number: int
+    count: int
+    lifeline: int
+    shared: str
+
+
+def worker_of(environ: Mapping[str, str]) -> Worker | None:
+    """None in a process that is no worker."""
+    found = re.fullmatch(r"([0-9]+)/([0-9]+)/([0-9]+)/(.+)", environ.get(WORKER_VARIABLE, ""))
+    return None if found is None else Worker(int(found[1]), int(found[2]), int(found[3]), found[4])
+
+
+def kept_in(shared: str) -> Path:
+    """Where the last configuration without a mistake is kept: for workers that start when the file has one."""
+    return Path(shared) / "configuration"
 
 
 def have_all_workers_reload() -> None:
@@ -40,23 +59,31 @@ def have_all_workers_reload() -> None:
     os.kill(os.getppid(), signal.SIGHUP)
 
 
-def supervise(count: int, arguments: Sequence[str]) -> int:
-    """Runs `count` workers with the same arguments as this process until told to stop.
+def supervise(count: int, arguments: Sequence[str], shared: str) -> int:
+    """Runs `count` workers with the same arguments as this process until told to stop. shared: a folder for them.
 
     Returns 0, or 1 after five crashes within 30 s: something is wrong that a restart does not mend.
     """
-    with tempfile.TemporaryDirectory(prefix="gaiarouter-metrics-") as shared:
-        return _Supervisor(count, arguments, shared).run()
+    metrics = Path(shared) / "metrics"
+    metrics.mkdir()
+    lifeline, held = os.pipe()
+    try:
+        return _Supervisor(count, arguments, shared, str(metrics), lifeline).run()
+    finally:
+        os.close(lifeline)
+        os.close(held)
 
 
 class _Supervisor:
-    def __init__(self, count: int, arguments: Sequence[str], shared: str) -> None:
+    def __init__(self, count: int, arguments: Sequence[str], shared: str, metrics: str, lifeline: int) -> None:
         self._count = count
         self._shared = shared
+        self._metrics = metrics
+        self._lifeline = lifeline
         self._command = [sys.executable, "-m", "gaiarouter", *arguments]
-        self._environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": shared}
+        self._environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": metrics}
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
-        self._crashes: deque[float] = deque(maxlen=_CRASHES)
+        self._crashes: deque[float] = deque(maxlen=CRASHES)
         self._stopping = False
 
     def run(self) -> int:
@@ -72,7 +99,7 @@ class _Supervisor:
             _log.error("worker.died", worker=number, status=status)
             self._crashes.append(time.monotonic())
             if self._is_crash_loop():
-                _log.error("worker.crash_loop", crashes=_CRASHES, within_s=_CRASH_WINDOW_S)
+                _log.error("worker.crash_loop", crashes=CRASHES, within_s=CRASH_WINDOW_S)
                 self._signal_all(signal.SIGTERM)
                 self._stopping = True
                 self._wait_for_all()
@@ -81,11 +108,13 @@ class _Supervisor:
         return 0
 
     def _start(self, number: int) -> None:
-        environ = {**self._environ, WORKER_VARIABLE: f"{number}/{self._count}"}
+        environ = {**self._environ, WORKER_VARIABLE: f"{number}/{self._count}/{self._lifeline}/{self._shared}"}
         # held back until the worker is known here, and in the worker until it can heed them
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         # a group of its own: Ctrl-C in a terminal reaches it once, through this process, not twice
-        self._workers[number] = subprocess.Popen(self._command, env=environ, process_group=0)  # our own command line
+        self._workers[number] = subprocess.Popen(  # our own command line
+            self._command, env=environ, process_group=0, pass_fds=[self._lifeline]
+        )
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _next_death(self) -> tuple[int, int]:
@@ -94,11 +123,11 @@ class _Supervisor:
         worker = self._workers.pop(number)
         worker.returncode = os.waitstatus_to_exitcode(status)
         # its live gauges must not be added to the others'
-        mark_process_dead(pid, self._shared)  # type: ignore[no-untyped-call]  # the library has no annotations there
+        mark_process_dead(pid, self._metrics)  # type: ignore[no-untyped-call]  # the library has no annotations there
         return number, worker.returncode
 
     def _is_crash_loop(self) -> bool:
-        return len(self._crashes) == _CRASHES and self._crashes[-1] - self._crashes[0] < _CRASH_WINDOW_S
+        return len(self._crashes) == CRASHES and self._crashes[-1] - self._crashes[0] < CRASH_WINDOW_S
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         self._stopping = True
@@ -108,8 +137,10 @@ class _Supervisor:
         self._signal_all(number)
 
     def _signal_all(self, number: int) -> None:
+        """Not by Popen, which would take a death away from `_next_death`: that worker would never be replaced."""
         for worker in self._workers.values():
-            worker.send_signal(number)
+            with suppress(ProcessLookupError):
+                os.kill(worker.pid, number)
 
     def _wait_for_all(self) -> None:
         for worker in self._workers.values():

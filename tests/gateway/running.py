@@ -284,7 +284,7 @@ def file_in(folder: Path) -> Path:
 def _from_file(path: Path, written: Mapping[str, Any]) -> Gateway:
     path.parent.mkdir()
     path.write_text(json.dumps(written))
-    source = ConfigFile(path, partial(load_file, path, environ=os.environ, known_kinds=known_kinds()))
+    source = ConfigFile(path, partial(load_file, environ=os.environ, known_kinds=known_kinds()))
     return Gateway(settings_of(source.load()), source=source)
 
 

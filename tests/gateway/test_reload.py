@@ -245,7 +245,7 @@ async def test_a_mistake_tells_no_secret(start: Starter) -> None:
 async def test_a_bug_while_it_reloads_is_a_failure_like_any_other(start: Starter) -> None:
     gateway = await start(from_file=True)
 
-    def bug() -> Any:
+    def bug(_: object) -> Any:
         raise ZeroDivisionError
 
     source: Any = gateway.gateway._source

@@ -141,3 +141,11 @@ async def _key(folder: Path) -> str:
         return (await create_key(store, name="tests", now_us=now_us(), permissions=["admin"])).text
     finally:
         await store.close()
+
+
+async def until_all(gateway: Served, before: str) -> None:
+    """Twenty in a row say so: connections are new each time, and the kernel spreads them."""
+    async with asyncio.timeout(START_S):
+        said = 0
+        while said < 20:
+            said = said + 1 if await gateway.config() != before else 0

@@ -15,7 +15,7 @@ import pytest
 
 from tests.gateway.faults import DONE, FINISH, ROLE, chunk_of, healthy
 from tests.gateway.running import ANSWER, BACKUP_ANSWER, config
-from tests.server.process import LIMITS, START_S, Served, served
+from tests.server.process import LIMITS, START_S, Served, served, until_all
 from tests.server.test_workers import until_workers
 from tests.support.script import LAST_CHUNK, SSE_HEAD, Send, Step, Until, chunk, sse
 from tests.support.upstream import ScriptedUpstream
@@ -180,11 +180,3 @@ async def test_all_workers_reload_and_one_that_starts_heeds_a_hangup_later(tmp_p
         for _ in range(20):
             assert (await gateway.chat("demo")).status == 200
         assert await until_workers(gateway, 2) == second
-
-
-async def until_all(gateway: Served, before: str) -> None:
-    """Twenty in a row say so: connections are new each time, and the kernel spreads them."""
-    async with asyncio.timeout(START_S):
-        said = 0
-        while said < 20:
-            said = said + 1 if await gateway.config() != before else 0

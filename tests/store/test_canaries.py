@@ -22,7 +22,7 @@ from gaiarouter.server.routes import DATA_PLANE
 from gaiarouter.store import open_store
 from gaiarouter.store.commands import create_key
 from gaiarouter.store.keyring import now_us
-from gaiarouter.store.keys import mint
+from gaiarouter.store.keys import MintedKey, mint
 from tests.gateway.running import ANSWER, PROMPT, PROVIDER_KEY, chat_body, config
 from tests.server.process import Served, served
 from tests.store.postgres_server import PostgresServer
@@ -123,46 +123,13 @@ async def test_s72_no_secret_comes_out(
     postgres.clear()
     monkeypatch.setenv("GAIAROUTER_ADMIN_KEY", ADMIN)
     monkeypatch.setenv("GAIAROUTER_KEY_PEPPER", PEPPER)
-    url = postgres.url.replace("gaia@", f"gaia:{PASSWORD}@")
-    (tmp_path / "talkative.py").write_text(TALKATIVE)
-    (tmp_path / "served").mkdir()
-    (tmp_path / "journal").mkdir()
-
-    def provider(request: Received) -> Sequence[Step]:
-        return list(_faults(request))[int(request.path.split("/")[1])]
-
-    async with ScriptedUpstream(provider) as upstream:
-        # a provider for each fault: what goes wrong with one puts it to rest
-        bases = {f"p{number}": upstream.url(f"/{number}/v1") for number in range(FAULTS)}
-        routes = [{"match": f"fault-{n}", "targets": [{"provider": f"p{n}", "model": "m"}]} for n in range(FAULTS)]
-        changes: dict[str, Any] = {"store": url, "ledger": {"path": str(tmp_path / "journal")}, "routes": routes}
-        wrapped = (sys.executable, str(tmp_path / "talkative.py"))
-        async with served(tmp_path / "served", bases, wrapped_in=wrapped, **changes) as gateway:
-            store = open_store(Secret(url))
-            await store.open()
-            minted = await create_key(store, name="k", now_us=now_us(), permissions=["admin"], pepper=PEPPER.encode())
-            spoken = Spoken(gateway)
-            await _models(spoken, minted.text)
-            await _operators(spoken, minted.text, minted.id)
-            rotated = await spoken.ask("POST", f"/v1/api-keys/{minted.id}/rotate", ADMIN, {"overlap_seconds": 60})
-            assert rotated == 200
-            postgres.stop()
-            await _models(spoken, minted.text)
-            await _operators(spoken, minted.text, minted.id)
-            postgres.start()
-            await store.close()
-            assert {int(request.path.split("/")[1]) for request in upstream.requests} == set(range(FAULTS))
-            gateway.signal()
-            await gateway.exit(within_s=20)
-    secrets = [ADMIN, PEPPER, PASSWORD, PROVIDER_KEY, minted.text, minted.text[-49:-6]]
+    spoken, minted = await _everything_goes_wrong(postgres, tmp_path)
     kept = _files(tmp_path)
-    config_file = kept.pop("gaiarouter.yaml")
-    assert PROVIDER_KEY.encode() in config_file, "the search finds what is there"
+    assert PROVIDER_KEY.encode() in kept.pop("gaiarouter.yaml"), "the search finds what is there"
     assert b"request.end" in kept["log"]
     assert b"control.end" in kept["log"]
-    answers = b"\n".join(spoken.refused)
-    rows = await _rows(postgres)
-    for secret in secrets:
+    answers, rows = b"\n".join(spoken.refused), await _rows(postgres)
+    for secret in [ADMIN, PEPPER, PASSWORD, PROVIDER_KEY, minted.text, minted.text[-49:-6]]:
         assert secret.encode() not in answers, f"{secret} was told"
         assert secret not in rows, f"{secret} is in the database"
         for name, content in kept.items():
@@ -171,6 +138,41 @@ async def test_s72_no_secret_comes_out(
         assert said not in rows
         for name, content in kept.items():
             assert said.encode() not in content, f"{said} is in {name}"
+
+
+async def _everything_goes_wrong(postgres: PostgresServer, folder: Path) -> tuple[Spoken, MintedKey]:
+    """With the database and without it. The key was in use."""
+    url = postgres.url.replace("gaia@", f"gaia:{PASSWORD}@")
+    (folder / "talkative.py").write_text(TALKATIVE)
+    for name in ("served", "journal"):
+        (folder / name).mkdir()
+
+    def provider(request: Received) -> Sequence[Step]:
+        return list(_faults(request))[int(request.path.split("/")[1])]
+
+    async with ScriptedUpstream(provider) as upstream:
+        # a provider for each fault: what goes wrong with one puts it to rest
+        bases = {f"p{number}": upstream.url(f"/{number}/v1") for number in range(FAULTS)}
+        routes = [{"match": f"fault-{n}", "targets": [{"provider": f"p{n}", "model": "m"}]} for n in range(FAULTS)]
+        changes: dict[str, Any] = {"store": url, "ledger": {"path": str(folder / "journal")}, "routes": routes}
+        wrapped = (sys.executable, str(folder / "talkative.py"))
+        async with served(folder / "served", bases, wrapped_in=wrapped, **changes) as gateway:
+            store = open_store(Secret(url))
+            await store.open()
+            minted = await create_key(store, name="k", now_us=now_us(), permissions=["admin"], pepper=PEPPER.encode())
+            spoken = Spoken(gateway)
+            await _models(spoken, minted.text)
+            await _operators(spoken, minted.text, minted.id)
+            assert await spoken.ask("POST", f"/v1/api-keys/{minted.id}/rotate", ADMIN, {"overlap_seconds": 60}) == 200
+            postgres.stop()
+            await _models(spoken, minted.text)
+            await _operators(spoken, minted.text, minted.id)
+            postgres.start()
+            await store.close()
+            assert {int(request.path.split("/")[1]) for request in upstream.requests} == set(range(FAULTS))
+            gateway.signal()
+            await gateway.exit(within_s=20)
+    return spoken, minted
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 import orjson
+from msgspec import Raw
 
 from gaiarouter.dialects.redaction import message_of, redact
 from gaiarouter.dialects.waiting import retry_after_s
@@ -361,12 +362,15 @@ def _text(found: ProviderError, otherwise: str) -> str:
 
 
 def _shown_body(found: ProviderError) -> bytes | None:
-    """The provider's own body, if a Chat caller can read it and nothing in it must be hidden."""
+    """The provider's own body, if a caller can read it and nothing in it must be hidden. The provider's id of the
+    request looks like a secret and is none: it is what its support asks for."""
     if not found.body or len(found.body) > MAX_SHOWN_BODY_BYTES:
         return None
     try:
-        text = found.body.decode()
-        shape = msgspec.json.decode(found.body, type=dict[str, Any])
+        found.body.decode()  # the decoder skips what it does not read, broken UTF-8 too
+        shape = msgspec.json.decode(found.body, type=dict[str, Raw])
+        texts = [f"{name} {bytes(value).decode()}" for name, value in shape.items() if name != "request_id"]
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
-    return found.body if isinstance(shape.get("error"), dict) and redact(text) == text else None
+    is_error = bytes(shape.get("error", b"")).startswith(b"{")
+    return found.body if is_error and all(redact(text) == text for text in texts) else None

@@ -44,10 +44,10 @@ class Question:
 
 
 class NothingLoaded:
-    """As upstream.base.MediaSource: an explanation asks nobody for anything."""
+    """As upstream.base.MediaSource, where nobody is to be asked for anything."""
 
     async def load(self, urls: Iterable[str], loaded: MutableMapping[str, Loaded], *, deadline: float) -> float:
-        loaded.update(dict.fromkeys(urls, NotLoaded("nothing is loaded for an explanation")))
+        loaded.update(dict.fromkeys(urls, NotLoaded("nothing is loaded here")))
         return 0.0
 
 

@@ -22,7 +22,7 @@ from gaiarouter.limits.guesses import Guesses
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.exchange import Exchange
-from gaiarouter.pipeline.explaining import Question
+from gaiarouter.pipeline.explaining import NothingLoaded, Question
 from gaiarouter.pipeline.runner import run
 from gaiarouter.providers.catalogue import Catalogue
 from gaiarouter.rehearsal.cases import Case, Expectation
@@ -32,7 +32,6 @@ from gaiarouter.rehearsal.stage import (
     CallersEnd,
     NoBudgets,
     NoLedger,
-    NoMedia,
     OneKey,
     Script,
     TimelessLoop,
@@ -139,7 +138,7 @@ def _parts(case: Case, script: Script) -> Parts:
         metrics=Metrics(),
         catalogue=Catalogue.load(),
         upstreams={"http": script, "echo": script},
-        media=NoMedia(),
+        media=NothingLoaded(),
         rng=Random(case.seed),  # noqa: S311  # the same draws at every run are what is wanted
         permit=lambda _: None,
         adopt=lambda _, __: None,

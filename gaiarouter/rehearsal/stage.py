@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from gaiarouter.rehearsal.cases import Outcome
 from gaiarouter.routing.base import ResolvedTarget
 from gaiarouter.server.headers import error_headers, exchange_headers
 from gaiarouter.store.base import ApiKey, UsageRecord
-from gaiarouter.upstream.base import AttemptTimeouts, Loaded, NotLoaded, UpstreamResponse
+from gaiarouter.upstream.base import AttemptTimeouts, UpstreamResponse
 
 KEY: Final = "sk-gaia-rehearsal"
 _USED: Final = Usage(in_uncached=1, out_visible=1)
@@ -352,11 +352,3 @@ class NoLedger:
 
     def record(self, record: UsageRecord) -> None:
         pass
-
-
-class NoMedia:
-    """As upstream.base.MediaSource."""
-
-    async def load(self, urls: Iterable[str], loaded: MutableMapping[str, Loaded], *, deadline: float) -> float:
-        loaded.update(dict.fromkeys(urls, NotLoaded("a test loads nothing")))
-        return 0.0

@@ -15,6 +15,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import HttpVersion11
 from aiohttp_sse import EventSourceResponse
+from multidict import CIMultiDict
 
 from gaiarouter.errors import InternalError
 
@@ -86,6 +87,7 @@ class EventStream(EventSourceResponse):
         self._protocol = request.protocol
         self._is_chunked = request.version >= HttpVersion11
         writer = await web.StreamResponse.prepare(self, request)
+        self._headers = CIMultiDict()  # they are on their way, and a stream may last
         self._rest()
         return writer
 

@@ -48,6 +48,7 @@ _MISTRAL = ChatProfile(
     extensions=False,
 )
 _DEEPSEEK = ChatProfile(json_schema=False, images=False, effort="thinking", echo="content", extensions=False)
+_PERPLEXITY = ChatProfile(stream_options=False)
 # a template of the model's own reads the conversation
 _OWN_SERVER = ChatProfile(one_system=True)
 _OLLAMA = ChatProfile(forced_choice=False, image_urls=False)
@@ -120,7 +121,7 @@ ROWS: tuple[Profile, ...] = (
     Profile("fireworks", "Fireworks AI", "https://api.fireworks.ai/inference/v1", speaks=(*_MOST, "rerank")),
     Profile("cerebras", "Cerebras", "https://api.cerebras.ai/v1", speaks=("chat", "completions")),
     # every chunk carries usage
-    Profile("perplexity", "Perplexity", "https://api.perplexity.ai", asks_usage=False),
+    Profile("perplexity", "Perplexity", "https://api.perplexity.ai", asks_usage=False, chat=_PERPLEXITY),
     Profile("huggingface", "Hugging Face Inference Providers", "https://router.huggingface.co/v1"),
     # servers of one's own; the first two have a usual place on the same machine
     Profile("ollama", "Ollama", "http://127.0.0.1:11434/v1", root="/v1", speaks=_MOST, chat=_OLLAMA),

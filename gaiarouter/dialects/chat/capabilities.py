@@ -42,6 +42,7 @@ _NEWER = msgspec.structs.replace(_IF_TOLD, reasons_unasked=True)
 _NEWEST = msgspec.structs.replace(_NEWER, efforts=("none", "low", "medium", "high", "xhigh"))
 
 ROWS: tuple[Row, ...] = (
+    Row(r"gpt-oss", Capabilities(reasons_unasked=True, efforts=("low", "medium", "high"))),
     Row(r"gpt-(?:3|4)", _PLAIN),
     Row(r"chatgpt-4o", _PLAIN),
     Row(r"o[134](?:-|$)", msgspec.structs.replace(_ALWAYS, efforts=("low", "medium", "high"))),

@@ -45,6 +45,7 @@ TOP_LEVEL: dict[str, Field] = {
     "previous_response_id": Field(loss="refuse"),
     "conversation": Field(loss="refuse"),
     "background": Field(loss="refuse"),
+    "background_options": Field(),
     "prompt": Field(loss="refuse"),
     "context_management": Field(loss="refuse"),
     # no target's answer is another for want of these

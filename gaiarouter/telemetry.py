@@ -260,6 +260,9 @@ class Metrics:
         self.budget_warnings = counter(
             "budget_soft_threshold_total", "Requests let in with four fifths of a budget spent or reserved.", "scope"
         )
+        self.limits_alone = counter(
+            "limits_alone_total", "Times that Redis did not answer and limits went on by this process's share."
+        ).labels()
         gauge = partial(Gauge, registry=self._registry, multiprocess_mode="livesum")
         self.ledger_pending = gauge(f"{_PREFIX}ledger_pending", "Usage records not in the store yet.")
         self.ledger_spool_bytes = gauge(f"{_PREFIX}ledger_spool_bytes", "Bytes of the journal on disk, sent or not.")

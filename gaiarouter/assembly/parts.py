@@ -14,12 +14,15 @@ from prometheus_client.core import Metric
 
 from gaiarouter.assembly.control import pepper_of
 from gaiarouter.config.changes import changed_providers
+from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
 from gaiarouter.ledger.journal import Journal
 from gaiarouter.ledger.writer import Ledger, Spool
 from gaiarouter.limits.base import Limiter
 from gaiarouter.limits.budgets import Budgets
 from gaiarouter.limits.guesses import Guesses
+from gaiarouter.limits.joint import SharedLimits
+from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.auth import KeyRing as Keys
 from gaiarouter.pipeline.booking import Books
@@ -50,6 +53,7 @@ class Parts:
     gate: Gate
     keys: Keys
     limiter: Limiter
+    shared: SharedLimits | None
     guesses: Guesses
     ledger: Records
     budgets: Reserving
@@ -85,11 +89,13 @@ async def opened(
     keys.start()
     ledger.start()
     metrics.add_collector(lambda: _scraped(health))
-    async with _closing(media, http, ledger, keys, store, metrics):
+    shared = None if settings.redis is None else _shared(settings.redis, limiter, metrics)
+    async with _closing(*(() if shared is None else (shared,)), media, http, ledger, keys, store, metrics):
         yield Parts(
             gate=gate,
             keys=keys,
-            limiter=limiter,
+            limiter=limiter if shared is None else MemoryLimiter(time.monotonic),
+            shared=shared,
             guesses=Guesses(time.monotonic),
             ledger=ledger,
             budgets=Budgets(store, metrics, now_us),
@@ -102,6 +108,13 @@ async def opened(
             permit=http.permit,
             adopt=lambda before, now: _adopt(before, now, health, keys),
         )
+
+
+def _shared(url: Secret, share: Limiter, metrics: Metrics) -> SharedLimits:
+    """share: of this process, for when Redis is away."""
+    from gaiarouter.store.redis import RedisScripts  # a third of a second, which most starts need not wait for
+
+    return SharedLimits(RedisScripts(url), share, metrics, time.monotonic)
 
 
 class _Closable(Protocol):

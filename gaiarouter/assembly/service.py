@@ -64,7 +64,7 @@ def build_service(
     stages: dict[type[Stage], Stage] = {
         Admission: Admission(parts.gate),
         Auth: auth,
-        RateLimit: RateLimit(parts.limiter, default=settings.limits),
+        RateLimit: RateLimit(parts.limiter, default=settings.limits, shared=parts.shared),
         Transform: transform,
         Booking: Booking(parts.ledger, parts.budgets, Pricing(prices)),
         Proxy: _proxy(settings, conversions, parts, formats, prices, around),

@@ -56,6 +56,7 @@ def build_settings(data: Mapping[str, Any], variables: Variables, findings: Find
         stream=Stream(hold_s),
         upstream=Upstream(**data.get("upstream", {})),
         ledger=_ledger(data.get("ledger", {})),
+        redis=Secret(data["redis"]) if "redis" in data else None,
     )
 
 

@@ -12,6 +12,7 @@ from gaiarouter.config.problems import Findings, Path, clip
 from gaiarouter.config.structure import nearest
 from gaiarouter.config.units import parse_duration
 
+_REDIS = re.compile(r"(redis|rediss)://[^\s]+|unix://[^\s]+")
 _ORIGIN = re.compile(
     r"https?://[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?"
 )
@@ -45,8 +46,9 @@ def check_server(server: Mapping[str, Any], host: str, *, required: bool, insecu
 
 
 def check_store(data: Mapping[str, Any], findings: Findings) -> None:
-    if "redis" in data:
-        findings.error(("redis",), "is not supported yet: limits hold for each process alone; take it out", at_key=True)
+    if "redis" in data and not _REDIS.match(data["redis"]):
+        message = "must read redis://host:6379/0, rediss://… with TLS, or unix:///path"
+        findings.error(("redis",), message)
     store = data.get("store")
     if store is not None and not _is_store(store):
         findings.error(("store",), "found another address, expected sqlite:///FILE or postgresql://user@host/database")

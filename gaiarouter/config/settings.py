@@ -241,5 +241,6 @@ class Settings:
     stream: Stream = field(default_factory=Stream)
     upstream: Upstream = field(default_factory=Upstream)
     ledger: Ledger = field(default_factory=Ledger)
+    redis: Secret | None = None
     fingerprint: str = ""
     path: str | None = None

@@ -10,7 +10,7 @@ from gaiarouter.errors import LimitExceeded
 from gaiarouter.limits.base import Window
 from gaiarouter.limits.meter import Meter, Reservation
 
-_Whose = tuple[str, str]
+Whose = tuple[str, str]
 """Key or organization, and its name; put into words only where a message needs them."""
 
 _BUSY_RETRY_S = 1.0
@@ -37,13 +37,13 @@ class MemoryLimiter:
             caller = self._add_caller(holder, now)
         concurrent = limits.concurrent
         if concurrent is not None and caller.running >= self._own_share(concurrent):
-            raise caller.refusal(_too_many_running(whose, concurrent), limits, now)
+            raise caller.refusal(too_many_running(whose, concurrent), limits, now)
         meter = caller.requests
         meter.drain(now)
         meter.set_limit(limits.requests)
         wait_s = meter.wait_s(1)
         if wait_s:
-            raise caller.refusal(_used_up(whose, "requests", meter, wait_s), limits, now)
+            raise caller.refusal(_window_used_up(whose, "requests", meter, wait_s), limits, now)
         meter.take(1)
         caller.running += 1
         return MemoryLease(caller, whose, limits, self._clock)
@@ -66,7 +66,7 @@ class MemoryLease:
 
     __slots__ = ("_caller", "_clock", "_limits", "_reservation", "_settled", "_whose")
 
-    def __init__(self, caller: _Caller, whose: _Whose, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(self, caller: _Caller, whose: Whose, limits: Limits, clock: Callable[[], float]) -> None:
         self._caller = caller
         self._whose = whose
         self._limits = limits
@@ -94,7 +94,7 @@ class MemoryLease:
             raise _too_large(self._whose, tokens, meter.limit)
         wait_s = meter.wait_s(tokens)
         if wait_s:
-            raise _used_up(self._whose, "tokens", meter, wait_s)
+            raise _window_used_up(self._whose, "tokens", meter, wait_s)
         self._reservation = Reservation(meter, tokens, now)
 
     def settle(self, tokens: int | None) -> None:
@@ -144,25 +144,29 @@ class _Caller:
         return not (self.running or self.requests.level or self.tokens.level)
 
 
-def _used_up(whose: _Whose, what: str, meter: Meter, wait_s: float) -> LimitExceeded:
-    assert meter.limit is not None, "only a limit can be used up"
-    limit = _limit_text(whose, what, meter.limit)
+def used_up(whose: Whose, what: str, rate: Rate, wait_s: float, reset_s: float) -> LimitExceeded:
+    limit = _limit_text(whose, what, rate)
     if wait_s == float("inf"):
         return LimitExceeded(f"{limit} None are allowed.")
     return LimitExceeded(
-        f"{limit} Try again in {_seconds(wait_s)}; the limit resets in {_seconds(meter.reset_s())}.",
+        f"{limit} Try again in {_seconds(wait_s)}; the limit resets in {_seconds(reset_s)}.",
         retry_after_s=wait_s,
     )
 
 
-def _too_large(whose: _Whose, tokens: int, limit: Rate) -> LimitExceeded:
+def _window_used_up(whose: Whose, what: str, meter: Meter, wait_s: float) -> LimitExceeded:
+    assert meter.limit is not None, "only a limit can be used up"
+    return used_up(whose, what, meter.limit, wait_s, meter.reset_s())
+
+
+def _too_large(whose: Whose, tokens: int, limit: Rate) -> LimitExceeded:
     return LimitExceeded(
         f"{_limit_text(whose, 'tokens', limit)} This request alone may need {tokens}: "
         "shorten the prompt or lower the maximum of output tokens; waiting does not help."
     )
 
 
-def _too_many_running(whose: _Whose, concurrent: int) -> LimitExceeded:
+def too_many_running(whose: Whose, concurrent: int) -> LimitExceeded:
     return LimitExceeded(
         f"Limit reached for {_words(whose)}: {concurrent} concurrent requests. "
         "The limit resets when a running request ends.",
@@ -170,12 +174,12 @@ def _too_many_running(whose: _Whose, concurrent: int) -> LimitExceeded:
     )
 
 
-def _limit_text(whose: _Whose, what: str, limit: Rate) -> str:
+def _limit_text(whose: Whose, what: str, limit: Rate) -> str:
     span = _SPANS.get(limit.per_s, f"{limit.per_s:g} s")
     return f"Limit reached for {_words(whose)}: {limit.amount} {what} per {span}."
 
 
-def _words(whose: _Whose) -> str:
+def _words(whose: Whose) -> str:
     return f"{whose[0]} {whose[1][:64]!r}"
 
 

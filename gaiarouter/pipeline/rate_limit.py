@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from gaiarouter.config.settings import Limits
 from gaiarouter.limits.base import Lease, Limiter
+from gaiarouter.limits.joint import Holder
 from gaiarouter.limits.together import together
 from gaiarouter.pipeline.exchange import Exchange
 
 
+class Shared(Protocol):
+    async def claim(self, request_id: str, holders: Sequence[Holder], tokens: int, local: Lease) -> Lease:
+        """Raises LimitExceeded; `local` is then still its holder's to settle."""
+        ...
+
+
 class RateLimit:
-    def __init__(self, limiter: Limiter, *, default: Limits) -> None:
+    """shared: where limits are counted over all processes; None counts in this one alone."""
+
+    def __init__(self, limiter: Limiter, *, default: Limits, shared: Shared | None = None) -> None:
         self._limiter = limiter
         self._default = default
+        self._shared = shared
 
     async def request(self, exchange: Exchange) -> None:
         exchange.lease = self._admit(exchange)
@@ -19,7 +32,10 @@ class RateLimit:
         exchange.request = request = exchange.dialect.read_request(body, exchange.envelope)
         # some servers take -1 for "no bound"; it must not make the window larger
         output = max(0, request.max_output_tokens or 0)
-        exchange.lease.reserve_tokens(request.estimated_input_tokens() + output)
+        tokens = request.estimated_input_tokens() + output
+        exchange.lease.reserve_tokens(tokens)
+        if self._shared is not None:
+            exchange.lease = await self._shared.claim(exchange.id, self._holders(exchange), tokens, exchange.lease)
 
     def _admit(self, exchange: Exchange) -> Lease:
         key = exchange.key
@@ -29,6 +45,15 @@ class RateLimit:
             return own
         tenant, shared = key.tenant, key.tenant.limits
         return together(own, lambda: self._limiter.admit(tenant.id, tenant.name, shared, kind="organization"))
+
+    def _holders(self, exchange: Exchange) -> list[Holder]:
+        key = exchange.key
+        holders = [
+            Holder("key", exchange.key_id, exchange.key_name, key.limits if key and key.limits else self._default)
+        ]
+        if key is not None and key.tenant is not None and key.tenant.limits is not None:
+            holders.append(Holder("organization", key.tenant.id, key.tenant.name, key.tenant.limits))
+        return holders
 
     def finish(self, exchange: Exchange) -> None:
         if exchange.lease is not None:

@@ -131,6 +131,7 @@ def _parts(case: Case, script: Script) -> Parts:
         gate=Gate(slots=1, waiting=0, wait_s=0.0, on_shed=lambda _: None),
         keys=OneKey(key),
         limiter=MemoryLimiter(clock),
+        shared=None,
         guesses=Guesses(clock),
         ledger=NoLedger(),
         budgets=NoBudgets(),

@@ -77,7 +77,7 @@ AFTER_GOOD: dict[str, tuple[str, str]] = {
         "server: {trusted_proxies: [10.0.0.0/8, proxy]}",
         "4:40: server.trusted_proxies[1]: found 'proxy', expected an address or a network such as 10.0.0.0/8",
     ),
-    "redis": ("redis: redis://x:6379", "4:1: redis: is not supported yet"),
+    "redis": ("redis: http://x:6379", "4:8: redis: must read redis://host:6379/0"),
     "admin_listen": ("server: {admin_listen: '127.0.0.1'}", "expected an address and port such as 127.0.0.1:9000"),
     "admin_listen's port": (
         "server: {admin_listen: '127.0.0.1:70000'}",

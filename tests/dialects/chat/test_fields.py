@@ -31,6 +31,7 @@ from openai.types.shared_params.response_format_json_schema import JSONSchema
 
 from gaiarouter.dialects.chat import form
 from gaiarouter.dialects.chat.fields import NESTED, TOP_LEVEL
+from tests.dialects.official_types import paths, unclassified
 
 NESTED_TYPES: list[tuple[str, Any]] = [
     ("stream_options.", ChatCompletionStreamOptionsParam),
@@ -87,6 +88,17 @@ def test_every_nested_member_of_the_official_request_is_in_the_table(prefix: str
     found = {f"{prefix}{name}" for name in members(kind) if name != "type"}
     opened = {path for path in found if any(known.startswith((f"{path}.", f"{path}[")) for known in NESTED)}
     assert found - opened - NESTED.keys() == set()
+
+
+def test_every_field_of_the_official_request_is_in_the_table_down_to_the_last() -> None:
+    kinds = (
+        completion_create_params.CompletionCreateParamsNonStreaming,
+        completion_create_params.CompletionCreateParamsStreaming,
+    )
+    found = {path for kind in kinds for path in paths(kind)}
+    assert len(found) > 120
+    assert "messages[].content[].file.file_data" in found
+    assert unclassified(found, {*TOP_LEVEL, *NESTED}) == set()
 
 
 def test_every_member_that_is_read_is_in_the_table() -> None:

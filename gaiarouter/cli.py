@@ -260,6 +260,24 @@ def _keys_revoke(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _reconcile(arguments: argparse.Namespace) -> int:
+    """As diff(1): 0 nothing differs, 1 something does, 2 trouble."""
+    from gaiarouter.ledger.reconcile import UnreadableExport, differences, read_export, render
+    from gaiarouter.store.records import Window
+
+    try:
+        export = read_export(Path(arguments.file).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, UnreadableExport) as error:
+        _say(f"{arguments.file}: {error}")
+        return 2
+    window = Window(*export.window_us, provider=arguments.provider)
+    settings = _settings(_load(arguments))
+    ledger = _with_store(settings, lambda store: store.usage_sums(window, "model"))
+    found = differences(export, ((str(model), sums) for model, sums in ledger))
+    print(render(export, found))
+    return 1 if any(each.by for each in found) else 0
+
+
 def _schema(arguments: argparse.Namespace) -> int:
     if arguments.tests:
         from gaiarouter.rehearsal.cases import schema_text
@@ -365,6 +383,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "audit verify": _audit_verify,
     "keys list": _keys_list,
     "keys revoke": _keys_revoke,
+    "reconcile": _reconcile,
     "schema": _schema,
     "migrate": _migrate,
 }

@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_test(commands)
     _add_diff(commands)
     add_management(commands)
+    _add_reconcile(commands)
     _add_schema(commands)
     _add_migrate(commands)
     return parser
@@ -170,6 +171,23 @@ def _add_diff(commands: Commands) -> None:
     parser.add_argument("new", metavar="NEW", help="the table as it is to be")
     parser.add_argument("--usage", action="store_true", help="weigh it by the requests of the last day")
     parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_reconcile(commands: Commands) -> None:
+    parser = add_command(
+        commands,
+        "reconcile",
+        "hold a provider's usage export against the ledger",
+        "Reads a usage export of a provider's console (CSV) and says, by model and class of tokens, where its counts "
+        "differ from those of the ledger on the same days. Ends with 0 if nothing differs, 1 if something does, 2 for "
+        "trouble.",
+        """
+        gaiarouter reconcile usage.csv --provider openai
+        """,
+    )
+    add_config(parser)
+    parser.add_argument("file", metavar="FILE", help="the export")
+    parser.add_argument("--provider", metavar="NAME", help="count only what this provider of the table served")
 
 
 def _add_schema(commands: Commands) -> None:

@@ -228,12 +228,13 @@ StatsGroup = Literal["hour", "day", "model", "provider", "key", "organization", 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From `start_us` to before `end_us`; None is every organization or key, the empty string those of none."""
+    """From `start_us` to before `end_us`; None is every organization, key or provider, the empty string none."""
 
     start_us: int
     end_us: int
     organization: str | None = None
     key: str | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

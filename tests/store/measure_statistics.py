@@ -80,7 +80,7 @@ async def measure(url: str, records: int) -> None:
     await _time(store)
     for by in BY:
         explain = f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {STATS[DAY_US, by]}"
-        plan = await direct.fetch(explain, START_US, START_US + MONTH_US, None, None)
+        plan = await direct.fetch(explain, START_US, START_US + MONTH_US, None, None, None)
         print(f"-- {by}", *(line[0] for line in plan), sep="\n")
     await direct.close()
     await store.close()

@@ -13,7 +13,7 @@ from gaiarouter.store.rows import usage_of
 from gaiarouter.store.tables.histogram import BUCKETS
 from gaiarouter.store.tables.usage import DAY_US, HOUR_US, ROLLUPS, SUMS, TOKENS
 
-_WHERE: Final = "(organization = $3 OR $3 IS NULL) AND (key = $4 OR $4 IS NULL)"
+_WHERE: Final = "(organization = $3 OR $3 IS NULL) AND (key = $4 OR $4 IS NULL) AND (provider = $5 OR $5 IS NULL)"
 _NAMED: Final[tuple[StatsGroup, ...]] = ("model", "provider", "key", "organization", "route")
 _SUMMED: Final = ", ".join(f"SUM({name})" for name in SUMS)
 
@@ -55,7 +55,8 @@ class SqlStatistics:
         """Whole days are read from where they are summed up, what stands over at both ends by the hour."""
         groups: dict[str | int, Sums] = {}
         for span, start_us, end_us in _spans(window, by):
-            rows = await self._database.read(STATS[span, by], start_us, end_us, window.organization, window.key)
+            narrowed = (window.organization, window.key, window.provider)
+            rows = await self._database.read(STATS[span, by], start_us, end_us, *narrowed)
             for name, *values in rows:
                 group = name * DAY_US if by == "day" else name
                 groups[group] = groups[group] + _sums(values) if group in groups else _sums(values)

@@ -1,0 +1,100 @@
+"""A provider's export against the ledger: each form of export, and every way to differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from gaiarouter.ledger.reconcile import Difference, UnreadableExport, differences, read_export, render
+from gaiarouter.store.records import Sums
+from gaiarouter.store.tables.histogram import BUCKETS
+
+OPENAI = """start_time,end_time,model,num_model_requests,input_tokens,output_tokens,input_cached_tokens
+1795305600,1795392000,gpt-4o,3,1000,200,400
+1795392000,1795478400,gpt-4o,2,500,100,0
+1795392000,1795478400,gpt-5-mini,1,10,5,0
+"""
+ANTHROPIC = """\ufeffusage_date_utc,model_version,usage_input_tokens_no_cache,usage_input_tokens_cache_write_5m,\
+usage_input_tokens_cache_write_1h,usage_input_tokens_cache_read,usage_output_tokens
+2026-11-22,claude-sonnet-4-5,100,20,3,50,70
+2026-11-23,claude-sonnet-4-5,100,,,50,70
+"""
+NOTHING = Sums(0, 0, 0, {}, 0, (0,) * BUCKETS, (0,) * BUCKETS)
+
+
+def ledger(requests: int, *tokens: int, errors: int = 0) -> Sums:
+    names = ("in_uncached", "in_cache_read", "in_cache_write", "in_tool", "out_visible", "out_reasoning")
+    return replace(NOTHING, requests=requests, errors=errors, tokens=dict(zip(names, tokens, strict=True)))
+
+
+def test_an_export_whose_input_includes_what_was_cached() -> None:
+    export = read_export(OPENAI)
+    assert export.counts == {
+        "gpt-4o": {"requests": 5, "fresh input": 1100, "cache read": 400, "output": 300},
+        "gpt-5-mini": {"requests": 1, "fresh input": 10, "cache read": 0, "output": 5},
+    }
+    assert export.first_day == datetime(2026, 11, 22, tzinfo=UTC)
+    assert export.window_us == (1_795_305_600_000_000, 1_795_478_400_000_000)
+
+
+def test_an_export_whose_input_does_not() -> None:
+    export = read_export(ANTHROPIC)
+    assert export.counts == {
+        "claude-sonnet-4-5": {"fresh input": 200, "cache read": 100, "cache write": 23, "output": 140}
+    }
+    assert export.window_us == (1_795_305_600_000_000, 1_795_478_400_000_000)
+
+
+def test_what_both_counted_alike_is_no_difference() -> None:
+    ours = [("gpt-4o", ledger(6, 1000, 400, 0, 100, 250, 50, errors=1)), ("gpt-5-mini", ledger(1, 10, 0, 0, 0, 5, 0))]
+    assert [each for each in differences(read_export(OPENAI), ours) if each.by] == []
+
+
+def test_differences_come_by_model_and_class_the_largest_first() -> None:
+    ours = [("gpt-4o", ledger(5, 1100, 0, 0, 0, 310, 0)), ("mine", ledger(1, 7, 0, 0, 0, 0, 0))]
+    found = [each for each in differences(read_export(OPENAI), ours) if each.by]
+    assert found == [
+        Difference("gpt-4o", "cache read", 400, 0),
+        Difference("gpt-4o", "output", 300, 310),
+        Difference("gpt-5-mini", "fresh input", 10, 0),
+        Difference("mine", "fresh input", 0, 7),
+        Difference("gpt-5-mini", "output", 5, 0),
+        Difference("gpt-5-mini", "requests", 1, 0),
+        Difference("mine", "requests", 0, 1),
+    ]
+
+
+def test_a_class_that_the_file_does_not_tell_of_is_not_compared() -> None:
+    ours = [("claude-sonnet-4-5", ledger(99, 200, 100, 23, 0, 140, 0))]
+    found = differences(read_export(ANTHROPIC), ours)
+    assert [(each.kind, each.by) for each in found] == [
+        ("fresh input", 0),
+        ("cache read", 0),
+        ("cache write", 0),
+        ("output", 0),
+    ]
+
+
+def test_the_table_is_for_a_person() -> None:
+    ours = [("gpt-4o", ledger(5, 1100, 400, 0, 0, 330, 0))]
+    lines = render(read_export(OPENAI), differences(read_export(OPENAI), ours)).splitlines()
+    assert lines[0] == "2026-11-22 to 2026-11-23, whole days in UTC"
+    assert lines[1].split() == ["MODEL", "CLASS", "PROVIDER", "LEDGER", "DIFFERENCE"]
+    assert lines[2].split() == ["gpt-4o", "output", "300", "330", "+30", "(+10.0%)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no column for the model"),
+        ("model,input_tokens\nm,1\n", "none for the day"),
+        ("model,date,input_tokens\n", "no rows"),
+        ("model,date,input_tokens\nm,yesterday,1\n", "line 2"),
+        ("model,date,input_tokens\nm,2026-11-22,many\n", "line 2"),
+    ],
+)
+def test_a_file_that_is_no_export_is_told_so(text: str, why: str) -> None:
+    with pytest.raises(UnreadableExport, match=why):
+        read_export(text)

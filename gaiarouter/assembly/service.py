@@ -109,7 +109,7 @@ class _Conversions:
         }
         converter = Converter(places, formats.both, formats.callers, self._targets, media)
         convert = by_operation(converter.convert, others)
-        return PreferringConverter(convert, preferring.relays, preferring.known).convert
+        return PreferringConverter(convert, preferring.relays).convert
 
 
 def _proxy(

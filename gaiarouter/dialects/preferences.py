@@ -75,7 +75,8 @@ class Preferences(Struct, frozen=True, kw_only=True):
     nothing was said.
 
     prompt_price, completion_price: the highest, in US dollars for a million tokens. demands: paths of what only a
-    router of providers can keep. provider: the member as the caller wrote it.
+    router of providers can keep. provider: the member as the caller wrote it. ours: the names, in lower case, that mean
+    a provider of the routes asked; empty until those are known.
     """
 
     models: tuple[str, ...] = ()
@@ -89,17 +90,18 @@ class Preferences(Struct, frozen=True, kw_only=True):
     completion_price: float | None = None
     demands: tuple[str, ...] = ()
     provider: Raw | None = None
+    ours: Collection[str] = frozenset()
 
-    def passed_on(self, known: Collection[str]) -> bytes | None:
-        """`provider` as it goes to a router of providers: without the names in `known`, which mean ours. None where
-        nothing is left of it."""
+    def passed_on(self) -> bytes | None:
+        """`provider` as it goes to a router of providers: without the names that mean ours. None where nothing is left
+        of it."""
         if self.provider is None:
             return None
         members = JsonObject(bytes(self.provider))
         values: dict[str, bytes] = {}
         drop: list[str] = []
         for name, names in (("order", self.order), ("only", self.only), ("ignore", self.ignore)):
-            left = [each for each in names or () if each.casefold() not in known]
+            left = [each for each in names or () if each.casefold() not in self.ours]
             if left:
                 values[name] = msgspec.json.encode(left)
             elif name in members.members:

@@ -15,12 +15,11 @@ from gaiarouter.routing.base import ResolvedTarget
 
 
 class PreferringConverter:
-    """Before another converter. relays, known: as of routing.preferences.Preferring."""
+    """Before another converter. relays: as of routing.preferences.Preferring."""
 
-    def __init__(self, convert: Convert, relays: Collection[str], known: Collection[str]) -> None:
+    def __init__(self, convert: Convert, relays: Collection[str]) -> None:
         self._convert = convert
         self._relays = relays
-        self._known = known
 
     async def convert(self, exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
         wishes = exchange.preferences
@@ -34,7 +33,7 @@ class PreferringConverter:
             raise
         if wishes.require_parameters and conversion.dropped:
             raise NotTaken(conversion.dropped[0])
-        if target.provider in self._relays and (told := wishes.passed_on(self._known)) is not None:
+        if target.provider in self._relays and (told := wishes.passed_on()) is not None:
             endpoint = replace(endpoint, reshape=_telling(told, endpoint.reshape))
         return endpoint, conversion
 

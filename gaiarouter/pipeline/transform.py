@@ -78,13 +78,13 @@ class Transform:
         assert exchange.match is not None
         asked = exchange.request.model
         exchange.request = exchange.request.edited(default={}, set_={}, drop=MEMBERS, system=None)
-        exchange.preferences = wishes
         if wishes is None:
             return
         matches = [exchange.match]
         for index, model in enumerate(wishes.models):
             if model != asked:
                 matches.append(self._route(model, exchange.key, param=f"models[{index}]"))
+        exchange.preferences = wishes = self._preferring.placed(wishes, matches)
         exchange.match = self._preferring.of_several(matches, wishes, exchange.received_s)
 
     def _bind(self, exchange: Exchange) -> None:

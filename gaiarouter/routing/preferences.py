@@ -2,8 +2,9 @@
 
 Nobody is asked who does not stand in the route, and a condition (`on`) holds whatever the caller prefers.
 
-A provider is meant by its name in the configuration or by its kind, in any case. A name that is none of ours may be one
-behind a relay, a provider that chooses among providers itself: it leads there, and is passed on.
+A provider is meant by its name in the configuration or by its kind, in any case. A name that means none of those in the
+routes asked may be one behind a relay, a provider that chooses among providers itself: it leads there, and is passed
+on.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Final
+
+from msgspec import structs
 
 from gaiarouter.config.settings import FallbackCondition, Provider
 from gaiarouter.dialects.preferences import Preferences
@@ -29,7 +32,7 @@ Keeps = Callable[[ResolvedTarget], bool]
 
 
 class Preferring:
-    """relays: the providers that choose among providers themselves. known: all names that mean a provider of ours."""
+    """relays: the providers that choose among providers themselves."""
 
     def __init__(
         self,
@@ -45,13 +48,17 @@ class Preferring:
         self._names = {
             name: frozenset((name.casefold(), provider.kind.casefold())) for name, provider in providers.items()
         }
-        self.known: Final = frozenset(name for names in self._names.values() for name in names)
         self._health = health
         self._rng = rng
 
+    def placed(self, wishes: Preferences, matches: Sequence[Match]) -> Preferences:
+        """The wishes with the names that mean a provider of these routes."""
+        providers = {target.provider for match in matches for group in match.groups for target in group.targets}
+        return structs.replace(wishes, ours=frozenset(name for each in providers for name in self._names[each]))
+
     def of_several(self, matches: Sequence[Match], wishes: Preferences, now: float) -> Match:
-        """The first model's chain, then those of the models that the caller wants asked after it. Raises as
-        `preferred` if nobody is left of all of them."""
+        """The first model's chain, then those of the models that the caller wants asked after it. wishes: placed among
+        these routes. Raises as `preferred` if nobody is left of all of them."""
         left: list[Match] = []
         errors: list[InvalidRequest] = []
         for match in matches:
@@ -78,7 +85,7 @@ class Preferring:
     def _filters(self, wishes: Preferences) -> list[tuple[str, Keeps]]:
         filters: list[tuple[str, Keeps]] = []
         if wishes.only is not None:
-            filters.append(("provider.only", lambda target: self._place(target, wishes.only or ()) is not None))
+            filters.append(("provider.only", lambda target: self._place(target, wishes.only, wishes) is not None))
         if wishes.ignore is not None:
             filters.append(("provider.ignore", lambda target: not self._is_named(target, wishes.ignore or ())))
         if wishes.prompt_price is not None or wishes.completion_price is not None:
@@ -86,7 +93,7 @@ class Preferring:
         if wishes.demands:
             filters.append((wishes.demands[0], lambda target: target.provider in self.relays))
         if wishes.order is not None and not wishes.allow_fallbacks:
-            filters.append(("provider.order", lambda target: self._place(target, wishes.order or ()) is not None))
+            filters.append(("provider.order", lambda target: self._place(target, wishes.order, wishes) is not None))
         return filters
 
     def _ordered(self, groups: Sequence[ResolvedGroup], wishes: Preferences, now: float) -> list[ResolvedGroup]:
@@ -117,15 +124,15 @@ class Preferring:
 
         order = wishes.order or ()
         named = len(order)
-        return sorted(targets, key=lambda target: (_or(self._place(target, order), named), measured(target)))
+        return sorted(targets, key=lambda target: (_or(self._place(target, order, wishes), named), measured(target)))
 
-    def _place(self, target: ResolvedTarget, names: Sequence[str]) -> int | None:
+    def _place(self, target: ResolvedTarget, names: Sequence[str] | None, wishes: Preferences) -> int | None:
         """The first of the names that means the target's provider, or leads to it."""
         own = self._names[target.provider]
         is_relay = target.provider in self.relays
-        for index, name in enumerate(names):
+        for index, name in enumerate(names or ()):
             folded = name.casefold()
-            if folded in own or (is_relay and folded not in self.known):
+            if folded in own or (is_relay and folded not in wishes.ours):
                 return index
         return None
 

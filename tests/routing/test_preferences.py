@@ -32,6 +32,7 @@ ROUTES = (
         ],
     ),
     route("other", "claude/claude-haiku-4-5"),
+    route("by-relay", "relay/anthropic/claude-haiku-4.5"),
     route("pair", "main/gpt-4o*99", "groq/llama-3.1-8b-instant*1"),
 )
 
@@ -54,7 +55,7 @@ class Scene:
         """The providers in the order they are tried; of each group with a condition, with it."""
         wishes = wishes_of(provider, models)
         matches = [self.match(name) for name in (model, *(models or ()))]
-        found = self.preferring.of_several(matches, wishes, self.now)
+        found = self.preferring.of_several(matches, self.preferring.placed(wishes, matches), self.now)
         return [
             target.provider + (f" on {'+'.join(each.on)}" if each.on else "")
             for each in found.groups
@@ -157,14 +158,23 @@ def test_wishes_change_nothing_of_the_table() -> None:
     assert scene.match("m") == before
 
 
+def test_a_provider_of_ours_that_is_not_in_the_route_is_the_relays_to_know() -> None:
+    scene = Scene()
+    wishes = scene.preferring.placed(wishes_of({"only": ["anthropic"]}), [scene.match("by-relay")])
+    found = scene.preferring.of_several([scene.match("by-relay")], wishes, scene.now)
+    assert [target.provider for each in found.groups for target in each.targets] == ["relay"]
+    assert json.loads(wishes.passed_on() or b"null") == {"only": ["anthropic"]}
+
+
 def test_what_is_told_to_a_relay_is_what_does_not_mean_us() -> None:
-    known = Scene().preferring.known
+    scene = Scene()
+    matches = [scene.match("m")]
     said = {"order": ["deepinfra/turbo", "Groq"], "only": ["main"], "sort": "price", "zdr": True}
-    told = wishes_of(said).passed_on(known)
+    told = scene.preferring.placed(wishes_of(said), matches).passed_on()
     assert told is not None
     assert json.loads(told) == {"order": ["deepinfra/turbo"], "sort": "price", "zdr": True}
-    assert wishes_of({"only": ["relay"]}).passed_on(known) is None
-    assert wishes_of(None, ["other"]).passed_on(known) is None
+    assert scene.preferring.placed(wishes_of({"only": ["relay"]}), matches).passed_on() is None
+    assert scene.preferring.placed(wishes_of(None, ["other"]), matches).passed_on() is None
 
 
 @pytest.mark.parametrize(

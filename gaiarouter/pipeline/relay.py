@@ -97,17 +97,19 @@ class Relay:
         await self._response.drain()
 
     async def _watch(self, watcher: StreamWatcher) -> None:
-        reply = self._exchange.reply
-        async for data in self._response.chunks():
-            await self._pass_on(watcher, watcher.feed(data))
-            if watcher.finished:
-                return
-            if reply.committed:
-                break
-        if reply.committed:
+        await self._begin(watcher)
+        if self._exchange.reply.committed and not watcher.finished:
             await self._pour(watcher)
         if not watcher.finished:
             await self._pass_on(watcher, watcher.close())
+
+    async def _begin(self, watcher: StreamWatcher) -> None:
+        """Until the first content has gone to the caller, or the stream is at its end. What has come by then is not
+        held for as long as the stream lasts."""
+        async for data in self._response.chunks():
+            await self._pass_on(watcher, watcher.feed(data))
+            if watcher.finished or self._exchange.reply.committed:
+                return
 
     async def _pour(self, watcher: StreamWatcher) -> None:
         """The stream after its first content: each read goes on from where it comes in, without waking this task."""
@@ -134,7 +136,8 @@ class Relay:
             self._held += events
             if watcher.content_started or watcher.finished:
                 self._first_content()
-                await reply.send(bytes(self._held))
+                first, self._held = bytes(self._held), bytearray()
+                await reply.send(first)
             else:
                 self._check_patience()
         if watcher.error is not None:

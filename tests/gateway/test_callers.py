@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+import gaiarouter
 from tests.gateway.faults import ROLE, assert_tokens, attempts, chunk_of, completion, healthy, stream_events
 from tests.gateway.running import ANSWER, BACKUP_ANSWER, RunningGateway, Starter, chat_body
 from tests.support.script import SSE_HEAD, Hang, Script, Send, Step, Until, chunk, json_answer, sse, sse_answer
 from tests.support.upstream import BOUND_S, Received, ScriptedUpstream
 
+CODE = Path(gaiarouter.__file__).parent
 SAID = sse(chunk_of(ANSWER))
 HEAD = Send(SSE_HEAD)
 
@@ -125,6 +129,34 @@ async def test_c3_what_a_caller_does_not_read_is_not_read_from_the_provider(star
             assert before < 6 * 2**20
         await upstream.client_gone(within_s=1.0)
         assert (await gateway.records())[0]["status"] == 499
+
+
+async def test_n5_callers_that_do_not_read_cost_little_memory(start: Starter) -> None:
+    """What the gateway's own code holds for each: one read of the provider's, and what else waits to be written."""
+    event = chunk(sse(chunk_of("x" * 16_000)))
+    callers = 12
+    async with ScriptedUpstream([HEAD, Send(event, times=None)]) as upstream:
+        gateway = await start(
+            {"main": upstream.url("/v1"), "backup": upstream.url("/v1")},
+            defaults=PATIENT,
+            limits={"concurrent": "unlimited", "requests": "unlimited", "tokens": "unlimited"},
+        )
+        assert (await gateway.chat("demo")).status == 200
+        async with AsyncExitStack() as stalled:
+            tracemalloc.start()
+            stalled.callback(tracemalloc.stop)
+            for _ in range(callers):
+                reader = await stalled.enter_async_context(caller(gateway, stream=True))
+                reader._transport.pause_reading()  # type: ignore[attr-defined]  # a caller that reads nothing
+            before = -1
+            async with asyncio.timeout(4 * BOUND_S):
+                while len(upstream.connections) < callers or sum(c.sent for c in upstream.connections) != before:
+                    before = sum(connection.sent for connection in upstream.connections)
+                    for _ in range(5):
+                        assert (await gateway.chat("demo")).status == 200
+            ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, f"{CODE}/*")])
+        held = sum(trace.size for trace in ours.traces) / callers
+        assert 16 * 1024 < held < 384 * 1024, [str(line) for line in ours.statistics("lineno")[:5]]
 
 
 async def test_c4_a_caller_that_reads_slowly_gets_it_all(start: Starter) -> None:

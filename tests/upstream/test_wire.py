@@ -231,7 +231,29 @@ def test_a_reader_that_does_not_read_pauses_the_connection_and_resumes_it() -> N
         bench.feed([b"x" * 60_000])
         assert not bench.transport.reading
         assert len(await bench.wire.receive()) == 120_000
+        assert not bench.transport.reading, "not before somebody waits for more"
+        waiting = asyncio.ensure_future(bench.wire.receive())
+        await asyncio.sleep(0)
         assert bench.transport.reading
+        bench.feed([b"y"])
+        assert await waiting == b"y"
+
+    with_bench(act)
+
+
+def test_a_taker_without_room_pauses_the_connection_until_it_asks_again() -> None:
+    async def act(bench: Bench) -> None:
+        bench.feed([head(200, {"content-length": "1000000"})])
+        pouring = asyncio.ensure_future(bench.wire.pour(lambda data: False))
+        await asyncio.sleep(0)
+        bench.feed([b"x"])
+        assert await pouring is False
+        assert not bench.transport.reading
+        again = asyncio.ensure_future(bench.wire.pour(lambda data: False))
+        await asyncio.sleep(0)
+        assert bench.transport.reading
+        bench.feed([b"y"])
+        assert await again is False
 
     with_bench(act)
 

@@ -296,27 +296,32 @@ class Wire(asyncio.Protocol):
             return
         if self._stopped:
             self._sink = None
+            self._pause_reading()
 
     def _keep(self, data: bytes) -> None:
         self._buffer.append(data)
         self._buffered += len(data)
-        if self._buffered > _HIGH and not self._reading_paused and self._phase == _BODY:
-            transport = self.transport
-            if transport is not None and not transport.is_closing():
-                transport.pause_reading()
-                self._reading_paused = True
+        if self._buffered > _HIGH:
+            self._pause_reading()
+
+    def _pause_reading(self) -> None:
+        transport = self.transport
+        if self._phase == _BODY and not self._reading_paused and transport is not None and not transport.is_closing():
+            transport.pause_reading()
+            self._reading_paused = True
 
     def _unbuffer(self) -> bytes:
         data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
         self._buffer.clear()
         self._buffered = 0
+        return data
+
+    async def _wait(self) -> None:
+        """For what comes next: only who has taken all that came before has the provider listened to again."""
         if self._reading_paused:
             self._reading_paused = False
             if self.transport is not None and not self.transport.is_closing():
                 self.transport.resume_reading()
-        return data
-
-    async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
         try:
             await self._waiter

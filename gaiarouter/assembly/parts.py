@@ -142,7 +142,7 @@ def _ledger(settings: Settings, store: Store, metrics: Metrics) -> Ledger:
     given = settings.ledger
     folder = Path(given.path) if given.path is not None else ledger_folder(settings.store)
     spool = Spool(bytes=given.spool // settings.server.workers, drops=given.on_full == "drop")
-    return Ledger(store, Journal(folder), metrics=metrics, spool=spool)
+    return Ledger(store, Journal(folder), metrics=metrics, spool=spool, keep_s=given.keep_s)
 
 
 def _scraped(health: Health) -> Iterable[Metric]:

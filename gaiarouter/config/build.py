@@ -66,6 +66,7 @@ def _ledger(given: Mapping[str, Any]) -> Ledger:
         path=given.get("path"),
         spool=parse_size(given["spool"]) if "spool" in given else default.spool,
         on_full=given.get("on_full", default.on_full),
+        keep_s=parse_duration(given["keep"]) if "keep" in given else default.keep_s,
     )
 
 

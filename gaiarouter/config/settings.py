@@ -221,11 +221,13 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """`path`: the folder of the journals; None is beside the store. `spool`: bytes of them, over all workers."""
+    """`path`: the folder of the journals; None is beside the store. `spool`: bytes of them, over all workers.
+    `keep_s`: how old records in the store may become; None is for ever."""
 
     path: str | None = None
     spool: int = 1_000_000_000
     on_full: Literal["refuse", "drop"] = "refuse"
+    keep_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

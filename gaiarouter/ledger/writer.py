@@ -29,13 +29,15 @@ _log = structlog.get_logger("gaiarouter.ledger")
 
 _CLOSING_RETRY_S = 0.05
 _FULL_RETRY_S = 30.0
+_FORGOTTEN_AT_ONCE = 2000
+_FORGETTING_REST_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """linger_s: at most so long between two batches, so that under load one commit carries many records; less after
     few of them, at linger_per_record_s each. The waits after a failure double from retry_s to max_retry_s. look_s:
-    between two looks for journals of dead processes."""
+    between two looks for journals of dead processes, forget_s: for records that are too old."""
 
     batch: int = 500
     linger_s: float = 1.0
@@ -44,6 +46,7 @@ class Pace:
     max_retry_s: float = 5.0
     sync_s: float = 1.0
     look_s: float = 5.0
+    forget_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Spool:
 class Ledger:
     """The writer of usage records. `start` it in the event loop; `close` it before the store.
 
-    dropped: records lost for want of room.
+    dropped: records lost for want of room. keep_s: how old a record may become; None is for ever.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Ledger:
         metrics: Metrics,
         pace: Pace | None = None,
         spool: Spool | None = None,
+        keep_s: float | None = None,
         wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.dropped = 0
@@ -78,6 +82,7 @@ class Ledger:
         self._pace = pace or Pace()
         self._spool = spool or Spool()
         self._metrics = metrics
+        self._keep_s = keep_s
         self._wall_us = wall_us
         self._memory: deque[UsageRecord] = deque()
         self._filled = asyncio.Event()
@@ -192,12 +197,15 @@ class Ledger:
 
     async def _tend(self) -> None:
         """What has its own time: syncing, looking for the dead, telling how things stand."""
-        next_look = 0.0
+        next_look = next_forgetting = 0.0
         while not self._closing.is_set():
             await self._journal.sync()
             if time.monotonic() >= next_look:
                 await self.adopt()
                 next_look = time.monotonic() + self._pace.look_s
+            if self._keep_s is not None and time.monotonic() >= next_forgetting:
+                await self._forget(round(self._keep_s * 1e6))
+                next_forgetting = time.monotonic() + self._pace.forget_s
             self._metrics.ledger_spool_bytes.set(self._journal.bytes)
             await self._pause(self._pace.sync_s)
         await self._journal.sync()
@@ -215,6 +223,16 @@ class Ledger:
                 _log.error("ledger.replay_failed", reason=str(error))
             finally:
                 found.close()
+
+    async def _forget(self, keep_us: int) -> None:
+        """Records that are too old, in portions that hold nobody up."""
+        try:
+            while await self._store.forget_usage(before_us=self._wall_us() - keep_us, at_most=_FORGOTTEN_AT_ONCE):
+                await self._pause(_FORGETTING_REST_S)
+                if self._closing.is_set():
+                    return
+        except StorageUnavailable:
+            pass  # there is time
 
     async def _pause(self, seconds: float) -> None:
         """Cut short by `close`."""

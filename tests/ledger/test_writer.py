@@ -252,6 +252,27 @@ async def test_a_ledger_that_had_nothing_to_do_closes_at_once_and_leaves_nothing
     assert _files(tmp_path / "ledger") == []
 
 
+async def test_records_that_are_too_old_are_forgotten(
+    line: Line, store: Store, tmp_path: Path, metrics: Metrics
+) -> None:
+    day_us = 86_400_000_000
+    await store.add_usage(
+        [replace(RECORD, id="old", time_us=day_us), replace(RECORD, id="new", time_us=9 * day_us + 1)]
+    )
+    ledger = Ledger(
+        SqlStore(line),
+        Journal(tmp_path / "ledger"),
+        metrics=metrics,
+        pace=QUICK,
+        keep_s=86_400.0,
+        wall_us=lambda: 10 * day_us,
+    )
+    ledger.start()
+    await _stored(store, 1)
+    assert await store.find_usage("new") is not None
+    await ledger.close()
+
+
 async def test_metrics_tell_how_things_stand(ledger: Ledger, line: Line, metrics: Metrics) -> None:
     line.is_cut = True
     for record in _records(3):

@@ -128,6 +128,17 @@ async def test_records_are_listed_the_newest_first_and_narrowed(store: Store) ->
     assert (await store.count_usage_of(which, at_most=4), await store.count_usage_of(which, at_most=99)) == (4, 6)
 
 
+async def test_old_records_are_forgotten_and_their_sums_stay(store: Store) -> None:
+    await store.add_usage([record(number) for number in range(10)])
+    before = START + 3 * HOUR
+    assert await store.forget_usage(before_us=before, at_most=4) == 4
+    assert [each.id for each in await store.list_usage(UsageFilter(ALL), Page(offset=4))] == ["r005", "r004"]
+    assert await store.forget_usage(before_us=before, at_most=4) == 2
+    assert await store.forget_usage(before_us=before, at_most=4) == 0
+    assert await store.count_usage() == 4
+    assert (await sums(store, "day"))[START][0] == 10
+
+
 def test_quantiles_lie_in_the_bucket_that_they_fall_into() -> None:
     assert quantile_ms([0] * BUCKETS, 0.5) is None
     assert [bucket_of(bound * 1000) for bound in BOUNDS_MS] == list(range(BUCKETS - 1))

@@ -131,6 +131,10 @@ class UsageTable(Protocol):
 
     async def find_usage(self, record_id: str) -> UsageRecord | None: ...
 
+    async def forget_usage(self, *, before_us: int, at_most: int) -> int:
+        """Removes the oldest records from before then, not what is added up of them; how many."""
+        ...
+
     async def count_usage(self) -> int: ...
 
     async def usage_by_model(self, *, since_us: int) -> Sequence[tuple[str, int, Usage]]:

@@ -37,6 +37,10 @@ _MOST: Final = 10**15
 
 FIND: Final = f"SELECT {_NAMES} FROM usage_records WHERE id = $1"  # noqa: S608  # constants
 COUNT: Final = "SELECT count(*) FROM usage_records"
+FORGET: Final = """
+DELETE FROM usage_records
+WHERE id IN (SELECT id FROM usage_records WHERE time_us < $1 ORDER BY time_us, id LIMIT $2) RETURNING id
+"""
 ASKED: Final = (
     f"SELECT model_asked, count(*), {', '.join(f'sum({name})' for name in TOKENS)} "  # noqa: S608  # constants
     "FROM usage_records WHERE time_us >= $1 AND model_asked IS NOT NULL GROUP BY model_asked ORDER BY model_asked"
@@ -72,6 +76,9 @@ class SqlUsage:
     async def find_usage(self, record_id: str) -> UsageRecord | None:
         rows = await self._database.read(FIND, record_id)
         return usage_of(rows[0]) if rows else None
+
+    async def forget_usage(self, *, before_us: int, at_most: int) -> int:
+        return len(await self._database.write(FORGET, before_us, at_most))
 
     async def count_usage(self) -> int:
         return int((await self._database.read(COUNT))[0][0])

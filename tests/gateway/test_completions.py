@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import openai
 import pytest
 
 from tests.gateway.faults import DONE, completion, stream_events
+from tests.gateway.official import openai_client
 from tests.gateway.running import PROVIDER_KEY, RunningGateway, Starter, assert_error, assert_error_event
 from tests.recorded import Interaction, interactions
 from tests.support.script import answer, error_answer, json_answer, sse, sse_answer
@@ -45,10 +45,6 @@ CLAUDE = {
 }
 
 
-def client_of(gateway: RunningGateway) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=gateway.url("/v1"), api_key=gateway.key, max_retries=0)
-
-
 @pytest.mark.parametrize("recorded", GOOD, ids=repr)
 async def test_every_recorded_answer_arrives_as_it_was_sent(start: Starter, recorded: Interaction) -> None:
     kind = "text/event-stream" if recorded.is_stream else "application/json"
@@ -80,7 +76,7 @@ async def test_the_official_client_has_a_text_continued(start: Starter, stream: 
     events = [sse({**TEXT, "choices": TEXT["choices"], "usage": None}), sse({**TEXT, "choices": []}), DONE]
     async with ScriptedUpstream(sse_answer(events) if stream else json_answer(TEXT)) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
-        async with client_of(gateway) as client:
+        async with openai_client(gateway) as client:
             told: Any = await client.completions.create(model="alone", prompt="Hello", stream=stream)
             texts = [chunk.choices[0].text async for chunk in told] if stream else [told.choices[0].text]
         (request,) = upstream.requests
@@ -127,7 +123,7 @@ async def serving(start: Starter, upstream: ScriptedUpstream, kind: str) -> Runn
 async def test_a_chat_server_is_told_the_prompt_and_its_answer_is_the_text(start: Starter) -> None:
     async with ScriptedUpstream(json_answer(completion("a tale"))) as upstream:
         gateway = await serving(start, upstream, "chat")
-        async with client_of(gateway) as client:
+        async with openai_client(gateway) as client:
             told = await client.completions.create(model="alone", prompt="Tell me", stop="END", best_of=1, echo=False)
         (request,) = upstream.requests
     asked = json.loads(request.body)

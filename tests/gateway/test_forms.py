@@ -8,10 +8,10 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
-import openai
 import pytest
 
-from tests.gateway.running import PROVIDER_KEY, RunningGateway, Starter, assert_error
+from tests.gateway.official import openai_client
+from tests.gateway.running import PROVIDER_KEY, Starter, assert_error
 from tests.recorded import interactions
 from tests.support.script import Hang, Read, Reset, Send, answer, error_answer, json_answer, sse, sse_answer
 from tests.support.upstream import ScriptedUpstream
@@ -25,10 +25,6 @@ SOUND = b"RIFF" + bytes(range(256)) * 64
     for each in interactions("openai", "audio", ok=True)
     if each.url_path.endswith("transcriptions") and each.status == 200
 ]
-
-
-def client_of(gateway: RunningGateway) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=gateway.url("/v1"), api_key=gateway.key, max_retries=0)
 
 
 def model_part(name: str = "alone") -> bytes:
@@ -46,7 +42,7 @@ def form(*parts: bytes) -> bytes:
 async def test_the_official_client_has_a_recording_written_down(start: Starter) -> None:
     async with ScriptedUpstream(json_answer(RECORDED.answer)) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
-        async with client_of(gateway) as client:
+        async with openai_client(gateway) as client:
             told = await client.audio.transcriptions.create(model="alone", file=("a.wav", SOUND), language="ja")
         (request,) = upstream.requests
     assert told.text == RECORDED.answer["text"]
@@ -251,7 +247,7 @@ async def test_a_transcript_of_plain_text_stays_one(start: Starter) -> None:
     said = answer(b"Hello there.\n", headers={"content-type": "text/plain; charset=utf-8"})
     async with ScriptedUpstream(said) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
-        async with client_of(gateway) as client:
+        async with openai_client(gateway) as client:
             told = await client.audio.transcriptions.create(
                 model="alone", file=("a.wav", SOUND), response_format="text"
             )
@@ -272,7 +268,7 @@ async def test_a_transcript_comes_while_it_is_written(start: Starter) -> None:
     ]
     async with ScriptedUpstream(sse_answer([sse(event) for event in events])) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
-        async with client_of(gateway) as client:
+        async with openai_client(gateway) as client:
             stream = await client.audio.transcriptions.create(model="alone", file=("a.wav", SOUND), stream=True)
             kinds = [event.type async for event in stream]
     assert kinds == [event["type"] for event in events]
@@ -294,7 +290,7 @@ async def test_sound_is_translated_and_a_picture_changed(start: Starter) -> None
     made = {"created": 1, "data": [{"b64_json": "aGk="}], "usage": {"input_tokens": 5, "output_tokens": 6}}
     async with ScriptedUpstream(json_answer({"text": "Hello"}), json_answer(made)) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
-        async with client_of(gateway) as client:
+        async with openai_client(gateway) as client:
             translated = await gateway.post(form(model_part(), file_part()), path=TRANSLATIONS, headers=FORM_TYPE)
             changed = await client.images.edit(model="alone", image=("a.png", b"\x89PNG"), prompt="a hat")
         paths = [request.path for request in upstream.requests]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx2
 import pytest
-from google import genai
 from google.genai import types
 
+from tests.gateway.official import google_client
 from tests.gateway.running import PROVIDER_KEY, RunningGateway, Starter
 from tests.recorded import Interaction, interactions
 from tests.support.script import error_answer, json_answer
@@ -37,13 +34,6 @@ async def serving(start: Starter, upstream: ScriptedUpstream, dialect: str, **ro
         {"match": "alone", "targets": [{"provider": "main", "model": "m-1"}], **route},
     ]
     return await start({"main": base}, providers={"demo": {"dialect": "echo"}, "main": main}, routes=routes)
-
-
-@asynccontextmanager
-async def client_of(gateway: RunningGateway, version: str | None = None) -> AsyncIterator[Any]:
-    async with httpx2.AsyncClient() as http:
-        options = types.HttpOptions(base_url=gateway.url(""), api_version=version, httpx_async_client=http)
-        yield genai.Client(api_key=gateway.key, http_options=options).aio
 
 
 def named(request: Any, model: str) -> Any:
@@ -73,7 +63,7 @@ async def test_the_official_client_gets_vectors(start: Starter, dialect: str, ve
     told = {"embeddings": [{"values": vector} for vector in VECTORS], "usageMetadata": {"promptTokenCount": 8}}
     async with ScriptedUpstream(json_answer(told if dialect == "google" else OPENAI)) as upstream:
         gateway = await serving(start, upstream, dialect)
-        async with client_of(gateway, version) as caller:
+        async with google_client(gateway, version=version) as caller:
             answer = await caller.models.embed_content(
                 model="alone",
                 contents=["first", "second"],

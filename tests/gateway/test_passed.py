@@ -9,7 +9,8 @@ from typing import Any
 import openai
 import pytest
 
-from tests.gateway.running import BACKUP_KEY, PROVIDER_KEY, RunningGateway, Starter, assert_error
+from tests.gateway.official import openai_client
+from tests.gateway.running import BACKUP_KEY, PROVIDER_KEY, Starter, assert_error
 from tests.recorded import Interaction, interactions
 from tests.support.script import (
     LAST_CHUNK,
@@ -46,10 +47,6 @@ ASKED: dict[str, dict[str, Any]] = {
     "/v1/rerank": {"query": "bears", "documents": ["a", "b"]},
 }
 SPEECH = head(200, {"content-type": "audio/mpeg", "transfer-encoding": "chunked"})
-
-
-def client_of(gateway: RunningGateway) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=gateway.url("/v1"), api_key=gateway.key, max_retries=0)
 
 
 def _ids(value: Any) -> str | None:
@@ -91,7 +88,7 @@ async def test_the_official_client_has_a_text_moderated(start: Starter) -> None:
     (recorded, *_) = interactions("openai", "moderations")
     async with ScriptedUpstream(json_answer(recorded.answer)) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
-        async with client_of(gateway) as client:
+        async with openai_client(gateway) as client:
             told = await client.moderations.create(model="alone", input="This is a safe message")
     assert told.results[0].flagged is recorded.answer["results"][0]["flagged"]
 
@@ -119,7 +116,7 @@ async def test_the_official_client_has_a_picture_made(start: Starter) -> None:
     made = {"created": 1, "data": [{"b64_json": "aGVsbG8="}, {"b64_json": "aGVsbG8="}], "usage": usage}
     async with ScriptedUpstream(json_answer(made)) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
-        async with client_of(gateway) as client:
+        async with openai_client(gateway) as client:
             told = await client.images.generate(model="alone", prompt="a circle", n=2)
     assert told.data is not None
     assert [each.b64_json for each in told.data] == ["aGVsbG8=", "aGVsbG8="]
@@ -137,7 +134,7 @@ async def test_the_official_client_watches_a_picture_come(start: Starter) -> Non
     }
     async with ScriptedUpstream(sse_answer([sse(partial), sse(done)])) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
-        async with client_of(gateway) as client:
+        async with openai_client(gateway) as client:
             events = [
                 event.type async for event in await client.images.generate(model="alone", prompt="a", stream=True)
             ]
@@ -152,7 +149,7 @@ async def test_a_picture_that_breaks_off_is_an_error_for_the_official_client(sta
     script = (*sse_answer([sse(partial)], end=False), *(ending or (Reset(),)))
     async with ScriptedUpstream(script) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
-        async with client_of(gateway) as client:
+        async with openai_client(gateway) as client:
             stream = await client.images.generate(model="alone", prompt="a", stream=True)
             with pytest.raises(openai.APIError, match=r"broke off|ended before"):
                 [event async for event in stream]
@@ -166,7 +163,7 @@ async def test_the_official_client_gets_recorded_speech(start: Starter, recorded
         gateway = await start({"main": upstream.url("/v1")})
         asked = {**recorded.request, "model": "alone"}
         async with (
-            client_of(gateway) as client,
+            openai_client(gateway) as client,
             client.audio.speech.with_streaming_response.create(**asked) as response,
         ):
             said = b"".join([part async for part in response.iter_bytes()])

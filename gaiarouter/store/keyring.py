@@ -76,6 +76,7 @@ class KeyRing:
         self._used_us: dict[str, int] = {}
         self._seen: int | None = None
         """The newest change that this memory knows of; None until the first look."""
+        self._told_of_pepper = False
         self._wake = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
 
@@ -210,8 +211,15 @@ class KeyRing:
     def _verified(self, key: ParsedKey, secret_hash: bytes, peppered: bool) -> bool:
         """A key made before there was a pepper goes on working; one made with it does not without."""
         if peppered and self._pepper is None:
+            self._tell_of_pepper(key.id)
             return False
         return verify(key, secret_hash, pepper=self._pepper if peppered else None)
+
+    def _tell_of_pepper(self, key_id: str) -> None:
+        """Once: that keys are refused for want of it is the operator's to know, not the caller's."""
+        if not self._told_of_pepper:
+            self._told_of_pepper = True
+            _log.error("keyring.pepper_missing", key=key_id, expected="GAIAROUTER_KEY_PEPPER, as when the key was made")
 
     async def _refreshed(self, key_id: str) -> _Known | None:
         """The record at most a minute old, or while the store is away at most `stale_s`; None for an unknown id."""

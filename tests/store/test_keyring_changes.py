@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from gaiarouter.errors import Unauthenticated
 from gaiarouter.store import keyring
@@ -31,6 +32,17 @@ async def test_a_key_made_with_a_pepper_needs_it_and_one_made_before_goes_on_wit
         else:
             with pytest.raises(Unauthenticated):
                 await ring.find(key.text)
+
+
+async def test_without_the_pepper_the_log_says_once_what_is_missing(store: Store, clock: Clock) -> None:
+    ring = KeyRing(store, clock=clock.monotonic, wall_us=clock.wall_us)
+    keys = [await create_key(store, name=name, now_us=1, pepper=b"salt") for name in ("a", "b")]
+    with capture_logs() as logged:
+        for key in keys * 2:
+            with pytest.raises(Unauthenticated):
+                await ring.find(key.text)
+    (line,) = logged
+    assert (line["event"], line["key"]) == ("keyring.pepper_missing", keys[0].id)
 
 
 async def _rotated(store: Store, old: MintedKey, *, until_us: int) -> MintedKey:

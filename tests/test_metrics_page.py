@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from gaiarouter.telemetry import OUTCOMES, Metrics, breaker_family, gauge_family
 
 PAGE = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text(encoding="utf-8")
-SCRAPED = ("breaker_state", "log_lines_dropped", "event_loop_tasks")
+SCRAPED = ("breaker_state", "log_lines_dropped", "event_loop_tasks", "storage_away")
 
 
 def test_the_page_has_every_metric_with_its_type_and_meaning() -> None:

@@ -34,7 +34,7 @@ from gaiarouter.routing.breaker import Health
 from gaiarouter.store import ledger_folder
 from gaiarouter.store.base import Store
 from gaiarouter.store.keyring import KeyRing, now_us
-from gaiarouter.telemetry import Metrics, breaker_family
+from gaiarouter.telemetry import Metrics, breaker_family, gauge_family
 from gaiarouter.upstream.base import MediaSource, Upstream
 from gaiarouter.upstream.clients import CLIENTS
 from gaiarouter.upstream.echo import EchoUpstream
@@ -88,7 +88,7 @@ async def opened(
     media = MediaLoader(allows=media_from, on_end=lambda outcome: metrics.media_loads.labels(outcome).inc())
     keys.start()
     ledger.start()
-    metrics.add_collector(lambda: _scraped(health))
+    metrics.add_collector(lambda: _scraped(health, keys))
     shared = None if settings.redis is None else _shared(settings.redis, limiter, metrics)
     async with _closing(*(() if shared is None else (shared,)), media, http, ledger, keys, store, metrics):
         yield Parts(
@@ -145,5 +145,6 @@ def _ledger(settings: Settings, store: Store, metrics: Metrics) -> Ledger:
     return Ledger(store, Journal(folder), metrics=metrics, spool=spool, keep_s=given.keep_s)
 
 
-def _scraped(health: Health) -> Iterable[Metric]:
+def _scraped(health: Health, keys: KeyRing) -> Iterable[Metric]:
     yield breaker_family(health.snapshot(time.monotonic()))
+    yield gauge_family("gaiarouter_storage_away", "1 while the database does not answer, else 0.", keys.storage_away)

@@ -72,6 +72,7 @@ async def test_while_postgres_is_away_known_keys_work_unknown_get_503_and_nothin
     load = Load(gateway)
     callers = [asyncio.create_task(load.caller()) for _ in range(4)]
     await load.more(50)
+    assert gateway.metric("storage_away") == 0
     emptied.stop(how)
     await load.more(50)
     for text in (before, mint().text):
@@ -85,10 +86,12 @@ async def test_while_postgres_is_away_known_keys_work_unknown_get_503_and_nothin
     for path in ("/health/ready", "/health/live", "/metrics"):
         assert (await gateway.request("GET", path)).status == 200
     await load.more(50)
+    assert gateway.metric("storage_away") == 1
     emptied.start()
     assert await _answered(gateway, before, 200)
     assert await _answered(gateway, mint().text, 401)
     await load.more(50)
+    assert gateway.metric("storage_away") == 0
     load.stopped = True
     await asyncio.gather(*callers)
     assert set(load.statuses) == {200}

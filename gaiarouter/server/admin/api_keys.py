@@ -87,7 +87,10 @@ class ApiKeys:
         return listing(query, [key_view(each, call.now_us) for each in found], total)
 
     async def find(self, call: Call) -> Mapping[str, Any]:
-        return key_view(await self._found(call), call.now_us)
+        key = await self._store.find_key(require_id(call, RECORD_PREFIX, "key"))
+        if key is None or not call.actor.sees(key.organization):
+            raise nothing_here("key")
+        return key_view(key, call.now_us)
 
     async def change(self, call: Call) -> Mapping[str, Any]:
         def edit(before: ApiKey) -> ApiKey:
@@ -98,10 +101,12 @@ class ApiKeys:
         return key_view(await self._store.change_key(key_id, edit, author_of(call), "update"), call.now_us)
 
     async def revoke(self, call: Call) -> Mapping[str, Any]:
-        before = await self._found(call)
-        _require_reach(call.actor, before)
-        await self._store.revoke_key(before.id, now_us=call.now_us, author=author_of(call))
-        return key_view(await self._found(call), call.now_us)
+        def edit(before: ApiKey) -> ApiKey:
+            _require_reach(call.actor, before)
+            return before if before.revoked_us is not None else replace(before, revoked_us=call.now_us)
+
+        key_id = require_id(call, RECORD_PREFIX, "key")
+        return key_view(await self._store.change_key(key_id, edit, author_of(call), "revoke"), call.now_us)
 
     async def rotate(self, call: Call) -> Mapping[str, Any]:
         until_us = call.now_us + int(call.body.get("overlap_seconds", _OVERLAP_S)) * 1_000_000
@@ -120,12 +125,6 @@ class ApiKeys:
 
         key = await self._store.change_key(key_id, edit, author_of(call), "rotate")
         return {**key_view(key, call.now_us), "key": minted.text}
-
-    async def _found(self, call: Call) -> ApiKey:
-        key = await self._store.find_key(require_id(call, RECORD_PREFIX, "key"))
-        if key is None or not call.actor.sees(key.organization):
-            raise nothing_here("key")
-        return key
 
     def _edited(self, before: ApiKey, call: Call) -> ApiKey:
         body = call.body

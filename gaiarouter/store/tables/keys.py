@@ -102,7 +102,7 @@ class SqlKeys:
     async def change_key(self, key_id: str, edit: Callable[[ApiKey], ApiKey], author: Author, action: str) -> ApiKey:
         def checked(before: ApiKey) -> ApiKey:
             after = edit(before)  # first, so that what is not the caller's to see is not found
-            if before.revoked_us is not None:
+            if before.revoked_us is not None and after != before:
                 raise Conflict("The key is revoked.")
             return after
 

@@ -49,7 +49,7 @@ class KeyTable(Protocol):
         ...
 
     async def change_key(self, key_id: str, edit: Callable[[ApiKey], ApiKey], author: Author, action: str) -> ApiKey:
-        """Raises NotFound; Conflict for a key that is revoked. action: `update`, `rotate`."""
+        """Raises NotFound; Conflict for a change to a key that is revoked. action: `update`, `rotate`, `revoke`."""
         ...
 
     async def revoke_key(self, key_id: str, *, now_us: int, author: Author | None = None) -> bool:

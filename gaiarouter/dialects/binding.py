@@ -9,10 +9,13 @@ What holds a request:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
+import msgspec
 from msgspec import Struct
+
+from gaiarouter.errors import InvalidRequest
 
 Hold = Literal["kept", "sealed", "state", "preference"]
 
@@ -47,6 +50,11 @@ def seal_binding(format_: str, path: str) -> tuple[Binding, ...]:
     return (Binding(path, (found,), "preference"),) if found is not None else NOT_BOUND
 
 
-def mentions(body: bytes, words: tuple[bytes, ...]) -> bool:
-    """Whether it is worth reading at all: most requests hold none of the words."""
-    return any(word in body for word in words)
+def found_in(body: bytes, words: tuple[bytes, ...], found: Callable[[bytes], Iterator[Binding]]) -> tuple[Binding, ...]:
+    """What `found` finds in a body. It is not asked where none of the words is mentioned, as in most requests."""
+    if not any(word in body for word in words):
+        return NOT_BOUND
+    try:
+        return tuple(found(body))
+    except (msgspec.ValidationError, InvalidRequest):
+        return NOT_BOUND

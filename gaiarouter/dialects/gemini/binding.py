@@ -7,12 +7,11 @@ from typing import Final
 
 from msgspec import Raw
 
-from gaiarouter.dialects.binding import NOT_BOUND, Binding, mentions, seal_binding
+from gaiarouter.dialects.binding import Binding, found_in, seal_binding
 from gaiarouter.dialects.gemini import form
 from gaiarouter.dialects.gemini.decode_parts import is_own_file
 from gaiarouter.dialects.gemini.foreign import Wrapped, unwrap
 from gaiarouter.dialects.gemini.parts import DIALECT, SIGNATURE_FORMAT
-from gaiarouter.errors import InvalidRequest
 
 _OWN: Final = (DIALECT,)
 _WORDS: Final = (b"cachedContent", b"cached_content", b"generativelanguage", b"thoughtSignature", b"thought_signature")
@@ -20,12 +19,7 @@ _WORDS: Final = (b"cachedContent", b"cached_content", b"generativelanguage", b"t
 
 def bindings(body: bytes) -> tuple[Binding, ...]:
     """Implements dialects.binding.BindingReader."""
-    if not mentions(body, _WORDS):
-        return NOT_BOUND
-    try:
-        return tuple(_found(form.members(body, "")))
-    except InvalidRequest:
-        return NOT_BOUND
+    return found_in(body, _WORDS, lambda text: _found(form.members(text)))
 
 
 def _found(members: dict[str, Raw]) -> Iterator[Binding]:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from gaiarouter.dialects.binding import NOT_BOUND, Binding, file_binding, mentions, seal_binding
+from gaiarouter.dialects.binding import Binding, file_binding, found_in, seal_binding
 from gaiarouter.dialects.messages.blocks import DIALECT, THINKING_FORMAT
 from gaiarouter.dialects.messages.foreign import unwrap
 
@@ -48,12 +48,7 @@ _decode_blocks = msgspec.json.Decoder(list[_Block]).decode
 
 def bindings(body: bytes) -> tuple[Binding, ...]:
     """Implements dialects.binding.BindingReader."""
-    if not mentions(body, _WORDS):
-        return NOT_BOUND
-    try:
-        return tuple(_found(_decode(body)))
-    except msgspec.ValidationError:
-        return NOT_BOUND
+    return found_in(body, _WORDS, lambda text: _found(_decode(text)))
 
 
 def _found(body: _Body) -> Iterator[Binding]:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from gaiarouter.dialects.binding import NOT_BOUND, Binding, file_binding, mentions, seal_binding
+from gaiarouter.dialects.binding import Binding, file_binding, found_in, seal_binding
 from gaiarouter.dialects.responses.fields import DIALECT, NEUTRAL
 from gaiarouter.dialects.responses.sealing import unwrap
 
@@ -62,12 +62,7 @@ _decode_parts = msgspec.json.Decoder(list[_Part]).decode
 
 def bindings(body: bytes) -> tuple[Binding, ...]:
     """Implements dialects.binding.BindingReader."""
-    if not mentions(body, _WORDS):
-        return NOT_BOUND
-    try:
-        return tuple(_found(_decode(body)))
-    except msgspec.ValidationError:
-        return NOT_BOUND
+    return found_in(body, _WORDS, lambda text: _found(_decode(text)))
 
 
 def _found(body: _Body) -> Iterator[Binding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 from gaiarouter.config.changes import NEED_RESTART, RELOADED, as_far_as_possible, changed_providers, needs_restart
 from gaiarouter.config.secret import Secret
@@ -37,3 +38,10 @@ def test_a_provider_that_came_went_or_changed_is_told() -> None:
     before = {name: provider(name, "k") for name in ("same", "gone", "other")}
     after = {"same": provider("same", "k"), "other": provider("other", "another"), "fresh": provider("fresh", "k")}
     assert changed_providers(Settings(providers=before), Settings(providers=after)) == ("gone", "other", "fresh")
+
+
+def test_the_page_names_all_that_needs_a_restart() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reload-and-drain.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if "they need a restart" in line)
+    variables = {"auth.admin_key": "GAIAROUTER_ADMIN_KEY", "auth.pepper": "GAIAROUTER_KEY_PEPPER"}
+    assert {f"`{variables.get(path, path)}`" for path in NEED_RESTART} <= set(row.replace(",", " ").split())

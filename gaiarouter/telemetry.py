@@ -332,5 +332,19 @@ def breaker_family(states: Iterable[TargetHealth]) -> GaugeMetricFamily:
     return family
 
 
+def resting_family(seen: Iterable[str], resting: Iterable[str]) -> GaugeMetricFamily:
+    """`gaiarouter_resting`. seen: providers that have been asked. resting: the provider of each target and key that
+    rests."""
+    counts = dict.fromkeys(seen, 0)
+    for provider in resting:
+        counts[provider] = counts.get(provider, 0) + 1
+    family = GaugeMetricFamily(
+        "gaiarouter_resting", "Targets and keys of a provider that rest: throttled or refused.", labels=("provider",)
+    )
+    for provider, count in counts.items():
+        family.add_metric((provider,), count)
+    return family
+
+
 def gauge_family(name: str, documentation: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, documentation, value=value)

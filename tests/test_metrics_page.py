@@ -7,10 +7,10 @@ from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 
-from gaiarouter.telemetry import OUTCOMES, Metrics, breaker_family, gauge_family
+from gaiarouter.telemetry import OUTCOMES, Metrics, breaker_family, gauge_family, resting_family
 
 PAGE = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text(encoding="utf-8")
-SCRAPED = ("breaker_state", "log_lines_dropped", "event_loop_tasks", "storage_away")
+SCRAPED = ("breaker_state", "log_lines_dropped", "event_loop_tasks", "storage_away", "resting")
 
 
 def test_the_page_has_every_metric_with_its_type_and_meaning() -> None:
@@ -21,6 +21,7 @@ def test_the_page_has_every_metric_with_its_type_and_meaning() -> None:
 
 def test_the_page_has_what_is_read_at_a_scrape() -> None:
     assert f"| {breaker_family(()).documentation} |" in PAGE
+    assert f"| {resting_family((), ()).documentation} |" in PAGE
     for name in SCRAPED[1:]:
         assert f"`{gauge_family(f'gaiarouter_{name}', '', 0).name}` | gauge" in PAGE
 

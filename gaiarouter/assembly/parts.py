@@ -34,7 +34,7 @@ from gaiarouter.routing.breaker import Health
 from gaiarouter.store import ledger_folder
 from gaiarouter.store.base import Store
 from gaiarouter.store.keyring import KeyRing, now_us
-from gaiarouter.telemetry import Metrics, breaker_family, gauge_family
+from gaiarouter.telemetry import Metrics, breaker_family, gauge_family, resting_family
 from gaiarouter.upstream.base import MediaSource, Upstream
 from gaiarouter.upstream.clients import CLIENTS
 from gaiarouter.upstream.echo import EchoUpstream
@@ -146,5 +146,10 @@ def _ledger(settings: Settings, store: Store, metrics: Metrics) -> Ledger:
 
 
 def _scraped(health: Health, keys: KeyRing) -> Iterable[Metric]:
-    yield breaker_family(health.snapshot(time.monotonic()))
+    now = time.monotonic()
+    targets = health.snapshot(now)
+    yield breaker_family(targets)
+    resting = [target.provider for target in targets if target.rests_s]
+    resting += [key.provider for key in health.resting_keys(now)]
+    yield resting_family((target.provider for target in targets), resting)
     yield gauge_family("gaiarouter_storage_away", "1 while the database does not answer, else 0.", keys.storage_away)

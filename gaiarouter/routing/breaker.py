@@ -188,13 +188,15 @@ class Health:
 
     # for operators
 
+    # a scrape reads these in a thread of its own: each table is copied in one go before it is looked through
+
     def snapshot(self, now: float) -> tuple[TargetHealth, ...]:
         return tuple(self._seen(now))
 
     def resting_keys(self, now: float) -> tuple[KeyHealth, ...]:
         return tuple(
             KeyHealth(provider=provider, index=key.index, rests_s=until - now)
-            for (provider, key), until in self._key_rests.items()
+            for (provider, key), until in list(self._key_rests.items())
             if until > now
         )
 
@@ -206,7 +208,7 @@ class Health:
         self.retries.forget(provider)
 
     def _seen(self, now: float) -> Iterator[TargetHealth]:
-        for name, record in self._targets.items():
+        for name, record in list(self._targets.items()):
             state = record.circuit.state(now)
             yield TargetHealth(
                 provider=record.provider,

@@ -164,6 +164,7 @@ async def test_a_key_without_credit_rests_and_the_other_one_serves(start: Starte
         asked_with = Counter(request.headers["authorization"] for request in main.requests)
         assert asked_with == {"Bearer sk-main-spent": 1, "Bearer sk-main-good": 40}
         assert gateway.metric("breaker_state", provider="main") == 0
+        assert gateway.metric("resting", provider="main") == 1
         key = await gateway.mint(name="operator", permissions=["admin"])
         health = await gateway.get("/v1/routes/health", headers={"authorization": f"Bearer {key}"})
         (resting,) = health.json()["resting_keys"]

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +17,7 @@ from gaiarouter.ledger.journal import Journal
 from gaiarouter.ledger.writer import Ledger, Pace
 from gaiarouter.store import open_store
 from gaiarouter.store.base import ApiKey, StorageUnavailable, Store
+from gaiarouter.store.records import Author
 from gaiarouter.telemetry import Metrics
 from tests.store.line import until
 from tests.store.postgres_server import PostgresServer
@@ -99,6 +101,24 @@ async def test_what_is_rolled_back_wakes_nobody(store: Store, key: ApiKey, other
     assert await store.add_key(key)
     await until(lambda: len(heard) > 0)
     assert len(heard) == 1
+
+
+async def test_d4_a_change_that_meets_a_deadlock_is_made_again(
+    store: Store, key: ApiKey, other: asyncpg.Connection
+) -> None:
+    await store.add_key(key)
+    async with other.transaction():
+        await other.execute("SET LOCAL deadlock_timeout = '10s'")  # so that it is not this one that gives way
+        await other.execute("UPDATE api_keys SET description = 'theirs' WHERE id = $1", key.id)
+        edit = partial(replace, name="ours")
+        change = asyncio.create_task(store.change_key(key.id, edit, Author("key_admin", 9), "update"))
+        async with asyncio.timeout(5):
+            while not await _waiting(other):
+                pass
+        await other.execute("UPDATE audit_head SET seq = seq")
+    changed = await change
+    assert (changed.name, changed.description) == ("ours", "theirs")
+    assert [action for _, action in await store.changes(after=0, at_most=9)] == [key.id, key.id]
 
 
 async def test_connections_that_the_server_closed_are_replaced(

@@ -29,6 +29,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--nginx", help="path of an nginx binary (default: the one in PATH)")
     parser.add_argument("--json", action="store_true", help="print every value as JSON, and no table")
     parser.add_argument("--out", type=Path, help="a folder for the same as bench.json, bench.md and bench.svg")
+    parser.add_argument("--redis", metavar="ADDRESS", help="beside the gateway one that counts its limits there")
     parser.add_argument("--growth", action="store_true", help="a request's cost by routes, keys, streams and workers")
     parser.add_argument(
         "--other",
@@ -98,6 +99,8 @@ def choose(upstream: int, folder: Path, options: argparse.Namespace) -> list[Sub
         chosen.append(subjects.nginx(upstream, folder, options.nginx))
     if "gateway" not in left_out:
         chosen.append(subjects.gateway(upstream, folder))
+    if options.redis:
+        chosen.append(subjects.gateway(upstream, folder, subjects.Grown(name="redis", redis=options.redis)))
     chosen += [subjects.other(text, upstream, folder) for text in options.other]
     return [subject for subject in chosen if subject is not None]
 

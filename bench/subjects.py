@@ -106,12 +106,14 @@ def nginx(upstream: int, folder: Path, binary: str | None) -> Subject | None:
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """How a gateway differs from the usual one. keys: in the store, of which one is used."""
+    """How a gateway differs from the usual one. keys: in the store, of which one is used. redis: where it counts its
+    limits; empty is in the process."""
 
     name: str = "gateway"
     routes: int = 10
     keys: int = 1
     workers: int = 1
+    redis: str = ""
 
 
 USUAL: Final = Grown()
@@ -128,6 +130,7 @@ def gateway(upstream: int, folder: Path, grown: Grown = USUAL) -> Subject:
     )
     config.write_text(
         GATEWAY.format(folder=place, port=port, upstream=upstream, workers=grown.workers, more_routes=more)
+        + (f"redis: {grown.redis}\n" if grown.redis else "")
     )
     command = (sys.executable, "-m", "gaiarouter")
     create = [*command, "keys", "create", "-c", str(config), "--name", "bench"]

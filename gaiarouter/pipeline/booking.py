@@ -39,7 +39,7 @@ class Booking:
     async def request(self, exchange: Exchange) -> None:
         assert exchange.request is not None
         request, key = exchange.request, exchange.key
-        tokens = request.estimated_input_tokens()
+        tokens = exchange.estimated_input
         self._books.begin(
             Begun(
                 id=exchange.id,

@@ -94,6 +94,8 @@ class Exchange:
     # rate limit
     lease: Lease | None = None
     request: RequestHead | None = None
+    estimated_input: int = 0
+    """Tokens of the prompt, by the estimate: reading it again would cost."""
 
     # transform
     match: Match | None = None

@@ -32,7 +32,8 @@ class RateLimit:
         exchange.request = request = exchange.dialect.read_request(body, exchange.envelope)
         # some servers take -1 for "no bound"; it must not make the window larger
         output = max(0, request.max_output_tokens or 0)
-        tokens = request.estimated_input_tokens() + output
+        exchange.estimated_input = request.estimated_input_tokens()
+        tokens = exchange.estimated_input + output
         exchange.lease.reserve_tokens(tokens)
         if self._shared is not None:
             exchange.lease = await self._shared.claim(exchange.id, self._holders(exchange), tokens, exchange.lease)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from operator import add, attrgetter
 from typing import Any, Final
 
 from gaiarouter.canonical.usage import Usage
@@ -98,10 +99,11 @@ def _add(records: Sequence[UsageRecord]) -> Unit[None]:
     for rows in _portions([usage_row(record) for record in records]):
         added = yield _ADD[len(rows)], tuple(value for row in rows for value in row)
         new.update(row[0] for row in added)
-    added_now = [record for record in records if record.id in new]
-    for span, statement in _ADD_SUMS.items():
-        for row in added_up(added_now, span):
-            yield statement, row
+    hours = added_up([record for record in records if record.id in new])
+    for span, sums in ((HOUR_US, hours), (DAY_US, _by_day(hours))):
+        # in the order of their keys: two processes then never wait for each other in a circle
+        for group, counts in sorted(sums.items()):
+            yield _ADD_SUMS[span], (*map(storable, group), *counts)
     yield from settle()
 
 
@@ -113,28 +115,46 @@ def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
         start += size
 
 
-def added_up(records: Sequence[UsageRecord], span: int) -> list[Row]:
-    """Rows of the table for that span, in the order of their keys: two processes then never wait for each other in a
-    circle."""
-    sums: dict[Row, list[int]] = {}
+Totals = dict[Row, list[int]]
+"""By when it begins and GROUP: the numbers of SUMS."""
+
+_numbers = attrgetter(*TOKENS)
+_PLAIN: Final = 4 + len(TOKENS)
+"""Of SUMS, those before the buckets."""
+
+
+def added_up(records: Sequence[UsageRecord]) -> Totals:
+    """By the hour."""
+    totals: Totals = {}
     for record in {record.id: record for record in records}.values():
-        counts = sums.setdefault(_group(record, span), [0] * len(SUMS))
-        own = (
-            *(1, int(record.status >= 400), int(record.cost_nano_usd is None and bool(_tokens(record)))),
-            *(getattr(record, name) for name in TOKENS),
-            record.cost_nano_usd or 0,
-        )
-        for index, value in enumerate(own):
-            counts[index] += min(value, _MOST)
-        counts[len(own) + bucket_of(record.duration_us)] += 1
+        group = _group(record)
+        counts = totals.get(group)
+        if counts is None:
+            counts = totals[group] = [0] * len(SUMS)
+        tokens, cost = _numbers(record), record.cost_nano_usd
+        counts[0] += 1
+        counts[1] += record.status >= 400
+        counts[2] += cost is None and any(tokens)
+        for index, count in enumerate(tokens, start=3):
+            counts[index] += min(count, _MOST)
+        counts[_PLAIN - 1] += min(cost or 0, _MOST)
+        counts[_PLAIN + bucket_of(record.duration_us)] += 1
         if record.first_content_us is not None:
-            counts[len(own) + BUCKETS + bucket_of(record.first_content_us)] += 1
-    return [(*map(storable, group), *counts) for group, counts in sorted(sums.items())]
+            counts[_PLAIN + BUCKETS + bucket_of(record.first_content_us)] += 1
+    return totals
 
 
-def _group(record: UsageRecord, span: int) -> Row:
+def _by_day(hours: Totals) -> Totals:
+    days: Totals = {}
+    for (hour_us, *names), counts in hours.items():
+        day = (hour_us - hour_us % DAY_US, *names)
+        days[day] = list(map(add, days[day], counts)) if day in days else counts
+    return days
+
+
+def _group(record: UsageRecord) -> Row:
     return (
-        record.time_us - record.time_us % span,
+        record.time_us - record.time_us % HOUR_US,
         record.organization or "",
         record.key or "",
         record.route or "",
@@ -142,7 +162,3 @@ def _group(record: UsageRecord, span: int) -> Row:
         record.provider or "",
         record.status // 100,
     )
-
-
-def _tokens(record: UsageRecord) -> int:
-    return sum(getattr(record, name) for name in TOKENS)

@@ -1,0 +1,54 @@
+"""How far the gateway's estimate of tokens is off, on recorded answers whose provider told the real numbers.
+
+Only text is compared: answers without thinking (whose text providers keep back), sound or tools of the provider's own.
+"""
+
+from __future__ import annotations
+
+import json
+from statistics import median, quantiles
+
+from gaiarouter.dialects.chat.request import read_request
+from gaiarouter.dialects.chat.response import read_answer
+from gaiarouter.errors import GatewayError
+from tests.recorded import chat_interactions
+
+_SMALLEST = 20
+"""Tokens: below that one word more or less is a large error of no weight."""
+
+
+def ratios() -> tuple[list[float], list[float]]:
+    """Estimated to real, of inputs and of outputs."""
+    given, said = [], []
+    for each in chat_interactions(ok=True, stream=False):
+        if not isinstance(each.request, dict) or each.features & {"image", "audio", "document", "pdf", "video"}:
+            continue
+        try:
+            answer = read_answer(each.body)
+            request = read_request(json.dumps(each.request).encode())
+        except GatewayError:
+            continue
+        usage = answer.usage
+        if usage is None or usage.out_reasoning:
+            continue
+        if usage.input_tokens >= _SMALLEST:
+            given.append(request.estimated_input_tokens() / usage.input_tokens)
+        if usage.output_tokens >= _SMALLEST:
+            said.append(answer.text_tokens / usage.output_tokens)
+    return given, said
+
+
+def test_the_estimate_is_in_the_middle_of_what_providers_count() -> None:
+    given, said = ratios()
+    assert len(given) > 200
+    assert len(said) > 200
+    assert 0.8 < median(said) < 1.2
+    assert 0.7 < median(given) < 1.2
+    low, high = quantiles(said, n=10)[0], quantiles(said, n=10)[-1]
+    assert 0.25 < low < high < 1.5
+
+
+if __name__ == "__main__":
+    for name, found in zip(("input", "output"), ratios(), strict=True):
+        tenths = quantiles(found, n=10)
+        print(f"{name}: {len(found)} answers, median {median(found):.2f}, tenths {tenths[0]:.2f} and {tenths[-1]:.2f}")

@@ -27,8 +27,6 @@ STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 SIGNALS: Final = (*STOPS, signal.SIGHUP)
 """Those that a gateway heeds: to stop, and to read its configuration again."""
 _BACKLOG: Final = 4096
-_YOUNG_OBJECTS: Final = 10_000
-"""Made and not freed since the last look for cycles."""
 _LAST_WORDS_S: Final = 2.0
 """Time for the error events of requests that outlasted the drain."""
 
@@ -84,7 +82,7 @@ class Lifecycle:
 def run(main: Coroutine[object, object, Result]) -> Result:
     """Runs one of the process's main coroutines, on uvloop."""
     raise_descriptor_limit()
-    rarely_collect()
+    spare_the_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)
 
@@ -172,12 +170,10 @@ def hold_hangups() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
-def rarely_collect() -> None:
-    """What has been loaded stays, so the search for garbage need not go through it. What requests leave behind is freed
-    as it is dropped; cycles are few, and can wait."""
+def spare_the_collector() -> None:
+    """What has been loaded stays: the search for cycles need not go through it again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 20, 50)
 
 
 def raise_descriptor_limit() -> None:

@@ -1,7 +1,7 @@
 """The two shapes that an answer leaves in, written straight to the caller's connection: a whole body, or events.
 
-aiohttp's own way costs several calls, objects and tasks for each write; it is kept for callers of HTTP/1.0, for those
-that close the connection, and where the application that the gateway is mounted in wants to see an answer's headers.
+aiohttp's own way costs several calls, objects and tasks for each write; it is kept for callers of HTTP/1.0 and for
+those that close the connection.
 """
 
 from __future__ import annotations
@@ -37,13 +37,23 @@ class WholeAnswer(web.StreamResponse):
             return None
         if self.prepared:
             return self._payload_writer
-        if not _is_plain(request):
+        if request.version != HttpVersion11 or not request.keep_alive:
             self.headers.update(self._given)
             self.content_type = "application/json"
             self.content_length = len(self._whole)
             return await super().prepare(request)
-        _transport_of(request).write(self._head() + self._whole)
-        self._eof_sent = self._keep_alive = True
+        headers = self._given
+        if _is_watched(request):
+            self.headers.update(headers)
+            await request._prepare_hook(self)
+            headers = self.headers
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the caller is gone")
+        transport.write(self._head(headers) + self._whole)
+        self._eof_sent = True
+        if self._keep_alive is None:
+            self._keep_alive = True
         if request.protocol.writing_paused:
             await request.writer.drain()
         return None
@@ -52,8 +62,8 @@ class WholeAnswer(web.StreamResponse):
         if not self._eof_sent:
             await super().write_eof(self._whole)
 
-    def _head(self) -> bytes:
-        fields, count = "".join([f"{name}: {value}\r\n" for name, value in self._given.items()]), len(self._given)
+    def _head(self, headers: Mapping[str, str]) -> bytes:
+        fields, count = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]), len(headers)
         if fields.count("\n") != count or fields.count("\r") != count or "\0" in fields:
             raise InternalError("A header for the caller held a line break.")
         return (
@@ -124,15 +134,7 @@ class EventStream(EventSourceResponse):
         self._rest()
 
 
-def _is_plain(request: web.BaseRequest) -> bool:
-    if request.version != HttpVersion11 or not request.keep_alive:
-        return False
+def _is_watched(request: web.BaseRequest) -> bool:
+    """Whether anybody wants to see an answer's headers before they go."""
     match_info = request.match_info if isinstance(request, web.Request) else None
-    return match_info is None or not any(app.on_response_prepare for app in match_info.apps)
-
-
-def _transport_of(request: web.BaseRequest) -> asyncio.Transport:
-    transport = request.transport
-    if transport is None or transport.is_closing():
-        raise ConnectionResetError("the caller is gone")
-    return transport
+    return match_info is not None and any(app.on_response_prepare for app in match_info.apps)

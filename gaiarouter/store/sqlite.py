@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeVar
 
 from gaiarouter.store import statements
@@ -162,8 +162,21 @@ def _numbered(values: Sequence[object]) -> Mapping[str, object]:
     return {str(number): value for number, value in enumerate(values, start=1)}
 
 
+@lru_cache(maxsize=1024)
+def _by_place(sql: str) -> str | None:
+    """The text with `?` for its parameters, where each stands once and in its order; else None.
+
+    By name SQLite looks through all names for each value: a hundred rows at once then cost four times as much each.
+    """
+    numbers = [int(number) for number in _PARAMETER.findall(sql)]
+    return _PARAMETER.sub("?", sql) if numbers == list(range(1, len(numbers) + 1)) else None
+
+
 def _fetch(sql: str, values: Sequence[object], connection: sqlite3.Connection) -> Sequence[Row]:
-    return connection.execute(sql, _numbered(values)).fetchall()
+    by_place = _by_place(sql)
+    if by_place is None:
+        return connection.execute(sql, _numbered(values)).fetchall()
+    return connection.execute(by_place, tuple(values)).fetchall()
 
 
 def _write(sql: str, values: Sequence[object], connection: sqlite3.Connection) -> Sequence[Row]:
@@ -172,10 +185,12 @@ def _write(sql: str, values: Sequence[object], connection: sqlite3.Connection) -
 
 
 def _write_many(sql: str, rows: Sequence[Row], connection: sqlite3.Connection) -> None:
-    # `?1` takes its value by place, where `$1` would want a mapping made of each row
-    by_place = _PARAMETER.sub(r"?\1", sql)
+    by_place = _by_place(sql)
     with _transaction(connection):
-        connection.executemany(by_place, rows)
+        if by_place is None:
+            connection.executemany(sql, map(_numbered, rows))
+        else:
+            connection.executemany(by_place, rows)
 
 
 def _run_unit(unit: Callable[[], Unit[T]], connection: sqlite3.Connection) -> T:

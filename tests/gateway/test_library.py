@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -101,3 +102,23 @@ def test_a_configuration_with_a_mistake_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         create_app({**config(tmp_path, {}), "rotes": []})
     assert "rotes" in str(caught.value)
+
+
+async def test_a_gateway_made_of_a_file_watches_it(tmp_path: Path) -> None:
+    path = tmp_path / "gaiarouter.yaml"
+    path.write_text(json.dumps(config(tmp_path, {})))
+    key = await key_for(tmp_path)
+    runner = web.AppRunner(create_app(path), handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    address = f"http://127.0.0.1:{runner.addresses[0][1]}/v1/models"
+    try:
+        async with aiohttp.ClientSession(headers={"authorization": f"Bearer {key}"}) as session:
+            path.write_text(
+                json.dumps(config(tmp_path, {}, routes=[{"match": "new", "targets": [{"provider": "demo"}]}]))
+            )
+            async with asyncio.timeout(10):
+                while [each["id"] for each in (await (await session.get(address)).json())["data"]] != ["new"]:  # noqa: ASYNC110  # it looks by itself
+                    await asyncio.sleep(0.02)
+    finally:
+        await runner.cleanup()

@@ -7,8 +7,6 @@ Imports stand inside the commands, so that `check` and `explain` do not wait for
 from __future__ import annotations
 
 import argparse
-import io
-import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -116,16 +114,17 @@ def _explained_request(arguments: argparse.Namespace, settings: Settings) -> Exp
 
 
 def _test(arguments: argparse.Namespace) -> int:
+    from structlog.testing import capture_logs
+
     from gaiarouter.rehearsal.report import render_junit, render_text
     from gaiarouter.rehearsal.run import rehearse, test_files_of
-    from gaiarouter.server import logs
 
-    logs.configure(io.BytesIO(), level=logging.CRITICAL)  # what the parts would log of made-up requests
     files = arguments.tests or test_files_of(arguments.config)
     if not files:
         stem = os.path.splitext(os.path.basename(arguments.config))[0]
         raise _FailedError(f"There are no tests: no {stem}.test.yaml beside {arguments.config}, nor in config/ there.")
-    rehearsed = rehearse(files, lambda environ: _load(arguments, environ))
+    with capture_logs():  # what the parts would log of made-up requests
+        rehearsed = rehearse(files, lambda environ: _load(arguments, environ))
     for problem in rehearsed.problems:
         _say(str(problem))
     if rehearsed.played:

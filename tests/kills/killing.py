@@ -168,12 +168,18 @@ async def _key(folder: Path) -> str:
 
 
 async def _start(config: Path, number: int) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
+    """A worker, as the first process would start one: that is this one here, which never stops it in good order."""
+    lifeline, _held = os.pipe()
+    os.set_inheritable(lifeline, True)
+    worker = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gaiarouter", "serve", "-c", str(config)),
-        env={**os.environ, WORKER_VARIABLE: f"{number}/{WORKERS}"},
+        env={**os.environ, WORKER_VARIABLE: f"{number}/{WORKERS}/{lifeline}/{config.parent}"},
+        pass_fds=[lifeline],
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
+    os.close(lifeline)
+    return worker
 
 
 async def _ask(url: str, key: str, counts: Counts, rng: Random, caller: int) -> None:

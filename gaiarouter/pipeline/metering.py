@@ -10,7 +10,7 @@ import structlog
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.errors import CallerGone, GatewayError, UpstreamError
-from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
 from gaiarouter.store.base import UsageRecord
 from gaiarouter.telemetry import NONE, OTHER, Metrics
 
@@ -150,7 +150,7 @@ def _line(exchange: Exchange, record: UsageRecord) -> dict[str, object]:
         "model": record.model_asked,
         "provider": record.provider,
         "model_served": record.model_served,
-        "attempts": [f"{a.provider}/{a.model}: {a.outcome}" for a in exchange.attempts],
+        "attempts": [_attempt(each) for each in exchange.attempts],
         "status": record.status,
         "outcome": record.outcome,
         "code": record.error,
@@ -167,3 +167,9 @@ def _line(exchange: Exchange, record: UsageRecord) -> dict[str, object]:
     if isinstance(exchange.error, UpstreamError) and exchange.error.provider_status is not None:
         line["provider_status"] = exchange.error.provider_status
     return line
+
+
+def _attempt(attempt: AttemptRecord) -> str:
+    """What a provider may charge although nothing came of it is for the operator to see, not for the key to pay."""
+    told = f"{attempt.provider}/{attempt.model}: {attempt.outcome}"
+    return f"{told} (may be billed)" if attempt.billed_unknown else told

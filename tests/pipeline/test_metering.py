@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from structlog.testing import capture_logs
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.errors import (
@@ -204,6 +205,19 @@ def test_every_attempt_is_counted_and_every_move_to_another_target() -> None:
     moved = {"from": "main", "to": "backup", "reason": "reset"}
     assert value(metrics, "fallbacks_total", **moved) == 1
     assert value(metrics, "requests_total", route="r", model="other", code_class="2xx", code="ok") == 1
+
+
+def test_the_line_says_which_attempts_a_provider_may_bill_all_the_same() -> None:
+    def prepare(made: Exchange) -> None:
+        made.attempts[:] = [
+            AttemptRecord("main", "main-model", "timeout_first_byte", 1.0, billed_unknown=True),
+            AttemptRecord("backup", "backup-model", "ok", 1.0),
+        ]
+
+    with capture_logs() as logs:
+        finished(prepare)
+    (line,) = [each for each in logs if each["event"] == "request.end"]
+    assert line["attempts"] == ["main/main-model: timeout_first_byte (may be billed)", "backup/backup-model: ok"]
 
 
 def test_times_are_told_apart() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,6 +11,8 @@ from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.chat.chunks import DONE_EVENT, ChatStreamWatcher
 from gaiarouter.dialects.chat.response import read_answer
 from gaiarouter.dialects.sse import EventFramer, read_event
+
+Json = dict[str, Any]
 
 _TEXTS = frozenset(
     [
@@ -29,19 +32,28 @@ _TEXTS = frozenset(
 
 def answer_of(stream: bytes) -> Answer:
     """Raises what the stream's watcher finds wrong with it."""
+    whole, choices = folded(stream, _fold_chunk)
+    whole["object"] = "chat.completion"
+    whole["choices"] = [_closed(choice) for choice in choices]
+    return read_answer(msgspec.json.encode(whole))
+
+
+def folded(stream: bytes, fold: Callable[[Json, dict[int, Json], Json], None]) -> tuple[Json, list[Json]]:
+    """What a stream's chunks say of the answer, and of its choices in their order. fold: takes up one chunk.
+
+    Raises what the stream's watcher finds wrong with it.
+    """
     watcher = ChatStreamWatcher(drop_usage=False)
     sound = watcher.feed(stream) + watcher.close()
     if watcher.error is not None:
         raise watcher.error
-    whole: dict[str, Any] = {}
-    choices: dict[int, dict[str, Any]] = {}
+    whole: Json = {}
+    choices: dict[int, Json] = {}
     for raw in EventFramer().feed(sound):
         data = read_event(raw).data
         if data is not None and raw != DONE_EVENT:
-            _fold_chunk(whole, choices, msgspec.json.decode(data))
-    whole["object"] = "chat.completion"
-    whole["choices"] = [_closed(choices[index]) for index in sorted(choices)]
-    return read_answer(msgspec.json.encode(whole))
+            fold(whole, choices, msgspec.json.decode(data))
+    return whole, [choices[index] for index in sorted(choices)]
 
 
 def _fold_chunk(whole: dict[str, Any], choices: dict[int, dict[str, Any]], chunk: dict[str, Any]) -> None:

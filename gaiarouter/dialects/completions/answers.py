@@ -9,11 +9,12 @@ import msgspec
 
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import Answer
-from gaiarouter.dialects.chat.chunks import DONE_EVENT, ChatStreamWatcher
+from gaiarouter.dialects.chat.chunks import DONE_EVENT
+from gaiarouter.dialects.chat.fold import folded
 from gaiarouter.dialects.chat.provider_errors import read_error_in_answer
 from gaiarouter.dialects.chat.usage import read_usage
 from gaiarouter.dialects.chat.wire import decode_body, is_truthy
-from gaiarouter.dialects.sse import EventFramer, read_event, write_event
+from gaiarouter.dialects.sse import write_event
 from gaiarouter.errors import BadAnswer
 
 
@@ -47,18 +48,8 @@ def stream_of(answer: Answer, *, include_usage: bool) -> bytes:
 
 def answer_of(stream: bytes) -> Answer:
     """Raises what the stream's watcher finds wrong with it."""
-    watcher = ChatStreamWatcher(drop_usage=False)
-    sound = watcher.feed(stream) + watcher.close()
-    if watcher.error is not None:
-        raise watcher.error
-    whole: dict[str, Any] = {}
-    choices: dict[int, dict[str, Any]] = {}
-    for raw in EventFramer().feed(sound):
-        data = read_event(raw).data
-        if data is not None and raw != DONE_EVENT:
-            _fold(whole, choices, msgspec.json.decode(data))
-    whole["choices"] = [choices[index] for index in sorted(choices)]
-    return read_answer(msgspec.json.encode(whole))
+    whole, choices = folded(stream, _fold)
+    return read_answer(msgspec.json.encode(whole | {"choices": choices}))
 
 
 def _fold(whole: dict[str, Any], choices: dict[int, dict[str, Any]], chunk: dict[str, Any]) -> None:

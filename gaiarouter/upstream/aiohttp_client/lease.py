@@ -7,14 +7,12 @@ from collections.abc import AsyncIterator
 
 from aiohttp.connector import Connection
 
-from gaiarouter.errors import GatewayError, UpstreamError
+from gaiarouter.errors import UpstreamError
 from gaiarouter.upstream.aiohttp_client.pool import Wire
 from gaiarouter.upstream.base import AttemptTimeouts
 from gaiarouter.upstream.faults import translate
-from gaiarouter.upstream.outgoing import pour
+from gaiarouter.upstream.outgoing import ONE_WRITE, pour
 from gaiarouter.upstream.watch import Watch
-
-_ONE_WRITE = 256 * 1024
 
 
 class Lease:
@@ -39,12 +37,11 @@ class Lease:
     def write(self, head: bytes, body: bytes | AsyncIterator[bytes]) -> None:
         """A large body goes out beside the wait for the answer: a provider may refuse it before it has read it."""
         assert self.wire.transport is not None
-        if isinstance(body, bytes) and len(body) <= _ONE_WRITE:
+        if isinstance(body, bytes) and len(body) <= ONE_WRITE:
             self.wire.transport.write(head + body)
             return
         self.wire.transport.write(head)
-        pour = _pour(self.wire, body) if isinstance(body, bytes) else _pour_pieces(self.wire, body, self.watch)
-        self._pouring = self._loop.create_task(pour)
+        self._pouring = self._loop.create_task(pour(self.wire, body, self.watch))
 
     def broken(self, error: Exception) -> UpstreamError:
         """Ends it, and says what `error` (one of faults.FOREIGN) means."""
@@ -73,33 +70,3 @@ class Lease:
         if self._pouring is not None:
             self._pouring.cancel()
         self._connection.close()
-
-
-async def _pour(wire: Wire, body: bytes) -> None:
-    """Writes a large body at the provider's pace. A connection that breaks is noticed by who waits for the answer."""
-    view = memoryview(body)
-    try:
-        for start in range(0, len(body), _ONE_WRITE):
-            if wire.transport is None:
-                return
-            wire.transport.write(view[start : start + _ONE_WRITE])
-            await wire.drained()
-    except ConnectionError:
-        return
-
-
-async def _pour_pieces(wire: Wire, body: AsyncIterator[bytes], watch: Watch) -> None:
-    """A body that comes piece by piece. What goes wrong where it comes from is the request's failure."""
-
-    def write(piece: bytes) -> bool:
-        if wire.transport is None:
-            return False
-        wire.transport.write(piece)
-        return True
-
-    try:
-        await pour(body, write, wire.drained, watch)
-    except GatewayError as error:
-        wire.fail(error)
-    except ConnectionError:
-        return

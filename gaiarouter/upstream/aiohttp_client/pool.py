@@ -74,7 +74,7 @@ class Wire(ResponseHandler):
         self.fail(ConnectionAbortedError("closed by us"))
         super().abort()
 
-    async def drained(self) -> None:
+    async def room(self) -> None:
         """Returns when there is room for more bytes; raises ConnectionError when the connection is lost."""
         await self._drain_helper()
 

@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from math import inf
 
-from gaiarouter.errors import GatewayError, UpstreamError
+from gaiarouter.errors import UpstreamError
 from gaiarouter.upstream.answer import HttpAnswer
 from gaiarouter.upstream.faults import translate
 from gaiarouter.upstream.http1.wire import Wire
-from gaiarouter.upstream.outgoing import pour
+from gaiarouter.upstream.outgoing import ONE_WRITE, pour
 from gaiarouter.upstream.watch import Watch
-
-_ONE_WRITE = 256 * 1024
 
 
 class Lease:
@@ -38,12 +36,11 @@ class Lease:
         transport = self.wire.transport
         if transport is None:
             return  # it was lost just now; who waits for the answer learns of it
-        if isinstance(body, bytes) and len(body) <= _ONE_WRITE:
+        if isinstance(body, bytes) and len(body) <= ONE_WRITE:
             transport.write(head + body)
             return
         transport.write(head)
-        pour = _pour_bytes(self.wire, body) if isinstance(body, bytes) else _pour_pieces(self.wire, body, self.watch)
-        self._pouring = asyncio.create_task(pour)
+        self._pouring = asyncio.create_task(pour(self.wire, body, self.watch))
 
     def give_back(self) -> None:
         if self._pouring is not None and not self._pouring.done():
@@ -118,33 +115,3 @@ class Http1Answer(HttpAnswer):
 
     def close(self) -> None:
         self._lease.drop()
-
-
-async def _pour_bytes(wire: Wire, body: bytes) -> None:
-    """Writes a large body at the provider's pace. A connection that breaks is noticed by who waits for the answer."""
-    view = memoryview(body)
-    for start in range(0, len(body), _ONE_WRITE):
-        if wire.transport is None:
-            return
-        wire.transport.write(view[start : start + _ONE_WRITE])
-        try:
-            await wire.room()
-        except ConnectionError:
-            return
-
-
-async def _pour_pieces(wire: Wire, body: AsyncIterator[bytes], watch: Watch) -> None:
-    """A body that comes piece by piece. What goes wrong where it comes from is the request's failure."""
-
-    def write(piece: bytes) -> bool:
-        if wire.transport is None:
-            return False
-        wire.transport.write(piece)
-        return True
-
-    try:
-        await pour(body, write, wire.room, watch)
-    except GatewayError as error:
-        wire.fail(error)
-    except ConnectionError:
-        return

@@ -27,6 +27,8 @@ STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 SIGNALS: Final = (*STOPS, signal.SIGHUP)
 """Those that a gateway heeds: to stop, and to read its configuration again."""
 _BACKLOG: Final = 4096
+_YOUNG_OBJECTS: Final = 10_000
+"""Made and not freed since the last look for cycles among the young."""
 _LAST_WORDS_S: Final = 2.0
 """Time for the error events of requests that outlasted the drain."""
 
@@ -171,9 +173,11 @@ def hold_hangups() -> None:
 
 
 def spare_the_collector() -> None:
-    """What has been loaded stays: the search for cycles need not go through it again and again."""
+    """What has been loaded stays: the search for cycles need not go through it again and again. Nor through thousands of
+    open streams at every turn: it looks when there is more to be found."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
 
 
 def raise_descriptor_limit() -> None:

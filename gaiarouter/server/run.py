@@ -173,8 +173,10 @@ def hold_hangups() -> None:
 
 
 def spare_the_collector() -> None:
-    """What has been loaded stays: the search for cycles need not go through it again and again. Nor through thousands of
-    open streams at every turn: it looks when there is more to be found."""
+    """What has been loaded stays: the search for cycles need not go through it again and again.
+
+    Nor through thousands of open streams at every turn: it looks when there is more to be found.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS)

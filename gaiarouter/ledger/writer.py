@@ -237,7 +237,8 @@ class Ledger:
     async def _pause(self, seconds: float) -> None:
         """Cut short by `close`."""
         try:
-            await asyncio.wait_for(self._closing.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
         except TimeoutError:
             pass  # the usual end of a pause
 

@@ -43,7 +43,8 @@ class Budgets:
         if not wanted:
             return
         try:
-            states = await asyncio.wait_for(self._table.reserve(request_id, wanted), _WAIT_S)
+            async with asyncio.timeout(_WAIT_S):
+                states = await self._table.reserve(request_id, wanted)
         except (StorageUnavailable, TimeoutError) as error:
             raise Unavailable(
                 "What is left of the budget cannot be looked up now.",

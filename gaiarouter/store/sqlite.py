@@ -86,7 +86,8 @@ class _Thread:
     async def run(self, work: Callable[[sqlite3.Connection], T], *, timeout_s: float) -> T:
         future = asyncio.wrap_future(self._executor.submit(self._run, work))
         try:
-            return await asyncio.wait_for(future, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await future
         except TimeoutError as error:
             raise StorageUnavailable(f"SQLite did not answer within {timeout_s:g} s") from error
 

@@ -14,7 +14,10 @@ from gaiarouter.config.secret import Secret
 from gaiarouter.store import open_store
 from gaiarouter.store.base import ApiKey, StorageUnavailable, Store
 from gaiarouter.store.commands import create_key
+from gaiarouter.store.keyring import KeyRing
 from gaiarouter.store.keys import parse
+from gaiarouter.store.sql import SqlStore
+from gaiarouter.store.sqlite import SqliteDatabase
 from tests.store.test_store import RECORD
 
 
@@ -115,6 +118,47 @@ async def test_a_look_up_gives_up_after_a_second(tmp_path: Path, url: Secret, ke
     other.close()
     assert await store.find_key(key.id) is None
     await store.close()
+
+
+async def _an_answer_is_about_to_be_heard(database: SqliteDatabase) -> None:
+    """The reader's work is done, and the loop has not been told: it was held up until then."""
+    await asyncio.sleep(0)
+    database._reader._executor.submit(int).result()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_is_cancelled_as_the_answer_comes_is_cancelled(tmp_path: Path, turns: int) -> None:
+    database = SqliteDatabase(f"{tmp_path}/gaia.db")
+    await database.open(migrate=True)
+    read = asyncio.create_task(database.read("SELECT 1"))
+    await _an_answer_is_about_to_be_heard(database)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    is_late = read.done()
+    read.cancel()
+    await asyncio.wait([read])
+    assert read.cancelled() is not is_late
+    await database.close()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_key_ring_that_is_closed_as_the_store_answers_is_closed(
+    tmp_path: Path, url: Secret, turns: int
+) -> None:
+    database = SqliteDatabase(f"{tmp_path}/gaia.db")
+    await database.open(migrate=True)
+    store = open_store(url)
+    ring = KeyRing(store)
+    assert isinstance(store, SqlStore)
+    assert isinstance(store._database, SqliteDatabase)
+    ring.start()
+    await _an_answer_is_about_to_be_heard(store._database)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await ring.close()
+    await store.close()
+    await database.close()
 
 
 async def test_a_key_that_a_provider_would_call_a_secret_is_in_no_file(store: Store, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Finds the model's name in a form (multipart/form-data) that passes by. Nothing else of the form is kept.
 
 A provider must not read another name than we do. So whatever readers of forms could take in two ways is refused: a name
-given twice, a part whose name is spelt in an unusual way, bytes before the first part or after the last.
+given twice, a part whose name is spelt in an unusual way, bytes before the first part or after the last, a boundary
+behind half a line end.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class FormScanner:
         self._offset = -2
         self._step = self._delimited
         self._is_model = False
+        self._is_fresh = False
         self._ended = False
         self.model: Value | None = None
 
@@ -82,13 +84,14 @@ class FormScanner:
             raise InvalidRequest("A part of the form has too many headers")
         self._is_model = self._named_model(bytes(self._pending[2:end]).split(b"\r\n"))
         self._drop(end + 4)
+        self._is_fresh = True
         self._step = self._content
         return True
 
     def _named_model(self, lines: list[bytes]) -> bool:
         dispositions = [line for line in lines if line.lower().startswith(b"content-disposition")]
         found = _DISPOSITION.fullmatch(dispositions[0]) if len(dispositions) == 1 else None
-        if found is None or any(line[:1] in b" \t" for line in lines):
+        if found is None or any(line[:1] in b" \t" or b"\n" in line or b"\r" in line for line in lines):
             raise InvalidRequest("A part of the form is not named in the usual way")
         if (found[1] if found[1] is not None else found[2]) != b"model":
             return False
@@ -100,6 +103,9 @@ class FormScanner:
 
     def _content(self) -> bool:
         at = self._pending.find(self._delimiter)
+        if at < 0 and len(self._pending) < len(self._delimiter):
+            return False
+        self._refuse_half_delimiters(len(self._pending) if at < 0 else at)
         if self._is_model:
             if at < 0 and len(self._pending) <= _LONGEST_NAME + len(self._delimiter):
                 return False
@@ -107,11 +113,23 @@ class FormScanner:
                 raise InvalidRequest("`model` is too long to be a name", param="model")
             self.model = Value(_text(bytes(self._pending[:at])), self._offset, self._offset + at)
         if at < 0:
-            self._drop(max(0, len(self._pending) - len(self._delimiter) + 1))
+            self._drop(len(self._pending) - len(self._delimiter))
             return False
         self._drop(at)
         self._step = self._delimited
         return True
+
+    def _refuse_half_delimiters(self, end: int) -> None:
+        """For some readers half a line end, or the blank line before the content, is enough before a boundary."""
+        line = self._delimiter[2:]
+        if self._is_fresh and self._pending.startswith(line):
+            raise InvalidRequest("The form does not keep to its boundary")
+        self._is_fresh = False
+        at = self._pending.find(line, 0, end)
+        while at >= 0:
+            if at > 0 and self._pending[at - 1] in b"\r\n":
+                raise InvalidRequest("The form does not keep to its boundary")
+            at = self._pending.find(line, at + 1, end)
 
     def _epilogue(self) -> bool:
         self._ended = True

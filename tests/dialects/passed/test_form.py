@@ -87,6 +87,17 @@ def test_it_holds_little_of_a_large_file() -> None:
         form(b'Content-Disposition: form-data; name="model"\r\n\r\n' + b"m" * 2000),
         form(b'Content-Disposition: form-data; name="model"\r\n\r\n\xff'),
         form(b'Content-Disposition: form-data; name="x"\r\n' + b"X-Y: z\r\n" * 2000 + b"\r\nm"),
+        form(MODEL, FILE + b"\n--b\n" + MODEL.replace(b"\r\n", b"\n").replace(b"whisper-1", b"other") + b"\n--b--"),
+        form(MODEL, FILE + b"\r--b\r" + MODEL.replace(b"\r\n", b"\r") + b"\r--b--"),
+        form(MODEL, b'Content-Disposition: form-data; name="x"\r\n\r\n--b\r\n' + MODEL),
+        form(
+            MODEL,
+            b'X-Y: z\nContent-Disposition: form-data; name="model"\r\nContent-Disposition: form-data; name=x\r\n\r\n',
+        ),
+        form(
+            MODEL,
+            b'X-Y: z\rContent-Disposition: form-data; name="model"\r\nContent-Disposition: form-data; name=x\r\n\r\n',
+        ),
         b"preamble\r\n" + form(MODEL),
         form(MODEL) + form(MODEL),
         form(MODEL)[:-6],
@@ -100,6 +111,28 @@ def test_what_could_be_read_in_two_ways_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidRequest) as caught:
         scanned(data)
     assert "other" not in caught.value.message
+
+
+def fed(data: bytes, cuts: list[int]) -> FormScanner:
+    scanner = FormScanner(b"b")
+    for start, end in itertools.pairwise([0, *sorted(cuts), len(data)]):
+        scanner.feed(data[start:end])
+    return scanner
+
+
+LOOSE = form(MODEL, FILE + b"\n--b\nx")
+
+
+@given(st.lists(st.integers(0, len(LOOSE))))
+def test_a_line_that_only_some_take_for_the_boundary_is_refused_wherever_it_is_cut(cuts: list[int]) -> None:
+    with pytest.raises(InvalidRequest, match="boundary"):
+        fed(LOOSE, cuts)
+
+
+@given(st.lists(st.integers(0, 40)))
+def test_a_boundary_within_a_line_is_none(cuts: list[int]) -> None:
+    data = form(MODEL, FILE + b"x--b--b\n---b\r\n-b--b")
+    fed(data, [len(data) - 40 + cut for cut in cuts]).close()
 
 
 @pytest.mark.parametrize(

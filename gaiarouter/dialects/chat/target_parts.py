@@ -71,8 +71,10 @@ class PartWriter:
             match part:
                 case Text(text=text) | Opaque(fallback=str(text)):
                     texts.append(text)
-                case Opaque():
+                case Opaque(type="tool_reference"):
                     self._losses.drop(part.path, "another provider's own", blind=True)
+                case Opaque():
+                    raise refused(part.path, "the model's provider cannot take a part of this type")
                 case _:
                     label = f"[image {len(beside) // 2 + 1} of tool result {call_id}]"
                     texts.append(label)

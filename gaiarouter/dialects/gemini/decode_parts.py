@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -37,7 +38,7 @@ from gaiarouter.dialects.media import checked_base64
 _MEDIA = frozenset({"inlineData", "fileData", "mediaResolution", "thoughtSignature"})
 _CALL = frozenset({"functionCall", "thoughtSignature"})
 _RESPONSE = frozenset({"functionResponse"})
-_TEXT = frozenset({"text", "thought", "thoughtSignature"})
+TEXT_MEMBERS = frozenset({"text", "thought", "thoughtSignature"})
 _DETAILS = {"MEDIA_RESOLUTION_LOW": "low", "MEDIA_RESOLUTION_HIGH": "high"}
 _FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mp3": "mp3", "audio/mpeg": "mp3"}
 
@@ -56,7 +57,7 @@ class PartReader:
     def read(self, raw: Raw, path: str) -> Part:
         """A result of a function without an id has the empty one. Raises InvalidRequest with the path."""
         part, members = form.read(raw, form.Part, path), form.members(raw, path)
-        if members and _TEXT.issuperset(members):
+        if members and TEXT_MEMBERS.issuperset(members):
             return self._text(part, path)
         call, response = form.given(part.function_call), form.given(part.function_response)
         if call is not None and _CALL.issuperset(members):
@@ -65,7 +66,7 @@ class PartReader:
             return _result(response, f"{path}.functionResponse")
         if members.keys() & {"inlineData", "fileData"} and _MEDIA.issuperset(members):
             return _media(part, self._seal(part, path), path)
-        kind = next((name for name in members if name not in ("thought", "thoughtSignature")), None)
+        kind = _kind(members)
         if kind is None:
             raise refused(path, "holds nothing", code="invalid_value")
         return Opaque(dialect=DIALECT, type=kind, raw=raw, path=path)
@@ -172,10 +173,14 @@ def _beside(content: str | Raw, media: tuple[ResultPart, ...], path: str) -> tup
 
 
 def _result_part(raw: Raw, path: str) -> ResultPart:
-    part = form.read(raw, form.Part, path)
-    if form.given(part.inline_data) is None and form.given(part.file_data) is None:
-        return Opaque(dialect=DIALECT, type="", raw=raw, path=path)
+    part, members = form.read(raw, form.Part, path), form.members(raw, path)
+    if not (members.keys() & {"inlineData", "fileData"} and _MEDIA.issuperset(members)):
+        return Opaque(dialect=DIALECT, type=_kind(members) or "", raw=raw, path=path)
     return _media(part, None, path)
+
+
+def _kind(members: Collection[str]) -> str | None:
+    return next((name for name in members if name not in ("thought", "thoughtSignature")), None)
 
 
 def _content(response: Raw | None) -> tuple[str | Raw, bool | None]:

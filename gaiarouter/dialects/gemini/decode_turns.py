@@ -12,7 +12,7 @@ from gaiarouter.canonical.losses import refused
 from gaiarouter.canonical.parts import Part, Reasoning, Text, ToolCall, ToolResult
 from gaiarouter.canonical.request import Instruction, Role, Turn
 from gaiarouter.dialects.gemini import form
-from gaiarouter.dialects.gemini.decode_parts import PartReader
+from gaiarouter.dialects.gemini.decode_parts import TEXT_MEMBERS, PartReader
 from gaiarouter.dialects.gemini.foreign import Wrapped
 from gaiarouter.dialects.gemini.parts import SIGNATURE_FORMAT
 
@@ -36,6 +36,8 @@ def _instruction(raw: Raw, path: str) -> Instruction:
     text = form.text_of(raw)
     if text is None:
         text = form.read(raw, form.Part, path).text
+        if not TEXT_MEMBERS.issuperset(form.members(raw, path)):
+            text = None
     if text is None:
         raise refused(path, "only text stands here", code="invalid_value")
     return Instruction(text=text, origin="top_level", path=path)

@@ -69,6 +69,12 @@ FIELDS: dict[str, Field] = {
 """A field without a slot stays an extra of this dialect, which no other one can take."""
 
 _PARTS = "contents[].parts[]."
+_RESULT = f"{_PARTS}functionResponse.parts[]."
+_INSTRUCTION = "systemInstruction."
+_METADATA = ("videoMetadata", "mediaProcessing", "audioMetadata", "documentMetadata", "spreadsheetMetadata")
+_OWN_PARTS = ("partMetadata", "audioTranscription", "speechMetadata", *_METADATA)
+_OF_THE_MODEL = ("codeExecutionResult", "executableCode", "toolCall", "toolResponse")
+_MEDIA = ("inlineData", "fileData", "functionCall", "functionResponse", "mediaResolution")
 NESTED: dict[str, Field] = {
     **slots(
         **{
@@ -91,16 +97,16 @@ NESTED: dict[str, Field] = {
             f"{_PARTS}functionResponse.id": "part.tool_result",
             f"{_PARTS}functionResponse.name": "part.tool_result",
             f"{_PARTS}functionResponse.response": "part.tool_result",
-            f"{_PARTS}functionResponse.parts": "part.tool_result",
-            f"{_PARTS}mediaResolution": "part.image.detail",
+            **{f"{_RESULT}{name}": "part.tool_result" for name in ("inlineData.data", "inlineData.mimeType")},
+            **{f"{_RESULT}{name}": "part.tool_result" for name in ("fileData.fileUri", "fileData.mimeType")},
+            f"{_RESULT}mediaResolution.level": "part.image.detail",
+            f"{_PARTS}mediaResolution.level": "part.image.detail",
+            **{f"{_INSTRUCTION}{name}": "instructions" for name in ("role", "parts[].text")},
             "tools[].functionDeclarations": "tools",
             "tools[].functionDeclarations[].name": "tools",
             "tools[].functionDeclarations[].description": "tools",
             "tools[].functionDeclarations[].parameters": "tools",
             "tools[].functionDeclarations[].parametersJsonSchema": "tools",
-            "tools[].googleSearch": "tools",
-            "tools[].googleSearchRetrieval": "tools",
-            "tools[].enterpriseWebSearch": "tools",
             "toolConfig.functionCallingConfig": "tool_choice",
             "toolConfig.functionCallingConfig.mode": "tool_choice",
             "toolConfig.functionCallingConfig.allowedFunctionNames": "tool_choice",
@@ -110,24 +116,26 @@ NESTED: dict[str, Field] = {
         }
     ),
     # parts and tools that only this format has: refused by all others
-    **{
-        f"{_PARTS}{name}": Field(loss="refuse")
-        for name in (
-            *("codeExecutionResult", "executableCode", "toolCall", "toolResponse", "videoMetadata", "partMetadata"),
-            *("audioTranscription", "mediaProcessing", "speechMetadata", "documentMetadata", "spreadsheetMetadata"),
-            "audioMetadata",
-        )
-    },
+    **{f"{_PARTS}{name}": Field(loss="refuse") for name in _OWN_PARTS},
+    **{f"{_RESULT}{name}": Field(loss="refuse") for name in _METADATA},
+    **{f"{_INSTRUCTION}parts[].{name}": Field(loss="refuse") for name in (*_OWN_PARTS, *_OF_THE_MODEL, *_MEDIA)},
     **{
         f"tools[].{name}": Field(loss="refuse")
         for name in (
             *("retrieval", "computerUse", "fileSearch", "googleMaps", "codeExecution", "parallelAiSearch"),
-            *("urlContext", "mcpServers", "exaAiSearch"),
+            *("urlContext", "mcpServers", "exaAiSearch", "googleSearch", "googleSearchRetrieval"),
+            "enterpriseWebSearch",
         )
     },
+    # what the model did at its provider: left out of its turns
+    **{f"{_PARTS}{name}": Field(loss="blind") for name in _OF_THE_MODEL},
     # of no meaning elsewhere
     f"{_PARTS}inlineData.displayName": Field(loss="blind"),
     f"{_PARTS}fileData.displayName": Field(loss="blind"),
+    f"{_RESULT}inlineData.displayName": Field(loss="blind"),
+    f"{_RESULT}fileData.displayName": Field(loss="blind"),
+    **{f"{place}mediaResolution.numTokens": Field(loss="blind") for place in (_PARTS, _RESULT)},
+    **{f"{_INSTRUCTION}parts[].{name}": Field(loss="blind") for name in ("thought", "thoughtSignature")},
     f"{_PARTS}functionCall.partialArgs": Field(loss="blind"),
     f"{_PARTS}functionCall.willContinue": Field(loss="blind"),
     f"{_PARTS}functionResponse.willContinue": Field(loss="blind"),

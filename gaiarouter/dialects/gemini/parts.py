@@ -138,6 +138,9 @@ class PartWriter:
                     continue
                 case Image() | Audio() | Video() | Document():
                     media = self._media.write(part)
+                case Opaque() if part.dialect == DIALECT:
+                    written.append(dict(msgspec.json.decode(part.raw, type=dict[str, Raw])))
+                    continue
                 case Opaque():
                     raise refused(part.path, "no part of a function's result for this provider")
                 case _:

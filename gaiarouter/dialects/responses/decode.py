@@ -100,7 +100,13 @@ def _extras(given: dict[str, Raw]) -> dict[str, Extra]:
         for inner, value in form.decode_members(given.get(name, b"{}")).items():
             if inner not in read and bytes(value) != b"null":
                 extras[f"{name}.{inner}"] = Extra(value=value)
-    return extras
+    return extras | _chosen_server(given.get("tool_choice", b""))
+
+
+def _chosen_server(choice: Raw | bytes) -> dict[str, Extra]:
+    """Of the provider's own tools, one that must be called: nobody else can reach it."""
+    label = form.decode_members(choice).get("server_label") if bytes(choice).startswith(b"{") else None
+    return {} if label is None else {"tool_choice.server_label": Extra(value=label, loss="refuse")}
 
 
 def _sampling(said: Form) -> Sampling:

@@ -16,7 +16,15 @@ from gaiarouter.dialects import accounting
 from gaiarouter.dialects.accounting import NO_COUNTERPART, Field, Rule, dropped, slots
 
 DIALECT = "responses"
-
+CALLERS_OWN = frozenset(
+    f"{name}{end}"
+    for name in ("computer_call", "local_shell_call", "shell_call", "apply_patch_call")
+    for end in ("", "_output")
+)
+"""Carried out by the caller: without them the model would not know what was done in its name."""
+ISSUERS = frozenset({"item_reference", "compaction", "compaction_trigger", *CALLERS_OWN})
+"""Items that mean nothing to anybody but who made them."""
+SEARCHES = ("web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11")
 
 TOP_LEVEL: dict[str, Field] = {
     **slots(
@@ -71,6 +79,20 @@ NEUTRAL: Mapping[str, tuple[bytes, ...]] = {
 NAMESAKES: Mapping[str, str] = {"context_management": "context_management[0]"}
 """Members that other formats have by the same name with another meaning, and what they are known by as extras."""
 
+_CONTENT: Mapping[str, str] = {
+    "text": "part.text",
+    "image_url": "part.image",
+    "detail": "part.image.detail",
+    "file_data": "part.document",
+    "file_url": "part.document",
+    "filename": "part.document.filename",
+    "file_id": "part.document.file_ref",
+    "prompt_cache_breakpoint": "cache",
+    "prompt_cache_breakpoint.mode": "cache",
+    "prompt_cache_breakpoint.ttl": "cache",
+}
+"""Members of a part, where a message and a tool's output have the same."""
+
 NESTED: dict[str, Field] = {
     **slots(
         **{
@@ -93,24 +115,28 @@ NESTED: dict[str, Field] = {
             "input[].input": "part.tool_call",
             "input[].output": "part.tool_result",
             "input[].summary": "turns",
-            "input[].content[].text": "part.text",
+            **{f"input[].content[].{name}": slot for name, slot in _CONTENT.items()},
             "input[].content[].refusal": "part.refusal",
-            "input[].content[].annotations": "part.text",
-            "input[].content[].logprobs": "part.text",
-            "input[].content[].image_url": "part.image",
-            "input[].content[].detail": "part.image.detail",
-            "input[].content[].file_data": "part.document",
-            "input[].content[].file_url": "part.document",
-            "input[].content[].filename": "part.document.filename",
-            "input[].content[].file_id": "part.document.file_ref",
             "input[].content[].input_audio": "part.audio",
-            "input[].content[].prompt_cache_breakpoint": "cache",
             "tools[].name": "tools",
             "tools[].description": "tools",
             "tools[].parameters": "tools",
             "tools[].strict": "tool.strict",
             "tools[].format": "tool.custom",
             "tools[].tools": "tools",
+        }
+    ),
+    **slots(
+        **{
+            **{f"input[].output[].{name}": slot for name, slot in _CONTENT.items()},
+            **{f"input[].content[].input_audio.{name}": "part.audio" for name in ("data", "format")},
+            "input[].summary[].text": "thinking",
+            "tools[].format.syntax": "tool.custom",
+            "tools[].format.definition": "tool.custom",
+            **{f"tools[].tools[].{name}": "tools" for name in ("name", "description", "parameters")},
+            "tools[].tools[].strict": "tool.strict",
+            **{f"tools[].tools[].{name}": "tool.custom" for name in ("format.syntax", "format.definition")},
+            **{f"tool_choice.{name}": "tool_choice" for name in ("name", "mode", "tools")},
         }
     ),
     "reasoning.mode": Field(),
@@ -120,10 +146,33 @@ NESTED: dict[str, Field] = {
     "input[].caller": Field(loss="blind"),
     "input[].async": Field(loss="blind"),
     "input[].encrypted_content": Field(loss="refuse"),
-    "tools[].defer_loading": Field(loss="blind"),
-    "tools[].allowed_callers": Field(loss="blind"),
-    "tools[].output_schema": Field(loss="blind"),
-    "tools[].async": Field(loss="blind"),
+    # told of text that is sent
+    "input[].content[].annotations": Field(loss="blind"),
+    "input[].content[].logprobs": Field(loss="blind"),
+    **{
+        f"tools[].{inside}{name}": Field(loss="blind")
+        for inside in ("", "tools[].")
+        for name in ("defer_loading", "allowed_callers", "output_schema", "async")
+    },
+    "tool_choice.server_label": Field(loss="refuse"),
+    # items and tools that only this format has, each as a whole
+    **{
+        f"input[type={kind}]": Field(loss="blind")
+        for kind in (
+            *("web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call", "program"),
+            *("program_output", "mcp_list_tools", "mcp_call", "mcp_approval_request", "mcp_approval_response"),
+            *("tool_search_call", "tool_search_output", "additional_tools", "configuration_update"),
+        )
+    },
+    **{f"input[type={kind}]": Field(loss="refuse") for kind in sorted(ISSUERS)},
+    **{
+        f"tools[type={kind}]": Field(loss="refuse")
+        for kind in (
+            *("file_search", "computer", "computer_use_preview", "mcp", "code_interpreter", "tool_search"),
+            *("programmatic_tool_calling", "image_generation", "local_shell", "shell", "apply_patch"),
+        )
+    },
+    **slots(**{f"tools[type={kind}]": "tools" for kind in SEARCHES}),
 }
 
 _MAP = Rule("map")

@@ -13,7 +13,7 @@ from gaiarouter.canonical.request import Extra, Instruction, Role, Turn
 from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.dialects.responses import form
 from gaiarouter.dialects.responses.content import ContentReader
-from gaiarouter.dialects.responses.fields import DIALECT
+from gaiarouter.dialects.responses.fields import DIALECT, ISSUERS
 from gaiarouter.dialects.responses.sealing import OWN_FORMAT, Wrapped, unsealed, unwrap
 
 _ROLES: dict[str, Role] = {
@@ -22,14 +22,6 @@ _ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "developer",
 }
-_CALLERS_OWN = frozenset(
-    f"{name}{end}"
-    for name in ("computer_call", "local_shell_call", "shell_call", "apply_patch_call")
-    for end in ("", "_output")
-)
-"""Carried out by the caller: without them the model would not know what was done in its name."""
-_ISSUERS = frozenset({"item_reference", "compaction", "compaction_trigger", *_CALLERS_OWN})
-"""Items that mean nothing to anybody but who made them."""
 
 
 def flat_name(name: str, namespace: str | None) -> str:
@@ -70,7 +62,7 @@ class ItemReader:
             case "reasoning":
                 self._reasoning(item, path)
             case _:
-                if kind in _ISSUERS:
+                if kind in ISSUERS:
                     self.extras[path] = Extra(value=raw, loss="refuse")
                 self._add("assistant", Opaque(dialect=DIALECT, type=kind, raw=raw, path=path), path)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +13,7 @@ from openai.types.responses import (
     namespace_tool_param,
     response_create_params,
     response_input_item_param,
+    tool_param,
 )
 from openai.types.responses.easy_input_message_param import EasyInputMessageParam
 from openai.types.responses.response_custom_tool_call_output_param import ResponseCustomToolCallOutputParam
@@ -37,6 +37,7 @@ from gaiarouter.dialects.gemini.fields import SLOTS as GEMINI_SLOTS
 from gaiarouter.dialects.messages.fields import SLOTS as MESSAGES_SLOTS
 from gaiarouter.dialects.responses import form
 from gaiarouter.dialects.responses.fields import NESTED, NEUTRAL, TOP_LEVEL
+from tests.dialects.official_types import paths, types_of, unmissed, unread
 from tests.dialects.responses.test_decode import ISSUERS, OPAQUE
 
 NESTED_TYPES: list[tuple[str, Any]] = [
@@ -91,21 +92,36 @@ def test_every_member_of_the_official_request_is_in_the_table() -> None:
 )
 def test_every_nested_member_of_the_official_request_is_in_the_table(prefix: str, kind: Any) -> None:
     found = {f"{prefix}{name}" for name in members(kind) if name != "type"}
-    assert found - NESTED.keys() == set()
+    opened = {path for path in found if any(known.startswith((f"{path}.", f"{path}[")) for known in NESTED)}
+    assert found - opened - NESTED.keys() == set()
 
 
-def kinds(union: Any) -> Iterator[str]:
-    """The `type` of each member of a union of items."""
-    for item in typing.get_args(union):
-        yield from _unwrapped(typing.get_type_hints(item, include_extras=False).get("type"))
+def every_field() -> set[str]:
+    """Of the official request. An item or a tool that the table has as a whole is not looked into."""
+    kinds = {name for name in NESTED if "[type=" in name}
+    official = (
+        response_create_params.ResponseCreateParamsNonStreaming,
+        response_create_params.ResponseCreateParamsStreaming,
+    )
+    return {path for kind in official for path in paths(kind, kinds=kinds)}
 
 
-def _unwrapped(hint: Any) -> Iterator[str]:
-    if typing.get_origin(hint) is typing.Literal:
-        yield from typing.get_args(hint)
-    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
-        for inner in typing.get_args(hint):
-            yield from _unwrapped(inner)
+def test_every_field_of_the_official_request_is_in_the_table_down_to_the_last() -> None:
+    found = every_field()
+    assert len(found) > 150
+    assert "input[].output[].file_data" in found
+    assert "tools[type=mcp]" in found
+    assert unread(found, TOP_LEVEL | NESTED, whole=()) == set()
+
+
+def test_a_field_that_leaves_the_table_is_missed() -> None:
+    table, found = TOP_LEVEL | NESTED, every_field()
+    entries = {name for name in table if "[type=" in name}
+    assert (
+        unmissed(found, {name: field for name, field in table.items() if name not in entries}, whole=entries) == set()
+    )
+    # an entry that is told by its kind shows by what is inside it
+    assert found - entries < set(paths(response_create_params.ResponseCreateParamsNonStreaming))
 
 
 READ = {
@@ -114,10 +130,20 @@ READ = {
 }
 
 
-def test_every_official_kind_of_item_is_read_or_kept() -> None:
-    official = set(kinds(response_input_item_param.ResponseInputItemParam))
+def test_every_official_kind_of_item_is_read_or_kept_and_has_its_row() -> None:
+    official = {
+        kind for item in typing.get_args(response_input_item_param.ResponseInputItemParam) for kind in types_of(item)
+    }
     assert len(official) > 20
     assert official - {*READ, *OPAQUE, *ISSUERS, "compaction_trigger"} == set()
+    assert {kind for kind in official - READ if f"input[type={kind}]" not in NESTED} == set()
+
+
+def test_every_official_kind_of_tool_is_read_or_has_its_row() -> None:
+    official = {kind for tool in typing.get_args(tool_param.ToolParam) for kind in types_of(tool)}
+    assert len(official) > 10
+    rows = {name.removeprefix("tools[type=").removesuffix("]") for name in NESTED if name.startswith("tools[type=")}
+    assert official - {"function", "custom", "namespace"} == rows
 
 
 def test_every_member_that_is_read_is_in_the_table() -> None:

@@ -7,6 +7,7 @@ nobody shut out. What was taken there and never settled runs out by itself.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -26,6 +27,7 @@ _log = structlog.get_logger("gaiarouter.limits")
 
 _SLOT_S: Final = 3600
 """After so long a slot that nobody gave back is another's."""
+_MOST_OWED: Final = 10_000
 _REST_S: Final = 1.0
 """Between two tries while Redis is away."""
 
@@ -72,6 +74,8 @@ class SharedLimits:
         self._clock = clock
         self._away_until = 0.0
         self._settling: set[asyncio.Task[None]] = set()
+        self._owed: deque[tuple[str, _Limit]] = deque(maxlen=_MOST_OWED)
+        """Slots that the server may still hold for requests of ours that hold none; it is told when it is heard."""
 
     async def claim(self, request_id: str, holders: Sequence[Holder], tokens: int, local: Lease) -> Lease:
         """Takes a request, a slot and the tokens of every holder, or nothing. Raises LimitExceeded. local: is settled
@@ -84,8 +88,14 @@ class SharedLimits:
         try:
             told = [float(text) for text in await self._scripts.run(TAKE, _keys(limits), _asked(request_id, limits))]
         except StorageUnavailable as error:
+            self._owe(request_id, limits)  # they may have been taken, and only the answer was lost
             self._went_away(error)
             return self._fall_back(holders, tokens, local)
+        except asyncio.CancelledError:
+            self._owe(request_id, limits)
+            self._pay()
+            raise
+        self._pay()
         refused, wait_s, *levels = told
         if refused:
             raise _refusal(limits[int(refused) - 1], wait_s, limits, levels)
@@ -112,7 +122,17 @@ class SharedLimits:
         try:
             await self._scripts.run(SETTLE, _keys(touched), values)
         except StorageUnavailable as error:
+            self._owe(request_id, touched)
             self._went_away(error)
+
+    def _owe(self, request_id: str, limits: Sequence[_Limit]) -> None:
+        """Of windows nothing: what was taken there goes by itself, and must not be given back twice."""
+        self._owed.extend((request_id, limit) for limit in limits if not limit.is_window)
+
+    def _pay(self) -> None:
+        for _ in range(len(self._owed)):
+            request_id, limit = self._owed.popleft()
+            self.settle(request_id, (limit,), 0)
 
     def _went_away(self, error: StorageUnavailable) -> None:
         self._metrics.limits_alone.inc()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,8 +14,9 @@ from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Limits, Rate
 from gaiarouter.errors import LimitExceeded
 from gaiarouter.limits.base import Lease, Window
-from gaiarouter.limits.joint import Holder, SharedLimits
+from gaiarouter.limits.joint import Holder, Scripts, SharedLimits
 from gaiarouter.limits.memory import MemoryLimiter
+from gaiarouter.store.base import StorageUnavailable
 from gaiarouter.store.redis import RedisScripts
 from gaiarouter.telemetry import Metrics
 from tests.limits.valkey_server import ValkeyServer
@@ -184,6 +186,58 @@ async def test_a_lease_that_was_taken_before_an_outage_is_settled_without_harm(v
     await process.settled(lease, 5)
     assert process.alone == 1
     await process.limits.close()
+
+
+class Cut:
+    """As Scripts. lost: what is asked for does not get there; unheard: it is done, and nobody hears of it."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+        self.lost = self.unheard = False
+
+    async def run(self, script: str, keys: Sequence[str], values: Sequence[str | int | float]) -> Any:
+        if self.lost:
+            raise StorageUnavailable("cut")
+        answer = await self._scripts.run(script, keys, values)
+        if self.unheard:
+            raise StorageUnavailable("cut")
+        return answer
+
+    async def close(self) -> None:
+        await self._scripts.close()
+
+
+async def test_who_hangs_up_while_asking_keeps_no_slot(two: tuple[Process, Process]) -> None:
+    one, other = two
+    whose = holder(replace(NONE, concurrent=1))
+    asking = asyncio.create_task(one.claim(whose))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await one.claim(holder(replace(NONE, concurrent=1)))  # after the first, on the same connection
+    await asyncio.gather(*one.limits._settling)
+    await other.claim(whose)
+
+
+@pytest.mark.parametrize("how", ["claim", "settle"])
+async def test_a_slot_is_given_back_when_the_server_is_heard_again(two: tuple[Process, Process], how: str) -> None:
+    one, other = two
+    cut = one.limits._scripts = Cut(one.limits._scripts)
+    whose = holder(replace(NONE, concurrent=2))
+    if how == "claim":
+        cut.unheard = True
+        await one.claim(whose)
+    else:
+        lease = await one.claim(whose)
+        cut.lost = True
+        await one.settled(lease, None)
+    await other.claim(whose)
+    await refused(other.claim(whose))
+    cut.lost = cut.unheard = False
+    one.monotonic += 2
+    await one.claim(holder(replace(NONE, concurrent=1)))
+    await asyncio.gather(*one.limits._settling)
+    await other.claim(whose)
 
 
 async def _outcome(process: Process, whose: Holder) -> bool:

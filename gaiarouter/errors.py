@@ -162,6 +162,7 @@ class UpstreamError(GatewayError):
     condition: set where a fallback entry's `on:` may reach it (`context_length`, `content_policy`).
     outcome: the `outcome` label of `upstream_attempts_total` (telemetry.OUTCOMES).
     mended: the target would take the same request now: what it refused is written otherwise from here on.
+    edits_history: written otherwise, the conversation lacks something that the caller has sent.
     sent: something went to the target. billed_unknown: the provider may charge for the attempt although nothing came
     back.
     """
@@ -175,6 +176,7 @@ class UpstreamError(GatewayError):
     condition: Literal["context_length", "content_policy"] | None = None
     outcome: str = "http_5xx"
     mended: bool = False
+    edits_history: bool = False
     sent: bool = True
     billed_unknown: bool = False
     provider_status: int | None = None

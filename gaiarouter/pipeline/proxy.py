@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+import structlog
+
 from gaiarouter.config.settings import Timeouts
 from gaiarouter.dialects.base import Answer
 from gaiarouter.errors import (
@@ -28,6 +30,8 @@ from gaiarouter.providers.base import Transport
 from gaiarouter.providers.request import request_for
 from gaiarouter.routing.attempts import Attempt, Plan
 from gaiarouter.upstream.base import AttemptTimeouts, Upstream
+
+_log = structlog.get_logger("gaiarouter.pipeline")
 
 
 class Proxy:
@@ -88,6 +92,8 @@ class Proxy:
         except UpstreamError as error:
             outcome, billed_unknown = error.outcome if error.sent else None, error.billed_unknown
             plan.failed(attempt, error, self._clock())
+            if error.edits_history:
+                _log.error("thinking.bound_elsewhere", request_id=exchange.request_id, target=attempt.target.id)
             return error
         except (InvalidRequest, NotFound):
             # the target's dialect cannot say what the caller asks for: it was never sent anything

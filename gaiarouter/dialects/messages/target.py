@@ -10,6 +10,8 @@ from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.parts import Document, Image
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.learning import Learned, mended
+from gaiarouter.dialects.messages.blocks import DIALECT
+from gaiarouter.dialects.messages.bound import BoundBodies
 from gaiarouter.dialects.messages.capabilities import CapabilityTable
 from gaiarouter.dialects.messages.chunks import StreamDecoder
 from gaiarouter.dialects.messages.errors import read_error
@@ -24,6 +26,7 @@ class MessagesTarget:
 
     def __init__(self, table: CapabilityTable, *, fetches_urls: bool = True, web_search: bool = False) -> None:
         self._known = Learned(table.of)
+        self._bound = BoundBodies()
         self._fetches_urls = fetches_urls
         self._web_search = web_search
 
@@ -41,9 +44,12 @@ class MessagesTarget:
             fetches_urls=self._fetches_urls,
             web_search=self._web_search,
         )
-        encoded = encode_request(request, target)
+        encoded = self._bound.loosened(encode_request(request, target), known)
+        is_own = request.dialect == DIALECT  # such a caller mends its history by itself
 
         def learn(error: Rejected) -> bool:
+            if not is_own and self._bound.learn(error, encoded, known):
+                return True
             return self._known.correct(model, lesson(error, encoded.body, self._known.of(model)), used=known)
 
         return PreparedMessages(encoded, learn)

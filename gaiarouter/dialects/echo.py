@@ -49,8 +49,8 @@ def answer(body: bytes, *, answer_id: str, created: int) -> EchoAnswer:
     """created: seconds since the epoch. Raises InvalidRequest for what is no Chat request."""
     head = read_request(body)
     request: dict[str, Any] = msgspec.json.decode(body)
-    reply = _reply(request, head.max_output_tokens, answer_id)
     count = _count(request.get("n"))
+    reply = _reply(request, None if head.max_output_tokens is None else head.max_output_tokens // count, answer_id)
     said = estimate_tokens(reply.text or msgspec.json.encode(reply.call).decode())
     usage = write_usage(Usage(in_uncached=head.estimated_input_tokens(), out_visible=said * count))
     frame = {"id": answer_id, "created": created, "model": head.model, "system_fingerprint": "fp_demo"}

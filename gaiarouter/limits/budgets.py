@@ -26,6 +26,8 @@ _WAIT_S: Final = 1.0
 _SOFT: Final = 0.8
 _NANO: Final = 1_000_000_000
 _RETRY_S: Final = 1.0
+_MOST: Final = 2 * 10**18
+"""Nano-dollars: more than any budget, and fit for a database together with one."""
 
 
 class Budgets:
@@ -94,7 +96,7 @@ def _budgets(key: ApiKey) -> Iterator[tuple[str, Budget]]:
 def _reservations(key: ApiKey, amount: int, now_us: int) -> Iterator[Reservation]:
     for scope, budget in _budgets(key):
         starts_us, _ = period_of(now_us, budget.period)
-        yield Reservation(scope, starts_us, amount, budget.amount_nano_usd)
+        yield Reservation(scope, starts_us, min(amount, _MOST), budget.amount_nano_usd)
 
 
 def _exceeded(state: BudgetState, key: ApiKey, whose: str) -> BudgetExceeded:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from gaiarouter.config.settings import Limits
 from gaiarouter.limits.base import Lease, Limiter
 from gaiarouter.limits.joint import Holder
 from gaiarouter.limits.together import together
 from gaiarouter.pipeline.exchange import Exchange
+
+_MOST: Final = 10**15
+"""Tokens: more than any window, and still a number to reckon with."""
 
 
 class Shared(Protocol):
@@ -31,7 +34,7 @@ class RateLimit:
         body = await exchange.receive()
         exchange.request = request = exchange.dialect.read_request(body, exchange.envelope)
         # some servers take -1 for "no bound"; it must not make the window larger
-        output = max(0, request.max_output_tokens or 0)
+        output = min(max(0, request.max_output_tokens or 0), _MOST)
         exchange.estimated_input = request.estimated_input_tokens()
         tokens = exchange.estimated_input + output
         exchange.lease.reserve_tokens(tokens)

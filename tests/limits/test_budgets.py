@@ -116,6 +116,14 @@ async def test_the_last_fifth_is_counted() -> None:
     assert metrics.registry.get_sample_value("gaiarouter_budget_soft_threshold_total", {"scope": "key"}) == 1
 
 
+async def test_what_no_budget_could_hold_is_a_number_that_a_database_takes() -> None:
+    table = Table()
+    key = replace(KEY, budget=Budget(10**18, "day"))
+    with pytest.raises(BudgetExceeded):
+        await budgets(table).reserve("rec_1", key, 10**40)
+    assert 10**18 < table.asked[0].amount < 2**62
+
+
 @pytest.mark.parametrize("error", [StorageUnavailable("away"), TimeoutError()], ids=["away", "late"])
 async def test_where_the_store_does_not_answer_nobody_spends(error: Exception) -> None:
     key = replace(KEY, budget=Budget(10, "day"))

@@ -151,6 +151,18 @@ async def test_a_negative_bound_of_the_output_does_not_make_the_window_larger(se
     assert notes.lease.calls == [("reserve", made.request.estimated_input_tokens())]
 
 
+async def test_a_bound_of_hundreds_of_digits_is_reserved_and_settled() -> None:
+    clock = Clock()
+    stage = RateLimit(limiter(clock), default=UNLIMITED)
+    made = exchange(clock, BODY[:-1] + b',"max_tokens":' + b"9" * 400 + b"}")
+    await stage.request(made)
+    stage.finish(made)
+    made = exchange(clock, BODY[:-1] + b',"max_tokens":' + b"9" * 400 + b"}")
+    with pytest.raises(LimitExceeded) as caught:
+        await RateLimit(limiter(clock), default=Limits(None, Rate(100, 60.0), None)).request(made)
+    assert len(caught.value.message) < 200
+
+
 def _tenants(made: Exchange, shared: Limits, *, key_id: str = "key_1") -> Exchange:
     tenant = Organization("org_1", "Acme", 0, 0, limits=shared)
     made.key = ApiKey(key_id, "alice", b"", 0, limits=UNLIMITED, organization="org_1", tenant=tenant)

@@ -182,7 +182,7 @@ def read_request(body: bytes, envelope: Envelope = BARE) -> ChatHead:
         model=request.model,
         stream=bool(request.stream),
         include_usage=bool(request.stream and options and options.include_usage),
-        max_output_tokens=limit if limit is not None and limit >= 0 else None,
+        max_output_tokens=limit * max(1, request.n or 1) if limit is not None and limit >= 0 else None,
         prompt_bytes=len(members["messages"]) + tools_bytes,
         _input_weight=tools_bytes / 4 + _input_weight(request.messages),
         forwarded=_forwarded(envelope.headers) if envelope.headers else _NO_HEADERS,

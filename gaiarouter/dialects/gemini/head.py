@@ -117,14 +117,21 @@ def read_request(body: bytes, envelope: Envelope) -> GeminiHead:
 
 
 def _limit(members: Mapping[str, Raw]) -> int | None:
-    """None for one that is wrong, which the provider will tell."""
+    """Of all candidates together. None for one that is wrong, which the provider will tell."""
     config = next((value for name, value in members.items() if form.camel(name) == "generationConfig"), form.ABSENT)
     if form.given(config) is None:
         return None
-    wish = form.members(config, "generationConfig").get("maxOutputTokens", form.ABSENT)
-    return int(bytes(wish)) if bytes(wish).isdigit() else None
+    wishes = form.members(config, "generationConfig")
+    limit, count = (_whole(wishes.get(name, form.ABSENT)) for name in ("maxOutputTokens", "candidateCount"))
+    return None if limit is None else limit * max(1, count or 1)
 
 
+def _whole(wish: Raw) -> int | None:
+    text = bytes(wish)
+    return int(text[:_MOST_DIGITS]) if text.isdigit() else None
+
+
+_MOST_DIGITS: Final = 18  # more are not worth the conversion: it is no limit any more
 _READ_BY_THE_MODEL: Final = frozenset({"contents", "systemInstruction", "tools"})
 
 

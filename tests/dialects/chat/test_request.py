@@ -183,6 +183,8 @@ def test_the_head_says_what_limits_and_routing_need() -> None:
     assert head.prompt_bytes == len(json.dumps(HELLO))
     assert not read(stream_options={"include_usage": True}).include_usage
     assert read(max_tokens=-1).max_output_tokens is None
+    assert read(max_tokens=5, n=3).max_output_tokens == 15  # the limit is of each answer
+    assert read(max_tokens=5, n=-3).max_output_tokens == 5
 
 
 def test_the_estimate_counts_text_and_tools_but_not_the_bytes_of_a_picture() -> None:

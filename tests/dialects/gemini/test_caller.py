@@ -58,6 +58,28 @@ def test_both_spellings_of_each_name_are_read_and_the_callers_own_names_stay() -
     assert json.loads(bytes(camel.tools[0].schema or b"")) == {"properties": {"c_d": {}}}
 
 
+@pytest.mark.parametrize(
+    ("config", "limit"),
+    [
+        ("{}", None),
+        ('{"maxOutputTokens": 5}', 5),
+        ('{"maxOutputTokens": 5, "candidateCount": 3}', 15),
+        ('{"max_output_tokens": 5, "candidate_count": 3}', 15),
+        ('{"candidateCount": 3}', None),
+    ],
+)
+def test_the_limit_is_of_all_candidates_together(config: str, limit: int | None) -> None:
+    body = b'{"contents": "Hi", "generationConfig": %b}' % config.encode()
+    assert read_request(body, THERE).max_output_tokens == limit
+
+
+def test_a_limit_of_thousands_of_digits_is_none_worth_the_name() -> None:
+    body = b'{"contents": "Hi", "generationConfig": {"maxOutputTokens": %b}}' % (b"9" * 5_000)
+    limit = read_request(body, THERE).max_output_tokens
+    assert limit is not None
+    assert limit > 10**15
+
+
 @pytest.mark.parametrize("contents", ["Hi", {"parts": [{"text": "Hi"}]}, [{"parts": {"text": "Hi"}}], HI, ["Hi"]])
 def test_one_thing_may_stand_where_a_list_is_meant(contents: Any) -> None:
     (turn,) = decoded(contents).turns

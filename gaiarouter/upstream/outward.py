@@ -24,8 +24,8 @@ Allows = Callable[[str], bool]
 _LONGEST_URL = 8192
 _WEB_PORTS = frozenset({80, 443})
 _FIRST_FREE_PORT = 1024
-# 2130706433, 0x7f.1 and 0177.0.0.1 are 127.0.0.1 to whoever connects
-_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
+# 2130706433, 0x7f.1 and 0177.0.0.1 are 127.0.0.1 to whoever connects; no host's name ends in a number (WHATWG)
+_NUMERIC = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)\.*", re.IGNORECASE)
 
 NOWHERE = "its host leads to no public address"
 """One text for names that do not exist and for those inside: a caller must not learn which names there are."""

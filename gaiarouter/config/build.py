@@ -116,6 +116,7 @@ def _provider(name: str, given: Mapping[str, Any], variables: Variables) -> Prov
         capabilities=tuple(_capabilities(each) for each in given.get("capabilities", ())),
         prices=tuple(_prices(each) for each in given.get("prices", ())),
         fetch_media=given.get("fetch_media", False),
+        web_search=given.get("web_search", False),
         off=_off([at for at, _ in keys], variables) if keys and not usable else None,
     )
 

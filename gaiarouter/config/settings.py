@@ -86,6 +86,7 @@ class Provider:
     capabilities: tuple[ModelCapabilities, ...] = ()
     prices: tuple[ModelPrices, ...] = ()
     fetch_media: bool = False
+    web_search: bool = False
     off: str | None = None
 
 

@@ -61,12 +61,18 @@ def _host(url: str | None) -> str | None:
 
 def _messages(provider: Provider, profile: Profile) -> Target:
     return MessagesTarget(
-        messages.CapabilityTable(_overrides(provider, "messages")), fetches_urls=_fetches_urls(provider, profile)
+        messages.CapabilityTable(_overrides(provider, "messages")),
+        fetches_urls=_fetches_urls(provider, profile),
+        web_search=provider.web_search,
     )
 
 
 def _gemini(provider: Provider, profile: Profile) -> Target:
-    return GeminiTarget(gemini.CapabilityTable(_overrides(provider, "gemini")), developer_api=profile.developer_api)
+    return GeminiTarget(
+        gemini.CapabilityTable(_overrides(provider, "gemini")),
+        developer_api=profile.developer_api,
+        web_search=provider.web_search,
+    )
 
 
 def _chat(provider: Provider, profile: Profile) -> Target:

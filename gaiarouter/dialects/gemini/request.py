@@ -33,7 +33,7 @@ class Target(Struct, frozen=True, kw_only=True):
     """Who the request is for.
 
     developer_api: Google's developer API, with its Files API and its tiers; False for its cloud. fetches_urls: the
-    provider loads any address by itself. web_search: the route lets callers use the provider's search. strict: whatever
+    provider loads any address by itself. web_search: callers may use the provider's search. strict: whatever
     cannot be carried over exactly is refused.
     """
 

@@ -52,7 +52,7 @@ class ToolPlan(Struct, frozen=True, kw_only=True):
 
 
 class ToolWriter:
-    """web_search: the route lets callers use the provider's search."""
+    """web_search: callers may use the provider's search."""
 
     def __init__(self, *, losses: Losses, names: Names, model: Capabilities, web_search: bool) -> None:
         self._losses = losses

@@ -41,8 +41,8 @@ _TIERS = {
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """Who the request is for. fetches_urls: the provider loads addresses of pictures by itself. web_search: the route
-    lets callers use the provider's search. strict: whatever cannot be carried over exactly is refused."""
+    """Who the request is for. fetches_urls: the provider loads addresses of pictures by itself. web_search: callers
+    may use the provider's search. strict: whatever cannot be carried over exactly is refused."""
 
     model: str
     capabilities: Capabilities

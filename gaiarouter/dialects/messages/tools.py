@@ -26,7 +26,7 @@ _VARIANTS = ("anyOf", "oneOf", "allOf")
 
 
 class ToolWriter:
-    """structured: the model can be held to a schema. web_search: the route lets callers use the provider's search."""
+    """structured: the model can be held to a schema. web_search: callers may use the provider's search."""
 
     def __init__(self, *, losses: Losses, names: Names, structured: bool, web_search: bool) -> None:
         self._losses = losses

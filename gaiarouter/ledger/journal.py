@@ -66,6 +66,10 @@ class Journal:
         self._append(write_line(record))
         self.pending += 1
 
+    def forget(self, record_id: str) -> None:
+        """The request has ended, and its record is not kept."""
+        self._running.pop(record_id, None)
+
     def next(self, most: int) -> tuple[list[UsageRecord], int]:
         """At most so many records that are not in the store yet, the oldest first, and the place behind them, for
         `take`. Empty when all are."""

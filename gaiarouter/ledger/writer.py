@@ -111,7 +111,9 @@ class Ledger:
 
     def begin(self, begun: Begun) -> None:
         """Before a request costs anything. Raises Unavailable where its record would find no room."""
-        if self.is_full and not self._spool.drops:
+        if self.is_full:
+            if self._spool.drops:
+                return  # its record may still find room
             raise Unavailable(
                 "The gateway cannot keep account of more requests now.",
                 code="storage_unavailable",
@@ -124,6 +126,7 @@ class Ledger:
 
     def record(self, record: UsageRecord) -> None:
         if self.is_full and self._spool.drops:
+            self._journal.forget(record.id)
             self._drop(1)
             return
         try:

@@ -198,6 +198,23 @@ async def test_a_full_spool_that_may_drop_serves_on_and_counts(make: Make, line:
     await ledger.close(timeout_s=0.01)
 
 
+async def test_a_full_spool_that_may_drop_does_not_grow(make: Make, line: Line, store: Store) -> None:
+    ledger = make(spool=Spool(bytes=2_000, drops=True))
+    ledger.start()
+    line.is_cut = True
+    for record in _records(200):
+        ledger.begin(replace(BEGUN, id=record.id))
+        ledger.record(record)
+    assert ledger._journal.bytes < 2 * 2_000
+    assert ledger._journal._running == {}
+    kept = ledger.pending
+    assert (kept + ledger.dropped, kept > 0) == (200, True)
+    line.is_cut = False
+    await until(lambda: ledger.pending == 0)
+    assert await store.count_usage() == kept
+    await ledger.close()
+
+
 async def test_a_full_disk_leaves_memory_and_then_refuses(
     make: Make, line: Line, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

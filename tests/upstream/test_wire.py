@@ -285,6 +285,23 @@ def test_a_head_without_end_is_refused_at_its_bound() -> None:
     with_bench(act)
 
 
+@pytest.mark.parametrize("blank", [b"\r", b"\n", b"\r\n", b"\r\n\r\n"])
+def test_a_blank_line_after_an_answer_is_no_part_of_the_next(blank: bytes) -> None:
+    """A fuzzer's find: in one read with the answer it is passed over, and the connection is kept."""
+
+    async def act(bench: Bench) -> tuple[bool, int, bytes]:
+        bench.feed([FRAMED["a length"] + blank])
+        await bench.wire.head()
+        assert await bench.body() == BODY
+        kept = bench.wire.release()
+        bench.wire.begin(bench.watch)
+        bench.feed([head(201, {"content-length": "2"}) + b"{}"])
+        await bench.wire.head()
+        return kept, bench.wire.status, await bench.body()
+
+    assert with_bench(act) == (True, 201, b"{}")
+
+
 def test_a_header_that_comes_twice_is_read_as_a_list() -> None:
     async def act(bench: Bench) -> str:
         bench.feed([b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\ncontent-length: 0\r\n\r\n"])

@@ -1,0 +1,1 @@
+"""What reads bytes from outside, under a fuzzer: `python -m tests.fuzz` (docs/reliability.md tells more)."""

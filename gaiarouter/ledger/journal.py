@@ -50,8 +50,8 @@ class Journal:
     def open(self) -> None:
         """Raises OSError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = os.open(self.folder / (self.id + LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        while self._lock is None:
+            self._lock = _locked(self.folder / (self.id + LOCK))
         self._add_segment()
 
     def begin(self, begun: Begun) -> None:
@@ -125,6 +125,16 @@ class Journal:
         self.bytes += segment.size
         for line in self._running.values():
             self._write(line)
+
+
+def _locked(path: Path) -> int | None:
+    """Its descriptor. None if another process, on its look for the dead, had it first and has removed it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if os.fstat(descriptor).st_nlink:
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _records(segment: Segment, most: int) -> tuple[list[UsageRecord], int]:

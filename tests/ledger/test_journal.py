@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -204,6 +205,29 @@ async def test_a_replay_that_the_store_does_not_take_is_done_by_the_next(journal
 def test_a_process_that_lives_keeps_its_journal(journal: Journal) -> None:
     journal.finish(record(1))
     assert list(abandoned(journal.folder)) == []
+
+
+async def test_one_that_was_taken_for_dead_as_it_was_made_is_found_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the making of its lock and the taking of it another process may look for the dead."""
+    folder = tmp_path / "ledger"
+    flock = fcntl.flock
+
+    def late(descriptor: int, how: int) -> None:
+        if how == fcntl.LOCK_EX:
+            monkeypatch.setattr(fcntl, "flock", flock)
+            for lock in folder.glob("*.lock"):
+                lock.unlink()  # as who finds it empty does
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    journal = Journal(folder)
+    journal.open()
+    journal.finish(record(1))
+    assert list(abandoned(folder)) == []
+    die(journal)
+    assert [each.id for each in await replayed(folder)] == ["req_1"]
 
 
 def test_a_dead_journal_is_had_by_one(journal: Journal) -> None:

@@ -9,6 +9,12 @@ import pytest
 NOT_RUN = ("skipped", "xfailed")
 
 
+@pytest.fixture(autouse=True)
+def _no_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Usage is estimated as without the extra, so that it does not hang on whether a tokenizer is loaded yet."""
+    monkeypatch.setattr("gaiarouter.ledger.tokenizer.PACKAGE", "not_in_most_tests")
+
+
 def _not_run(config: pytest.Config) -> list[str]:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     return [report.nodeid for kind in NOT_RUN for report in reporter.stats.get(kind, [])]

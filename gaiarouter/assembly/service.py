@@ -12,6 +12,7 @@ from gaiarouter.dialects.counting import counted_in
 from gaiarouter.dialects.gemini.embedding_dialect import BATCH, SINGLE
 from gaiarouter.dialects.kept.request import KEPT
 from gaiarouter.ledger.pricing import Pricing
+from gaiarouter.ledger.tokenizer import Tokenizer
 from gaiarouter.pipeline import STAGES, Admission, Auth, Booking, Metering, Proxy, RateLimit, Stage, Transform
 from gaiarouter.pipeline.affinity import Affinities
 from gaiarouter.pipeline.conversion import Convert, Converter, by_operation
@@ -125,6 +126,7 @@ def _proxy(
         estimate=conversions.counts(parts.media).estimate,
         upstreams=parts.upstreams,
         charge=Pricing(prices),
+        tokenizer=Tokenizer(),
         plan=_planner(settings, parts, Affinities(formats.callers), prices.compared),
         clock=parts.clock,
     )

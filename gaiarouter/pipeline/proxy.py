@@ -23,6 +23,7 @@ from gaiarouter.errors import (
     Unreachable,
     UpstreamError,
 )
+from gaiarouter.ledger.tokenizer import Tokenizer
 from gaiarouter.pipeline.conversion import Convert
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
 from gaiarouter.pipeline.relay import Charge, Relay
@@ -46,6 +47,7 @@ class Proxy:
         upstreams: Mapping[Transport, Upstream],
         plan: Callable[[Exchange], Plan],
         charge: Charge,
+        tokenizer: Tokenizer,
         clock: Callable[[], float],
     ) -> None:
         self._convert = convert
@@ -53,6 +55,7 @@ class Proxy:
         self._upstreams = upstreams
         self._plan = plan
         self._charge = charge
+        self._tokenizer = tokenizer
         self._clock = clock
 
     async def request(self, exchange: Exchange) -> None:
@@ -148,6 +151,7 @@ class Proxy:
             first_content_by=speak_by,
             deadline=plan.deadline,
             charge=self._charge,
+            tokenizer=self._tokenizer,
             spoke=lambda now: plan.spoke(attempt, now, now - started),
         )
         try:

@@ -14,6 +14,7 @@ from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import Answer, Conversion, StreamWatcher
 from gaiarouter.dialects.passed.conversion import Passing
 from gaiarouter.errors import BadAnswer, TimedOut
+from gaiarouter.ledger.tokenizer import Tokenizer
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.upstream.base import UpstreamResponse
 
@@ -29,7 +30,8 @@ class Relay:
     """One attempt's answer. Times are on `clock`.
 
     first_content_by: a stream must have begun to speak by then. deadline: a stream that speaks must have ended by then.
-    charge: what a usage costs. spoke: called once, when the first content is in hand and before it goes to the caller.
+    charge: what a usage costs. tokenizer: estimates a usage that the target does not tell. spoke: called once, when the
+    first content is in hand and before it goes to the caller.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Relay:
         deadline: float,
         spoke: Callable[[float], None],
         charge: Charge,
+        tokenizer: Tokenizer,
     ) -> None:
         self._exchange = exchange
         self._conversion = conversion
@@ -52,6 +55,8 @@ class Relay:
         self._deadline = deadline
         self._spoke = spoke
         self._charge = charge
+        self._tokenizer = tokenizer
+        self._heard = tokenizer.listen() if exchange.request is not None and exchange.request.stream else None
         self._held = bytearray()
 
     async def run(self) -> None:
@@ -92,7 +97,8 @@ class Relay:
             await self._watch(watcher)
         finally:
             if self._exchange.reply.committed:
-                self._account(watcher.usage, watcher.text_tokens, watcher.finish_reason)
+                usage = watcher.usage or self._estimate(watcher.text_tokens, None)
+                self._account(usage, watcher.finish_reason)
         self._exchange.complete = True
         await self._response.drain()
 
@@ -113,10 +119,12 @@ class Relay:
 
     async def _pour(self, watcher: StreamWatcher) -> None:
         """The stream after its first content: each read goes on from where it comes in, without waking this task."""
-        reply = self._exchange.reply
+        reply, heard = self._exchange.reply, self._heard
 
         def take(data: bytes) -> bool:
             events = watcher.feed(data)
+            if heard is not None:
+                heard.add(events)
             has_room = not events or reply.send_now(events)
             return has_room and not watcher.finished and watcher.error is None
 
@@ -129,6 +137,8 @@ class Relay:
 
     async def _pass_on(self, watcher: StreamWatcher, events: bytes) -> None:
         reply = self._exchange.reply
+        if self._heard is not None:
+            self._heard.add(events)
         if reply.committed:
             if events:
                 await reply.send(events)
@@ -167,7 +177,7 @@ class Relay:
 
     def _whole(self, answer: Answer) -> bytes:
         self._exchange.estimated = answer.usage is not None and answer.usage.estimated
-        self._account(answer.usage, answer.text_tokens, answer.finish_reason)
+        self._account(answer.usage or self._estimate(answer.text_tokens, answer.body), answer.finish_reason)
         self._first_content()
         return answer.body
 
@@ -187,15 +197,25 @@ class Relay:
         self._exchange.spoke(now)
         self._spoke(now)
 
-    def _account(self, usage: Usage | None, text_tokens: int, finish_reason: str | None) -> None:
+    def _account(self, usage: Usage, finish_reason: str | None) -> None:
         exchange = self._exchange
-        assert exchange.request is not None
-        exchange.finish_reason = finish_reason
-        exchange.usage = usage = usage or Usage(
-            in_uncached=exchange.request.estimated_input_tokens(), out_visible=text_tokens, estimated=True
-        )
         assert exchange.served is not None
+        exchange.finish_reason = finish_reason
+        exchange.usage = usage
         exchange.cost_nano = self._charge(exchange.served.provider, exchange.served.model, usage)
+
+    def _estimate(self, said: int, body: bytes | None) -> Usage:
+        """said: estimated tokens of the text. body: of a whole answer; None for a stream."""
+        request, tokenizer = self._exchange.request, self._tokenizer
+        assert request is not None
+        given = request.estimated_input_tokens()
+        if tokenizer.is_ready():
+            given = tokenizer.given(given, request.body_for(model=request.model, ask_usage=False))
+            if body is not None:
+                said = tokenizer.said(said, body)
+            elif self._heard is not None:
+                said = tokenizer.heard(said, self._heard)
+        return Usage(in_uncached=given, out_visible=said, estimated=True)
 
 
 def _shown(content_type: str) -> str:

@@ -10,6 +10,7 @@ from random import Random
 from gaiarouter.config.settings import Breaker, Group, Limits, Provider, Rate, Retry, Route, Target, Timeouts
 from gaiarouter.dialects.chat import ChatDialect
 from gaiarouter.errors import CallerGone
+from gaiarouter.ledger.tokenizer import Tokenizer
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import Proxy
 from gaiarouter.pipeline.conversion import Converter
@@ -190,6 +191,7 @@ def proxy(clock: Clock, target: ScriptedTarget, exchange: Exchange) -> Proxy:
         upstreams={"http": target, "echo": target},
         plan=plan,
         charge=lambda provider, model, usage: usage.total_tokens,
+        tokenizer=Tokenizer(),
         clock=clock,
     )
 

@@ -9,6 +9,7 @@ import pytest
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.passing import PassThrough
 from gaiarouter.errors import BadAnswer, CallerGone, Interrupted, ProtocolBroken, TimedOut, UpstreamError
+from gaiarouter.ledger.tokenizer import Tokenizer
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.relay import Relay
 from gaiarouter.routing.base import ResolvedTarget
@@ -59,6 +60,7 @@ class Scene:
             deadline=self.clock.now + 60,
             spoke=self.spoke.append,
             charge=self.charge,
+            tokenizer=Tokenizer(),
         )
 
     def charge(self, provider: str, model: str, usage: Usage) -> int:

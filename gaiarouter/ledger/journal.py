@@ -90,8 +90,8 @@ class Journal:
 
     async def sync(self) -> None:
         """Makes what was written survive a loss of power."""
-        for segment in self._segments:
-            if segment.dirty:
+        for segment in tuple(self._segments):
+            if segment.dirty and segment in self._segments:  # which come and go meanwhile
                 await asyncio.to_thread(_sync, segment.duplicate())
 
     def close(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,6 +202,32 @@ async def test_a_replay_that_the_store_does_not_take_is_done_by_the_next(journal
     found.close()
     assert taken == ["req_0", "req_1"]
     assert [each.id for each in await replayed(journal.folder)] == [f"req_{number}" for number in range(5)]
+
+
+async def test_segments_come_and_go_while_others_are_synced(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    going_on = threading.Event()
+    synced: list[int] = []
+
+    def sync(descriptor: int) -> None:
+        going_on.wait(10)
+        synced.append(os.fstat(descriptor).st_ino)
+        os.close(descriptor)
+
+    monkeypatch.setattr("gaiarouter.ledger.journal._sync", sync)
+    for number in range(10):
+        journal.finish(record(number))
+    syncing = asyncio.create_task(journal.sync())
+    await asyncio.sleep(0)
+    for number in range(10, 20):
+        journal.finish(record(number))
+    while (batch := journal.next(5))[0]:
+        journal.take(batch[1], len(batch[0]))
+    left = {path.stat().st_ino for path in journal.folder.glob("*.journal")}
+    going_on.set()
+    await syncing
+    assert len(synced) == 1  # the one it was at: the others of then are gone
+    await journal.sync()
+    assert set(synced[1:]) == left
 
 
 def test_a_process_that_lives_keeps_its_journal(journal: Journal) -> None:

@@ -16,8 +16,7 @@ from gaiarouter.assembly.control import pepper_of
 from gaiarouter.config.changes import changed_providers
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
-from gaiarouter.ledger.journal import Journal
-from gaiarouter.ledger.writer import Ledger, Spool
+from gaiarouter.ledger.writer import Ledger, Spool, ledger_of
 from gaiarouter.limits.base import Limiter
 from gaiarouter.limits.budgets import Budgets
 from gaiarouter.limits.guesses import Guesses
@@ -142,7 +141,7 @@ def _ledger(settings: Settings, store: Store, metrics: Metrics) -> Ledger:
     given = settings.ledger
     folder = Path(given.path) if given.path is not None else ledger_folder(settings.store)
     spool = Spool(bytes=given.spool // settings.server.workers, drops=given.on_full == "drop")
-    return Ledger(store, Journal(folder), metrics=metrics, spool=spool, keep_s=given.keep_s)
+    return ledger_of(store, folder, spool, metrics, given.keep_s)
 
 
 def _scraped(health: Health, keys: KeyRing) -> Iterable[Metric]:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import structlog
 
@@ -29,6 +30,8 @@ _log = structlog.get_logger("gaiarouter.ledger")
 
 _CLOSING_RETRY_S = 0.05
 _FULL_RETRY_S = 30.0
+_SEGMENT_BYTES = 4_000_000
+_SEGMENTS = 8
 _FORGOTTEN_AT_ONCE = 2000
 _FORGETTING_REST_S = 0.05
 
@@ -248,3 +251,9 @@ class Ledger:
     def _drop(self, count: int) -> None:
         self.dropped += count
         self._metrics.ledger_dropped.inc(count)
+
+
+def ledger_of(store: Store, folder: Path, spool: Spool, metrics: Metrics, keep_s: float | None) -> Ledger:
+    """With a journal in `folder` whose segments fit several times into the spool: what is emptied must have room."""
+    journal = Journal(folder, segment_bytes=min(_SEGMENT_BYTES, spool.bytes // _SEGMENTS))
+    return Ledger(store, journal, metrics=metrics, spool=spool, keep_s=keep_s)

@@ -11,7 +11,7 @@ import pytest
 from gaiarouter.errors import Unavailable
 from gaiarouter.ledger.journal import Journal
 from gaiarouter.ledger.lines import Begun
-from gaiarouter.ledger.writer import Ledger, Pace, Spool
+from gaiarouter.ledger.writer import Ledger, Pace, Spool, ledger_of
 from gaiarouter.store.base import StorageUnavailable, Store, UsageRecord
 from gaiarouter.store.sql import Database, SqlStore
 from gaiarouter.telemetry import Metrics
@@ -182,6 +182,22 @@ async def test_a_full_spool_refuses_what_begins_and_keeps_what_ends(make: Make, 
     line.is_cut = False
     await until(lambda: ledger.pending == 0)
     assert await store.count_usage() == 5
+    await ledger.close()
+
+
+async def test_a_small_spool_takes_new_requests_once_it_was_emptied(
+    line: Line, tmp_path: Path, metrics: Metrics, store: Store
+) -> None:
+    ledger = ledger_of(SqlStore(line), tmp_path / "ledger", Spool(bytes=20_000), metrics, None)
+    ledger.start()
+    for record in _records(200):
+        ledger.begin(replace(BEGUN, id=record.id))
+        ledger.record(record)
+        if ledger.is_full:
+            await until(lambda: ledger.pending == 0)
+    await until(lambda: ledger.pending == 0)
+    assert await store.count_usage() == 200
+    assert not ledger.is_full
     await ledger.close()
 
 

@@ -67,8 +67,8 @@ def abandoned(folder: Path) -> Iterator[Abandoned]:
 def _locked(lock: Path) -> int | None:
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None  # another process was quicker
+    except OSError:
+        return None  # another process was quicker, or there are no descriptors now: it is looked for again
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(descriptor).st_nlink:

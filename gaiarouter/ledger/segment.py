@@ -75,8 +75,9 @@ class Segment:
 
     def duplicate(self) -> int:
         """A descriptor of its own, for syncing in another thread. Not dirty any more."""
+        descriptor = os.dup(self._descriptor)
         self.dirty = False
-        return os.dup(self._descriptor)
+        return descriptor
 
     def close(self, *, remove: bool) -> None:
         os.close(self._descriptor)

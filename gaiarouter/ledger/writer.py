@@ -205,7 +205,7 @@ class Ledger:
         """What has its own time: syncing, looking for the dead, telling how things stand."""
         next_look = next_forgetting = 0.0
         while not self._closing.is_set():
-            await self._journal.sync()
+            await self._sync()
             if time.monotonic() >= next_look:
                 await self.adopt()
                 next_look = time.monotonic() + self._pace.look_s
@@ -214,7 +214,13 @@ class Ledger:
                 next_forgetting = time.monotonic() + self._pace.forget_s
             self._metrics.ledger_spool_bytes.set(self._journal.bytes)
             await self._pause(self._pace.sync_s)
-        await self._journal.sync()
+        await self._sync()
+
+    async def _sync(self) -> None:
+        try:
+            await self._journal.sync()
+        except OSError as error:
+            _log.error("ledger.sync_failed", reason=str(error))
 
     async def adopt(self) -> None:
         """Brings what dead processes left into the store; what it does not take now is found again."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -151,6 +152,29 @@ async def test_what_a_dead_worker_left_is_brought_in_by_another(make: Make, stor
     assert (interrupted.outcome, interrupted.key) == ("interrupted", "key_1")
     await alive.close()
     assert _files(tmp_path / "ledger") == []
+
+
+async def test_a_lack_of_descriptors_does_not_end_the_look_for_the_dead(
+    make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = make()
+    lacks = 0
+
+    async def lacking(self: Journal) -> None:
+        nonlocal lacks
+        lacks += 1
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "sync", lacking)
+        ledger.start()
+        await until(lambda: lacks > 1)
+    dead = make()
+    dead.start()
+    dead.begin(BEGUN)
+    die(dead)
+    await _stored(store, 1)
+    await ledger.close()
 
 
 async def test_the_dead_wait_while_the_store_is_away(make: Make, line: Line, store: Store) -> None:

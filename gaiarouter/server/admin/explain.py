@@ -91,7 +91,7 @@ class RoutesExplain:
             raise InvalidRequest("`model` or `request` is missing.", code="missing_field", param="model")
         key = None if "key" not in call.body else await self._key(call, call.body["key"])
         dialect = call.body.get("dialect", "chat")
-        question = Question(model, None if request is None else orjson.dumps(request), dialect, key)
+        question = Question(model, None if request is None else _written(request), dialect, key)
         told = asdict(await self._service().explain(question))
         del told["file"]  # where it stands on the gateway's machine is nobody's business
         return told
@@ -101,3 +101,10 @@ class RoutesExplain:
         if key is None or not call.actor.sees(key.organization):
             raise nothing_here("key")
         return key
+
+
+def _written(request: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(request)
+    except orjson.JSONEncodeError as error:
+        raise InvalidRequest("`request` is nested too deeply.", code="invalid_json", param="request") from error

@@ -115,12 +115,20 @@ async def test_a_request_that_names_no_model_takes_the_one_asked_about(admit: Ad
     assert (await told(operator, model="demo", request=chat))["place"]["route"] == "demo"
 
 
+def deep(levels: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"model": "demo", "messages": [{"role": "user", "content": PROMPT}]}
+    for _ in range(levels):
+        found = {"metadata": found}
+    return found
+
+
 @pytest.mark.parametrize(
     ("body", "code", "param"),
     [
         ({}, "missing_field", "model"),
         ({"request": {"model": "demo"}}, "missing_field", "messages"),
         ({"model": "demo", "dialect": "latin"}, "invalid_request", "dialect"),
+        ({"request": deep(300)}, "invalid_json", "request"),
     ],
 )
 async def test_a_question_that_is_none_is_refused(admit: Admit, body: Any, code: str, param: str) -> None:

@@ -138,6 +138,31 @@ def test_an_answer_is_the_same_however_it_was_cut(name: str, cuts: list[int]) ->
     assert with_bench(act) == (200, BODY, name in KEPT)
 
 
+@pytest.mark.parametrize("line", [b"a", b"x-trailer: 1\r\n"], ids=["one", "many"])
+def test_trailers_without_end_are_not_kept(line: bytes) -> None:
+    async def act(bench: Bench) -> None:
+        bench.feed([head(200, {"transfer-encoding": "chunked"}), chunk(b"x"), b"0\r\nx-first: "])
+        await bench.wire.head()
+        bench.feed([line * 1_000] * 100)
+        assert bench.transport.aborted
+        with pytest.raises(ProtocolBroken):
+            await bench.body()
+
+    with_bench(act)
+
+
+def test_many_chunks_that_come_in_pieces_of_a_few_bytes_are_an_answer() -> None:
+    async def act(bench: Bench) -> bytes:
+        bench.feed([head(200, {"transfer-encoding": "chunked"})])
+        await bench.wire.head()
+        for _ in range(20_000):
+            bench.feed([b"1\r\n", b"x", b"\r\n"])
+        bench.feed([LAST_CHUNK])
+        return await bench.body()
+
+    assert with_bench(act) == b"x" * 20_000
+
+
 @pytest.mark.parametrize("name", FRAMED)
 @settings(deadline=None, max_examples=40)
 @given(cuts=CUTS, takes=st.lists(st.booleans(), max_size=20))

@@ -194,7 +194,7 @@ class Wire(asyncio.Protocol):
                 return
         if self._phase != _HEAD:
             if self._error is None:
-                self._deliver()
+                self._deliver(len(data))
             return
         self._head_bytes += len(data)
         if self._head_bytes > _HEAD_LIMIT:
@@ -272,16 +272,21 @@ class Wire(asyncio.Protocol):
 
     # ours
 
-    def _deliver(self) -> None:
-        """One hand-over for what one read has brought."""
+    def _deliver(self, size: int) -> None:
+        """One hand-over for what one read of `size` bytes has brought."""
         parts = self._parts
         if parts:
+            self._head_bytes = 0
             data = parts[0] if len(parts) == 1 else b"".join(parts)
             parts.clear()
             if self._sink is None:
                 self._keep(data)
             else:
                 self._hand_over(data, self._sink)
+        elif self._phase == _BODY:
+            self._head_bytes += size  # trailers count as the head does: the parser keeps each line until its end
+            if self._head_bytes > _HEAD_LIMIT:
+                self.fail(ProtocolBroken(_CUT, outcome="protocol_error"))
         if self._sink is None or self._phase == _ENDED:
             self._wake()
 

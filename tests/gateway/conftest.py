@@ -13,23 +13,17 @@ from gaiarouter.server import logs
 from tests.gateway.running import Starter
 
 
-@pytest.fixture(scope="session")
-def _log() -> Iterator[io.BytesIO]:
-    """Loggers keep the stream they first wrote to, so there is one for the whole session."""
-    before, log = logging.getLogger().handlers[:], io.BytesIO()
-    logs.configure(log, level=logging.DEBUG)
-    yield log
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = before
-    logging.getLogger().setLevel(logging.WARNING)
-
-
 @pytest.fixture
-def log(_log: io.BytesIO) -> io.BytesIO:
-    """What was logged since the test began."""
-    _log.seek(0)
-    _log.truncate()
-    return _log
+def log() -> Iterator[io.BytesIO]:
+    """What was logged since the test began. Loggers are not kept: one would write to its first stream for ever."""
+    root, old, kept = logging.getLogger(), structlog.get_config(), logging.getLogger().handlers[:]
+    level, stream = root.level, io.BytesIO()
+    logs.configure(stream, level=logging.DEBUG)
+    structlog.configure(cache_logger_on_first_use=False)
+    yield stream
+    structlog.configure(**old)
+    root.handlers[:] = kept
+    root.setLevel(level)
 
 
 @pytest.fixture

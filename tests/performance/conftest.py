@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 
 import uvloop
 
-from tests.gateway.conftest import _log, log, start
+from tests.gateway.conftest import log, start
 
-__all__ = ["_log", "log", "start"]
+__all__ = ["log", "start"]
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

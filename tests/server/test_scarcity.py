@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.faults import chunk_of, healthy
+from tests.gateway.faults import DONE, FINISH, USAGE_EVENT, chunk_of, healthy
 from tests.gateway.running import ANSWER
 from tests.server.process import Served, served
 from tests.support.script import LAST_CHUNK, SSE_HEAD, Script, Send, Until, chunk, sse
@@ -58,7 +58,7 @@ async def metric(gateway: Served, name: str, labels: str = "") -> float:
 
 async def test_p7_without_descriptors_new_connections_are_told_so_and_old_ones_go_on(tmp_path: Path) -> None:
     go = asyncio.Event()
-    said = sse(chunk_of(ANSWER), chunk_of("", finish_reason="stop"), b"[DONE]")
+    said = sse(chunk_of(ANSWER)) + FINISH + USAGE_EVENT + DONE  # nothing is left to estimate in the quiet second
     script = [Send(SSE_HEAD), Send(chunk(sse(chunk_of("first")))), Until(go), Send(chunk(said) + LAST_CHUNK)]
 
     def by_kind(request: Received) -> Script:

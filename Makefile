@@ -1,5 +1,5 @@
 # Shorthands for people who like make; nothing needs it. The README's two lines do the same.
-.PHONY: setup run test lint bench lock
+.PHONY: setup run test lint docs bench lock
 
 setup:
 	python3 -m venv .venv
@@ -16,6 +16,9 @@ lint:
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy gaiarouter bench
+
+docs:
+	.venv/bin/sphinx-build -W -n -q docs build/site
 
 bench:
 	.venv/bin/python -m bench

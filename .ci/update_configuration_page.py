@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import yaml
 
 from gaiarouter.config.structure import schema_text
 
@@ -25,11 +26,35 @@ _WORDS = {
 Schema = dict[str, Any]
 
 
+HEAD = "| key | takes | default | example | means |\n| --- | --- | --- | --- | --- |"
+
+
 def reference() -> str:
-    """One table: every key by its path, what it takes, its default, what it means."""
+    """A part for each section of the file: every key, what it takes, its default, an example, what it means."""
     schema = orjson.loads(schema_text())
-    rows = ["| key | takes | default | means |", "| --- | --- | --- | --- |"]
-    return "\n".join([*rows, *_rows(schema, "", schema["$defs"])])
+    return "\n\n".join(_section(*each, schema["$defs"]) for each in schema["properties"].items())
+
+
+def _section(name: str, section: Schema, shared: dict[str, Schema]) -> str:
+    rows = list(_row(name, section, shared))
+    if len(rows) > 1:
+        return "\n".join([f"### `{name}`", "", section["description"], "", HEAD, *rows[1:]])
+    return "\n".join([f"### `{name}`", "", HEAD, *rows])
+
+
+def example(schema: Schema) -> Any:
+    """Its first example; where the type says all that it may be, a value that is not the default. None: has none."""
+    if "examples" in schema:
+        return schema["examples"][0]
+    choices = schema.get("enum", [True, False] if schema.get("type") == "boolean" else [])
+    return next((choice for choice in choices if choice != schema.get("default")), None)
+
+
+def default(schema: Schema) -> str:
+    """Empty for a mapping, which has defaults inside."""
+    if schema.get("default") is None:
+        return str(schema.get("x-default", ""))
+    return f"`{_yaml(schema['default'])}`"
 
 
 def with_reference(page: str) -> str:
@@ -41,15 +66,26 @@ def with_reference(page: str) -> str:
 
 def _rows(schema: Schema, path: str, shared: dict[str, Schema]) -> Iterator[str]:
     for name, value in schema.get("properties", {}).items():
-        yield from _row(f"{path}.{name}" if path else name, _whole(value, shared), shared)
-    if isinstance(schema.get("additionalProperties"), dict) and path:
+        words = {}
+        if name in schema.get("required", ()):
+            words = {"default": None, "x-default": "must be given"}
+        elif "x-inherits" in schema:
+            words = {"default": None, "x-default": f"`{schema['x-inherits']}.{name}`"}
+        yield from _row(f"{path}.{name}", {**_whole(value, shared), **words}, shared)
+    if isinstance(schema.get("additionalProperties"), dict):
         yield from _row(f"{path}.NAME", _whole(schema["additionalProperties"], shared), shared)
 
 
 def _row(path: str, schema: Schema, shared: dict[str, Schema]) -> Iterator[str]:
-    default = f"`{_yaml(schema['default'])}`" if "default" in schema else ""
-    description = schema.get("description", "").replace("|", "\\|")
-    yield f"| `{path}` | {_takes(schema, shared)} | {default} | {description} |"
+    shown = example(schema)
+    cells = [
+        f"`{path}`",
+        _takes(schema, shared),
+        default(schema),
+        "" if shown is None else f"`{_yaml(shown)}`",
+        schema.get("description", ""),
+    ]
+    yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield from _rows(schema, path, shared)
     if "items" in schema:
         yield from _rows(_whole(schema["items"], shared), f"{path}[]", shared)
@@ -73,7 +109,8 @@ def _takes(schema: Schema, shared: dict[str, Schema]) -> str:
 
 
 def _yaml(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    """As a line of YAML, `{a: 1}` and `[a, b]`; a text is quoted where YAML would take it for something else."""
+    return yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("...\n").strip()
 
 
 if __name__ == "__main__":

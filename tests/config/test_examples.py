@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 from pathlib import Path
 
 import pytest
@@ -64,12 +63,6 @@ def test_the_keys_of_the_example_keep_their_weights() -> None:
 
 
 PAGE = ROOT / "docs" / "configuration.md"
-
-
-def test_the_page_of_settings_is_current() -> None:
-    script = runpy.run_path(str(ROOT / ".ci" / "update_configuration_page.py"))
-    page = PAGE.read_text(encoding="utf-8")
-    assert script["with_reference"](page) == page, "run python .ci/update_configuration_page.py"
 
 
 def test_the_page_s_own_example_is_right_and_its_mistake_reads_as_printed(tmp_path: Path) -> None:

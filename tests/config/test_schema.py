@@ -43,7 +43,7 @@ def test_every_key_of_the_file_is_explained() -> None:
         for path, schema in subschemas(SCHEMA)
         if isinstance(schema.get("properties"), dict) and "type" in schema
         for name, value in schema["properties"].items()
-        if "description" not in (SCHEMA["$defs"][value["$ref"].split("/")[-1]] if list(value) == ["$ref"] else value)
+        if "description" not in {**(SCHEMA["$defs"][value["$ref"].split("/")[-1]] if "$ref" in value else {}), **value}
     ]
     assert unexplained == []
 

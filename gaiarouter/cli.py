@@ -18,7 +18,7 @@ from gaiarouter.config.arguments import build_parser
 from gaiarouter.config.management import OPERATIONS
 
 if TYPE_CHECKING:
-    from gaiarouter.comparison.traffic import Asked, Traffic
+    from gaiarouter.comparison.traffic import Asked
     from gaiarouter.config.loader import Loaded
     from gaiarouter.config.settings import Settings
     from gaiarouter.routing.explain import Explanation
@@ -144,11 +144,12 @@ def _diff(arguments: argparse.Namespace) -> int:
     """As diff(1): 0 nothing differs, 1 something does, 2 trouble."""
     from gaiarouter.comparison.report import as_json, render_text
     from gaiarouter.comparison.tables import compare
+    from gaiarouter.comparison.traffic import between
 
     try:
         before, after = (_settings_of(file, arguments) for file in (arguments.old, arguments.new))
         asked = _asked(before) if arguments.usage else ()
-        traffic = _traffic(before, after, asked) if arguments.usage else None
+        traffic = between(before, after, asked) if arguments.usage else None
     except _FailedError as error:
         _say(str(error))
         return 2
@@ -183,17 +184,6 @@ def _asked(settings: Settings) -> Sequence[Asked]:
     since_us = now_us() - _DAY_US
     rows = _with_store(settings, lambda store: store.usage_by_model(since_us=since_us), migrate=False)
     return [Asked(*row) for row in rows]
-
-
-def _traffic(before: Settings, after: Settings, asked: Sequence[Asked]) -> Traffic:
-    from gaiarouter.comparison.traffic import traffic
-    from gaiarouter.ledger.pricing import Pricing
-    from gaiarouter.providers.prices import Prices, PriceTable
-    from gaiarouter.routing.table import Table
-
-    table = PriceTable.load()
-    prices = (Pricing(Prices(table, before.providers)), Pricing(Prices(table, after.providers)))
-    return traffic(asked, (Table(before), Table(after)), prices)
 
 
 def _manage(arguments: argparse.Namespace) -> int:
@@ -275,6 +265,25 @@ def _reconcile(arguments: argparse.Namespace) -> int:
     found = differences(export, ((str(model), sums) for model, sums in ledger))
     print(render(export, found))
     return 1 if any(each.by for each in found) else 0
+
+
+def _import_litellm(arguments: argparse.Namespace) -> int:
+    """0 all came along, 1 something was left out, 2 trouble."""
+    from gaiarouter.config.litellm.source import UnreadableError
+    from gaiarouter.config.litellm.table import convert
+
+    try:
+        imported = convert(Path(arguments.file))
+        if arguments.out is None:
+            print(imported.text, end="")
+        else:
+            with open(arguments.out, "x", encoding="utf-8") as out:
+                out.write(imported.text)
+    except (UnreadableError, OSError) as error:
+        _say(f"{arguments.file}: {error}")
+        return 2
+    _say(imported.report)
+    return 0 if imported.is_whole else 1
 
 
 def _schema(arguments: argparse.Namespace) -> int:
@@ -383,6 +392,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "keys list": _keys_list,
     "keys revoke": _keys_revoke,
     "reconcile": _reconcile,
+    "import litellm": _import_litellm,
     "schema": _schema,
     "migrate": _migrate,
 }

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.comparison.tables import Way, way
+from gaiarouter.config.settings import Settings
+from gaiarouter.ledger.pricing import Pricing
+from gaiarouter.providers.prices import Prices, PriceTable
 from gaiarouter.routing.table import Table
 
 Price = Callable[[str, str, Usage], int | None]
@@ -66,6 +69,12 @@ def moved(before: Way | None, after: Way | None) -> float | None:
             return None
         lost += max(0.0, share - left)
     return lost
+
+
+def between(before: Settings, after: Settings, asked: Sequence[Asked]) -> Traffic:
+    table = PriceTable.load()
+    prices = (Pricing(Prices(table, before.providers)), Pricing(Prices(table, after.providers)))
+    return traffic(asked, (Table(before), Table(after)), prices)
 
 
 def traffic(asked: Sequence[Asked], tables: tuple[Table, Table], prices: tuple[Price, Price]) -> Traffic:

@@ -10,7 +10,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from gaiarouter import __version__
-from gaiarouter.config.command import add_command, add_config, whole
+from gaiarouter.config.command import add_command, add_config, add_group, whole
 from gaiarouter.config.management import add_management
 from gaiarouter.config.units import cpu_count
 
@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_diff(commands)
     add_management(commands)
     _add_reconcile(commands)
+    _add_import(commands)
     _add_schema(commands)
     _add_migrate(commands)
     return parser
@@ -188,6 +189,25 @@ def _add_reconcile(commands: Commands) -> None:
     add_config(parser)
     parser.add_argument("file", metavar="FILE", help="the export")
     parser.add_argument("--provider", metavar="NAME", help="count only what this provider of the table served")
+
+
+def _add_import(commands: Commands) -> None:
+    actions = add_group(commands, "import", "make a routing table of another gateway's configuration")
+    parser = add_command(
+        actions,
+        "litellm",
+        "make a routing table of LiteLLM's config.yaml",
+        "Reads LiteLLM's config.yaml and prints a gaiarouter.yaml that serves the same models; standard error "
+        "says what differs, and what has no counterpart here, each with its place. Keys that stand in the file are not "
+        "copied: the report says which variable takes each. Asks no network. Ends with 0 if all came along, 1 if "
+        "something was left out, 2 for trouble.",
+        """
+        gaiarouter import litellm config.yaml > gaiarouter.yaml
+        gaiarouter import litellm config.yaml --out gaiarouter.yaml && gaiarouter check
+        """,
+    )
+    parser.add_argument("file", metavar="FILE", help="LiteLLM's config.yaml; what it includes is read too")
+    parser.add_argument("--out", metavar="FILE", help="write a new file instead of printing")
 
 
 def _add_schema(commands: Commands) -> None:

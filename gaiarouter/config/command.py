@@ -27,6 +27,12 @@ def add_command(commands: Commands, name: str, help_: str, description: str, exa
     return parser
 
 
+def add_group(commands: Commands, name: str, help_: str) -> Commands:
+    """A command of several: `gaiarouter keys create`."""
+    parser = commands.add_parser(name, help=help_, allow_abbrev=False)
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
 def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-c",

@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from gaiarouter.config.command import add_command, add_config, budget, concurrent, duration, rate
+from gaiarouter.config.command import add_command, add_config, add_group, budget, concurrent, duration, rate
 
 if TYPE_CHECKING:
     from gaiarouter.config.command import Commands
@@ -43,7 +43,7 @@ def add_management(commands: Commands) -> None:
 
 
 def _add_organizations(commands: Commands) -> None:
-    actions = _group(commands, "orgs", "make, list, change and delete organizations")
+    actions = add_group(commands, "orgs", "make, list, change and delete organizations")
     _add_made(actions, "orgs", "an organization", "name", _organization_options, "--name Acme --budget 500/month")
     _add_listing(actions, "orgs", "organizations", ("active", "suspended", "deleted"))
     _add_one(actions, "orgs", "org_4f0c", "an organization", _organization_options, "--status suspended")
@@ -51,7 +51,7 @@ def _add_organizations(commands: Commands) -> None:
 
 
 def _add_users(commands: Commands) -> None:
-    actions = _group(commands, "users", "make, list, change and delete users, who may own keys")
+    actions = add_group(commands, "users", "make, list, change and delete users, who may own keys")
     _add_made(actions, "users", "a user", "email", _user_options, "--organization org_4f0c --email ada@example.com")
     _add_listing(actions, "users", "users", ("active", "suspended", "deleted"))
     _add_one(actions, "users", "user_77ab", "a user", _user_options, "--role write")
@@ -59,7 +59,7 @@ def _add_users(commands: Commands) -> None:
 
 
 def _add_keys(commands: Commands) -> None:
-    actions = _group(commands, "keys", "make, list, change, rotate and revoke callers' keys")
+    actions = add_group(commands, "keys", "make, list, change, rotate and revoke callers' keys")
     _add_new_key(actions)
     listing = add_command(actions, "list", "list keys", "Lists all keys, the revoked too.", "gaiarouter keys list")
     _finish(listing)
@@ -114,7 +114,7 @@ def _add_rotation(actions: Commands) -> None:
 
 
 def _add_audit(commands: Commands) -> None:
-    actions = _group(commands, "audit", "show and verify the log of all changes")
+    actions = add_group(commands, "audit", "show and verify the log of all changes")
     listing = add_command(
         actions,
         "list",
@@ -135,11 +135,6 @@ def _add_audit(commands: Commands) -> None:
         "gaiarouter audit verify",
     )
     add_config(verify)
-
-
-def _group(commands: Commands, name: str, help_: str) -> Commands:
-    parser = commands.add_parser(name, help=help_, allow_abbrev=False)
-    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
 
 def _add_made(actions: Commands, group: str, what: str, required: str, options: Options, example: str) -> None:

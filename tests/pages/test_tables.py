@@ -21,7 +21,7 @@ from tests.pages.blocks import Block, blocks
 
 SECTIONS = frozenset(orjson.loads(schema_text())["properties"])
 SHIPPED: dict[str, Any] = yaml.safe_load((ROOT / "gaiarouter.yaml").read_text(encoding="utf-8"))
-OTHERS: dict[str, str] = {}
+OTHERS: dict[str, str] = {"model_list:": "`gaiarouter import litellm`, tests/config/litellm/test_import.py"}
 """YAML that is not the gateway's: its first line, and who reads it."""
 
 

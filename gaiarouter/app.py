@@ -18,6 +18,7 @@ from aiohttp import web
 from gaiarouter import __version__
 from gaiarouter.assembly.control import build_control
 from gaiarouter.assembly.formats import Formats
+from gaiarouter.assembly.health import tell
 from gaiarouter.assembly.parts import Parts, opened
 from gaiarouter.assembly.reload import Reloads
 from gaiarouter.assembly.service import build_service
@@ -30,10 +31,12 @@ from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.providers import known_kinds
 from gaiarouter.routing.breaker import Health
+from gaiarouter.server.admin.log_level import LogLevelOperations
 from gaiarouter.server.admin.plane import ControlPlane
 from gaiarouter.server.admin.reload import ConfigReload, Reloaded
 from gaiarouter.server.cors import add_cors
 from gaiarouter.server.handler import DataPlane, Service
+from gaiarouter.server.log_level import LevelInForce
 from gaiarouter.server.memory import Memory, container_limit
 from gaiarouter.server.ops import Ops
 from gaiarouter.server.routes import Routes
@@ -68,7 +71,7 @@ class Gateway:
 
     source: the file that the settings come from, to be watched and read again. workers: how many processes share the
     limits. media_from: the IP addresses that callers' pictures and files may be loaded from. on_reload: called after
-    each reload that an administrator asked this process for.
+    each reload that an administrator asked this process for. level: of the log, where that is the gateway's own.
     """
 
     def __init__(
@@ -80,10 +83,11 @@ class Gateway:
         migrate: bool = True,
         media_from: Callable[[str], bool] = is_public,
         on_reload: Callable[[], None] = lambda: None,
+        level: LevelInForce | None = None,
     ) -> None:
         self.life = Lifecycle()
         self.metrics = Metrics()
-        self.health = Health()
+        self.health = Health(tell)
         self.store = open_store(settings.store)
         self._gate = Gate(
             slots=settings.server.max_requests,
@@ -98,6 +102,7 @@ class Gateway:
         self._migrate = migrate
         self._media_from = media_from
         self._on_reload = on_reload
+        self._level = level
         self._limiter = MemoryLimiter(time.monotonic, share=workers)
         self._formats = Formats()
         self.dialect = self._formats.chat
@@ -115,6 +120,7 @@ class Gateway:
             self.dialect,
             health=self.health,
             reload=ConfigReload(self._reload if self._source else None),
+            log_level=LogLevelOperations(self._level),
         )
 
     @property
@@ -155,8 +161,10 @@ class Gateway:
     def watchdog(self, close_idle: Callable[[], None]) -> Watchdog:
         """For a process that is the gateway's own: of its event loop, and of its memory where that has a limit."""
         limit = self._first.server.memory_limit or container_limit()
-        memory = Memory(limit // self._workers, self._gate, close_idle) if limit else None
-        return Watchdog(on_lag=self.metrics.beat, on_beat=memory.look if memory else None)
+        looks = [] if self._level is None else [self._level.look]
+        if limit:
+            looks.append(Memory(limit // self._workers, self._gate, close_idle).look)
+        return Watchdog(on_lag=self.metrics.beat, on_beat=looks)
 
     async def _run(self, _: web.Application) -> AsyncIterator[None]:
         opening = opened(
@@ -187,7 +195,7 @@ class Gateway:
             self._source,
             running=lambda: self.settings,
             build=build,
-            swap=self._serving.swap,
+            swap=self._swap,
             metrics=self.metrics.reloads,
         )
         watch = asyncio.create_task(self._reloads.watch(), name="configuration")
@@ -196,6 +204,11 @@ class Gateway:
         finally:
             watch.cancel()
             await asyncio.wait([watch])
+
+    def _swap(self, service: Service) -> None:
+        self._serving.swap(service)
+        if self._level is not None:
+            self._level.configure(service.settings.log.level)
 
     async def _reload(self) -> Reloaded:
         assert self._reloads is not None

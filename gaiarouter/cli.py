@@ -52,8 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     from gaiarouter.config.source import ConfigFile
+    from gaiarouter.server.outlet import hold_standard_descriptors
     from gaiarouter.server.workers import kept_in, worker_of
 
+    hold_standard_descriptors()
     worker = worker_of(os.environ)
     kept = None if worker is None else kept_in(worker.shared)
     source = ConfigFile(arguments.config, lambda path: _load_file(str(path), arguments), kept=kept)

@@ -12,6 +12,7 @@ from gaiarouter.server.admin.access import Access
 from gaiarouter.server.admin.api_keys import ApiKeys
 from gaiarouter.server.admin.audit import Audit
 from gaiarouter.server.admin.explain import RoutesExplain
+from gaiarouter.server.admin.log_level import LogLevelOperations
 from gaiarouter.server.admin.operation import Operation
 from gaiarouter.server.admin.organizations import Organizations
 from gaiarouter.server.admin.plane import ControlPlane
@@ -32,6 +33,7 @@ def build_control(
     *,
     health: Health,
     reload: ConfigReload,
+    log_level: LogLevelOperations,
 ) -> ControlPlane:
     """service: read at each call, so that a reload changes what the control plane goes by."""
     return ControlPlane(
@@ -42,6 +44,7 @@ def build_control(
             *UsageRecords(store).operations(),
             *RoutesHealth(health, time.monotonic).operations(),
             *reload.operations(),
+            *log_level.operations(),
         ],
         Access(service, admin_key=settings.auth.admin_key),
         dialect,

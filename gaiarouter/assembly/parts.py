@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
+import structlog
 from prometheus_client.core import Metric
 
 from gaiarouter.assembly.control import pepper_of
@@ -38,6 +39,8 @@ from gaiarouter.upstream.base import MediaSource, Upstream
 from gaiarouter.upstream.clients import CLIENTS
 from gaiarouter.upstream.echo import EchoUpstream
 from gaiarouter.upstream.media import MediaLoader
+
+_log = structlog.get_logger("gaiarouter.store")
 
 
 class Records(Books, Metered, Protocol):
@@ -81,7 +84,7 @@ async def opened(
 ) -> AsyncIterator[Parts]:
     """Opens what has to be closed again, in the order of the data flow, and closes it in the reverse."""
     await store.open(migrate=migrate)
-    keys = KeyRing(store, stale_s=settings.auth.stale_s, pepper=pepper_of(settings))
+    keys = KeyRing(store, stale_s=settings.auth.stale_s, pepper=pepper_of(settings), on_storage_away=_tell_of_store)
     ledger = _ledger(settings, store, metrics)
     http = CLIENTS[settings.upstream.client](on_stale_retry=metrics.stale_connections.inc)
     media = MediaLoader(allows=media_from, on_end=lambda outcome: metrics.media_loads.labels(outcome).inc())
@@ -114,6 +117,13 @@ def _shared(url: Secret, share: Limiter, metrics: Metrics) -> SharedLimits:
     from gaiarouter.store.redis import RedisScripts  # a third of a second, which most starts need not wait for
 
     return SharedLimits(RedisScripts(url), share, metrics, time.monotonic)
+
+
+def _tell_of_store(away: bool) -> None:
+    if away:
+        _log.error("store.away")
+    else:
+        _log.info("store.back")
 
 
 class _Closable(Protocol):

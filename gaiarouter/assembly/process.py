@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import structlog
 from prometheus_client.core import Metric
 
 from gaiarouter import __version__
@@ -18,7 +23,9 @@ from gaiarouter.config.settings import Settings
 from gaiarouter.config.source import ConfigFile
 from gaiarouter.server import logs
 from gaiarouter.server.banner import banner
-from gaiarouter.server.run import hold_hangups, listen, run
+from gaiarouter.server.log_level import LevelInForce
+from gaiarouter.server.run import hold_signals, listen, run
+from gaiarouter.server.sink import Sink
 from gaiarouter.server.workers import (
     CRASH_WINDOW_S,
     CRASHES,
@@ -34,6 +41,8 @@ from gaiarouter.store.commands import first_key
 from gaiarouter.store.keyring import now_us
 from gaiarouter.telemetry import gauge_family
 
+_log = structlog.get_logger("gaiarouter.server")
+
 
 def serve(settings: Settings, source: ConfigFile, *, migrate: bool = True, arguments: Sequence[str] = ()) -> int:
     """Runs the gateway until it is told to stop; the exit code.
@@ -41,21 +50,28 @@ def serve(settings: Settings, source: ConfigFile, *, migrate: bool = True, argum
     source: the file that the settings come from. arguments: those of this process, for the workers that it starts when
     the settings ask for several. 3 is a store that cannot be used, 1 an address that cannot be listened on.
     """
-    sink = logs.configure()
-    hold_hangups()
+    log = logs.configure(level=settings.log.level, form=settings.log.format)
+    hold_signals()
     worker = worker_of(os.environ)
+    level = LevelInForce(settings.log.level, log.set_level, None if worker is None else Path(worker.shared))
     try:
         if worker is not None:
             gateway = Gateway(
-                settings, source=source, workers=worker.count, migrate=False, on_reload=have_all_workers_reload
+                settings,
+                source=source,
+                workers=worker.count,
+                migrate=False,
+                on_reload=have_all_workers_reload,
+                level=level,
             )
-            return run(_serve(gateway, settings, sink, worker=worker))
+            return run(_serve(gateway, settings, log, level, worker=worker))
         first = run(_prepare(settings, migrate=migrate))
         words = banner(settings, version=__version__, store=place(settings.store), first_key=first)
         if settings.server.workers > 1:
-            print(words, flush=True)
-            return _supervise(settings.server.workers, source, arguments)
-        return run(_serve(Gateway(settings, source=source, migrate=False), settings, sink, words))
+            _say(words)
+            return _supervise(settings, source, log, arguments)
+        gateway = Gateway(settings, source=source, migrate=False, level=level)
+        return run(_serve(gateway, settings, log, level, words))
     except (StorageUnavailable, MigrationError) as error:
         print(f"gaiarouter: the store {place(settings.store)} cannot be used: {error}", file=sys.stderr)
         return 3
@@ -65,10 +81,11 @@ def serve(settings: Settings, source: ConfigFile, *, migrate: bool = True, argum
         return 1
 
 
-def _supervise(workers: int, source: ConfigFile, arguments: Sequence[str]) -> int:
+def _supervise(settings: Settings, source: ConfigFile, log: logs.Log, arguments: Sequence[str]) -> int:
     with TemporaryDirectory(prefix="gaiarouter-") as shared:
         source.keep_in(kept_in(shared))
-        code = supervise(workers, arguments, shared)
+        level = LevelInForce(settings.log.level, log.set_level, Path(shared))
+        code = supervise(settings.server.workers, arguments, shared, _louder_and_back(level))
     if code:
         print(
             f"gaiarouter: workers died {CRASHES} times within {CRASH_WINDOW_S:.0f} s, so that starting new ones does "
@@ -76,6 +93,10 @@ def _supervise(workers: int, source: ConfigFile, arguments: Sequence[str]) -> in
             file=sys.stderr,
         )
     return code
+
+
+def _louder_and_back(level: LevelInForce) -> Mapping[int, Callable[[], None]]:
+    return {signal.SIGUSR1: partial(level.say, "debug"), signal.SIGUSR2: partial(level.say, None)}
 
 
 def place(store: Secret) -> str:
@@ -96,14 +117,20 @@ async def _prepare(settings: Settings, *, migrate: bool) -> str | None:
 
 
 async def _serve(
-    gateway: Gateway, settings: Settings, sink: logs.Sink, words: str = "", *, worker: Worker | None = None
+    gateway: Gateway,
+    settings: Settings,
+    log: logs.Log,
+    level: LevelInForce,
+    words: str = "",
+    *,
+    worker: Worker | None = None,
 ) -> int:
     def say() -> None:
-        if words:
-            print(words, flush=True)
+        _say(words)
+        _tell_of_start(settings, level, worker)
 
     loop = asyncio.get_running_loop()
-    gateway.metrics.add_collector(lambda: _of_the_process(sink, loop))
+    gateway.metrics.add_collector(lambda: _of_the_process(log.sink, loop))
     await listen(
         gateway.app,
         gateway.operators,
@@ -115,12 +142,40 @@ async def _serve(
         started=say,
         turned_away=gateway.turned_away,
         watchdog=gateway.watchdog,
-        reload=gateway.ask_for_reload,
+        told={signal.SIGHUP: gateway.ask_for_reload, **_louder_and_back(level)},
         lifeline=None if worker is None else worker.lifeline,
     )
+    _log.info("server.stopped")
     return 0
 
 
-def _of_the_process(sink: logs.Sink, loop: asyncio.AbstractEventLoop) -> Iterable[Metric]:
+def _say(words: str) -> None:
+    """For a person, where one may read it: a start does not fail because nobody does."""
+    if words:
+        with suppress(OSError, ValueError):
+            print(words, flush=True)
+
+
+def _tell_of_start(settings: Settings, level: LevelInForce, worker: Worker | None) -> None:
+    server = settings.server
+    aside = server.admin_listen and "{}:{}".format(*server.admin_listen)
+    _log.info(
+        "server.started",
+        version=__version__,
+        pid=os.getpid(),
+        worker=worker and worker.number,
+        workers=server.workers,
+        address=f"{server.host}:{server.port}",
+        admin_address=aside,
+        store=place(settings.store),
+        config=settings.fingerprint,
+        level=level.level,
+        routes=len(settings.routes),
+        on=[one.name for one in settings.providers.values() if one.off is None],
+        off={one.name: one.off for one in settings.providers.values() if one.off is not None},
+    )
+
+
+def _of_the_process(sink: Sink, loop: asyncio.AbstractEventLoop) -> Iterable[Metric]:
     yield gauge_family("gaiarouter_log_lines_dropped", "Log lines that standard output did not take.", sink.dropped)
     yield gauge_family("gaiarouter_event_loop_tasks", "Tasks on the event loop.", len(asyncio.all_tasks(loop)))

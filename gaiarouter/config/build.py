@@ -16,6 +16,7 @@ from gaiarouter.config.settings import (
     Group,
     Ledger,
     Limits,
+    Log,
     ModelCapabilities,
     ModelPrices,
     ModelReference,
@@ -56,6 +57,7 @@ def build_settings(data: Mapping[str, Any], variables: Variables, findings: Find
         stream=Stream(hold_s),
         upstream=Upstream(**data.get("upstream", {})),
         ledger=_ledger(data.get("ledger", {})),
+        log=Log(**data.get("log", {})),
         redis=Secret(data["redis"]) if "redis" in data else None,
     )
 

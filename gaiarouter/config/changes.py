@@ -8,9 +8,9 @@ from typing import Final
 
 from gaiarouter.config.settings import Settings
 
-NEED_RESTART: Final = ("server", "store", "upstream", "ledger", "redis", "auth.admin_key", "auth.pepper")
+NEED_RESTART: Final = ("server", "store", "upstream", "ledger", "redis", "log.format", "auth.admin_key", "auth.pepper")
 """Fields of Settings, whole or one by one, that hold for the life of the process."""
-RELOADED: Final = ("providers", "routes", "limits", "auth", "stream", "fingerprint", "path")
+RELOADED: Final = ("providers", "routes", "limits", "auth", "stream", "log", "fingerprint", "path")
 """Those that a service is built of (assembly/service.py), or that the parts are told of."""
 
 

@@ -16,6 +16,8 @@ from gaiarouter.config.secret import Secret
 Balance = Literal["weighted", "least_latency", "least_busy", "cheapest"]
 Affinity = Literal["key", "user", "prefix"]
 Client = Literal["own", "aiohttp"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "json", "console"]
 FallbackCondition = Literal["context_length", "content_policy"]
 
 
@@ -232,6 +234,14 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """`format`: `auto` is words for a terminal, and JSON for everything else."""
+
+    level: LogLevel = "info"
+    format: LogFormat = "auto"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything gaiarouter.yaml says. `fingerprint` is a short hash of the file's text, for /health and logs."""
 
@@ -244,6 +254,7 @@ class Settings:
     stream: Stream = field(default_factory=Stream)
     upstream: Upstream = field(default_factory=Upstream)
     ledger: Ledger = field(default_factory=Ledger)
+    log: Log = field(default_factory=Log)
     redis: Secret | None = None
     fingerprint: str = ""
     path: str | None = None

@@ -31,6 +31,7 @@ class Metering:
         self._metrics = metrics
         self._clock = clock
         self._models = frozenset(models)
+        self._tell: Callable[..., None] = _log.info
 
     async def request(self, exchange: Exchange) -> None:
         pass
@@ -42,7 +43,7 @@ class Metering:
             # who could not say who they are leave a count, not a row: rows are for those who can be billed
             self._ledger.record(record)
         self._count(exchange, ending, record)
-        _log.info("request.end", **_line(exchange, record))
+        self._tell("request.end", **_line(exchange, record))
 
     def _count(self, exchange: Exchange, ending: _Ending, record: UsageRecord) -> None:
         metrics = self._metrics
@@ -143,9 +144,13 @@ def _record(exchange: Exchange, ending: _Ending, duration_s: float) -> UsageReco
 
 
 def _line(exchange: Exchange, record: UsageRecord) -> dict[str, object]:
+    usage = exchange.usage
     line: dict[str, object] = {
         "request_id": record.request_id,
         "key": exchange.key_id,
+        "organization": record.organization,
+        "source": exchange.source(),
+        "dialect": exchange.dialect.name,
         "route": record.route,
         "model": record.model_asked,
         "provider": record.provider,
@@ -157,13 +162,16 @@ def _line(exchange: Exchange, record: UsageRecord) -> dict[str, object]:
         "stream": record.streamed,
         "duration_ms": record.duration_us / 1000,
         "ttft_ms": record.first_content_us / 1000 if record.first_content_us is not None else None,
-        "tokens_in": exchange.usage.input_tokens if exchange.usage else None,
-        "tokens_out": exchange.usage.output_tokens if exchange.usage else None,
+        "upstream_ms": round(exchange.upstream_s * 1000, 3) if exchange.attempts else None,
+        "tokens_in": usage.input_tokens if usage else None,
+        "tokens_cached": usage.in_cache_read if usage else None,
+        "tokens_out": usage.output_tokens if usage else None,
+        "tokens_reasoning": usage.out_reasoning if usage else None,
         "estimated": record.estimated,
         "cost_nano_usd": record.cost_nano_usd,
     }
-    if exchange.usage is not None and exchange.usage.units:
-        line["units"] = dict(exchange.usage.units)
+    if usage is not None and usage.units:
+        line["units"] = dict(usage.units)
     if isinstance(exchange.error, UpstreamError) and exchange.error.provider_status is not None:
         line["provider_status"] = exchange.error.provider_status
     return line

@@ -95,6 +95,13 @@ class Proxy:
         except UpstreamError as error:
             outcome, billed_unknown = error.outcome if error.sent else None, error.billed_unknown
             plan.failed(attempt, error, self._clock())
+            _log.debug(
+                "attempt.failed",
+                request_id=exchange.request_id,
+                target=attempt.target.id,
+                outcome=error.outcome,
+                provider_status=error.provider_status,
+            )
             if error.edits_history:
                 _log.error("thinking.bound_elsewhere", request_id=exchange.request_id, target=attempt.target.id)
             return error

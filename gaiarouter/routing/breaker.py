@@ -10,9 +10,9 @@ Times are seconds on one monotonic clock. Nothing here waits. The tables are bou
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from gaiarouter.config.settings import Breaker, Provider, ProviderKey
 from gaiarouter.errors import KeyRefused, QuotaSpent, Throttled, UpstreamError
@@ -29,16 +29,18 @@ LAST_RESORT_EVERY_S: Final = 1.0
 _LATENCY_WEIGHT: Final = 0.3
 _LATENCY_KNOWN_FOR_S: Final = 60.0
 _TARGETS_KEPT: Final = 4096
+ChangeKind = Literal["opened", "reopened", "probed", "closed", "refused", "throttled"]
 _LEVELS: Final[dict[State, int]] = {"closed": 0, "half_open": 1, "open": 2}
 
 
 class _Record:
     """What is known of one target."""
 
-    __slots__ = ("circuit", "in_flight", "latency_at", "latency_s", "provider", "rests_until", "spared_until")
+    __slots__ = ("circuit", "in_flight", "latency_at", "latency_s", "name", "provider", "rests_until", "spared_until")
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, name: str) -> None:
         self.provider = provider
+        self.name = name
         self.circuit = Circuit()
         self.in_flight = 0
         self.latency_s: float | None = None
@@ -87,10 +89,25 @@ class KeyHealth:
     rests_s: float
 
 
-class Health:
-    """Shared by all requests of a process; a reload keeps it, and forgets the providers that changed."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a target or of a provider's key. kind: `opened`, `probed` (half open), `reopened` (by a
+    failed probe) and `closed` are the circuit's; `refused` and `throttled` put the key to rest, or where there is but
+    one, the target. for_s: how long."""
 
-    def __init__(self) -> None:
+    kind: ChangeKind
+    provider: str
+    target: str
+    key: int | None = None
+    for_s: float | None = None
+
+
+class Health:
+    """Shared by all requests of a process; a reload keeps it, and forgets the providers that changed. on_change: told
+    of each change, at once; it must not wait."""
+
+    def __init__(self, on_change: Callable[[Change], None] = lambda change: None) -> None:
+        self._on_change = on_change
         self.retries = RetryBudget()
         self._targets: OrderedDict[str, _Record] = OrderedDict()
         self._key_rests: dict[tuple[str, ProviderKey], float] = {}
@@ -144,14 +161,17 @@ class Health:
         """now: when it begins, which is later than the call if it waits first."""
         record = self._record(target, now)
         record.in_flight += 1
-        return Flight(record, provider, key, settings, record.circuit.begin(now))
+        probe = record.circuit.begin(now)
+        if probe:
+            self._tell(record, "probed")
+        return Flight(record, provider, key, settings, probe)
 
     def spoke(self, flight: Flight, now: float, first_content_s: float) -> None:
         """The first content is here: the target works, though the attempt goes on."""
         if flight.is_over or flight.has_spoken:
             return
         flight.has_spoken = True
-        flight.record.circuit.succeeded(flight.probe, now)
+        self._worked(flight, now)
         flight.probe = 0
         self._note_latency(flight.record, now, first_content_s)
 
@@ -169,17 +189,17 @@ class Health:
                 pass  # this request alone is too large for the limit: others are not to suffer
             case Throttled():
                 wait = flight.settings.cooldown_s if error.retry_after_s is None else error.retry_after_s
-                self._rest(flight, now + min(max(wait, LEAST_REST_S), MOST_REST_S), now)
+                self._rest(flight, "throttled", min(max(wait, LEAST_REST_S), MOST_REST_S), now)
             case KeyRefused():
                 flight.record.spared_until = now + LAST_RESORT_EVERY_S
                 least = SPENT_REST_S if isinstance(error, QuotaSpent) else REFUSED_REST_S
-                self._rest(flight, now + min(max(least, error.retry_after_s or 0.0), MOST_REST_S), now)
+                self._rest(flight, "refused", min(max(least, error.retry_after_s or 0.0), MOST_REST_S), now)
             case UpstreamError(counts_against_target=True):
                 flight.record.spared_until = now + LAST_RESORT_EVERY_S
-                flight.record.circuit.failed(flight.probe, now, flight.settings)
+                self._did_not_work(flight, now)
             case _:
                 # who can judge the caller's request is well
-                flight.record.circuit.succeeded(flight.probe, now)
+                self._worked(flight, now)
         self._end(flight)
 
     def cancelled(self, flight: Flight) -> None:
@@ -226,7 +246,7 @@ class Health:
         if record is None:
             if len(self._targets) >= _TARGETS_KEPT:
                 self._drop_one(now)
-            record = self._targets[name] = _Record(target.provider)
+            record = self._targets[name] = _Record(target.provider, name)
         else:
             self._targets.move_to_end(name)
         return record
@@ -238,13 +258,36 @@ class Health:
         name = next((name for name, record in self._targets.items() if record.is_quiet(now)), oldest)
         del self._targets[name]
 
-    def _rest(self, flight: Flight, until: float, now: float) -> None:
-        if flight.key is None or len(flight.provider.keys) < 2:
-            flight.record.rests_until = max(flight.record.rests_until, until)
-            return
-        self._key_rests = {key: ends for key, ends in self._key_rests.items() if ends > now}
-        name = (flight.provider.name, flight.key)
-        self._key_rests[name] = max(until, self._key_rests.get(name, 0.0))
+    def _worked(self, flight: Flight, now: float) -> None:
+        circuit = flight.record.circuit
+        was_closed = circuit.open_until is None
+        circuit.succeeded(flight.probe, now)
+        if not was_closed and circuit.open_until is None:
+            self._tell(flight.record, "closed")
+
+    def _did_not_work(self, flight: Flight, now: float) -> None:
+        circuit = flight.record.circuit
+        before = circuit.open_until
+        circuit.failed(flight.probe, now, flight.settings)
+        if circuit.open_until != before:
+            kind: ChangeKind = "opened" if before is None else "reopened"
+            self._tell(flight.record, kind, for_s=circuit.cooldown_s)
+
+    def _tell(self, record: _Record, kind: ChangeKind, *, key: int | None = None, for_s: float | None = None) -> None:
+        self._on_change(Change(kind, record.provider, record.name, key, for_s))
+
+    def _rest(self, flight: Flight, why: ChangeKind, rest_s: float, now: float) -> None:
+        record, key, until = flight.record, flight.key, now + rest_s
+        if key is None or len(flight.provider.keys) < 2:
+            rested_until = record.rests_until
+            record.rests_until = max(rested_until, until)
+        else:
+            self._key_rests = {each: ends for each, ends in self._key_rests.items() if ends > now}
+            name = (flight.provider.name, key)
+            rested_until = self._key_rests.get(name, 0.0)
+            self._key_rests[name] = max(until, rested_until)
+        if rested_until <= now:
+            self._tell(record, why, key=None if key is None else key.index, for_s=rest_s)
 
     def _note_latency(self, record: _Record, now: float, first_content_s: float) -> None:
         fresh = record.latency_s is not None and now - record.latency_at <= _LATENCY_KNOWN_FOR_S

@@ -1,146 +1,121 @@
-"""The log: one JSON object a line on standard output, from our own code and from the libraries alike."""
+"""The log, from our own code and from the libraries alike: configured once a process, its level at any time."""
 
 from __future__ import annotations
 
-import asyncio
 import atexit
-import json
 import logging
+import os
 import sys
-import threading
-import time
-from typing import Any, BinaryIO, Final, Protocol
+from collections.abc import Mapping
+from typing import Any, BinaryIO, Final
 
-import orjson
 import structlog
 
-from gaiarouter.dialects.redaction import redact
+from gaiarouter.config.settings import LogFormat, LogLevel
+from gaiarouter.server.lines import Json, Render, Words
 from gaiarouter.server.outlet import Outlet
+from gaiarouter.server.sink import Sink, Stream
 
-MAX_FIELD: Final = 256
-MAX_TRACEBACK: Final = 16_384
-"""Characters; the end is kept, where the error stands."""
+NUMBERS: Final[Mapping[LogLevel, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_STANDARD_OUTPUT: Final = 1
 
 
-def configure(stream: BinaryIO | None = None, *, level: int = logging.INFO) -> Sink:
+class Log:
+    """What is said of at least `level` becomes a line. sink: where lines go."""
+
+    def __init__(self, sink: Sink, render: Render, level: LogLevel) -> None:
+        self.sink = sink
+        self.render = render
+        self.level: LogLevel = level
+        self.least = NUMBERS[level]
+
+    def set_level(self, level: LogLevel) -> None:
+        self.level, self.least = level, NUMBERS[level]
+        logging.getLogger().setLevel(self.least)
+
+
+def configure(stream: BinaryIO | None = None, *, level: LogLevel = "info", form: LogFormat = "json") -> Log:
     """stream: standard output by default. One that breaks, or that nobody reads, loses lines, never a request."""
-    render, sink = _Renderer(), Sink(stream or Outlet(sys.stdout.fileno()))
+    terminal = stream is None and _is_terminal()
+    words = form == "console" or (form == "auto" and terminal)
+    log = Log(Sink(stream or _standard_output()), Words(colours=terminal) if words else Json(), level)
     structlog.configure(
-        processors=[render],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _Lines(sink),
+        processors=[],
+        wrapper_class=Logger,
+        logger_factory=lambda *_: log,
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(handlers=[_Handler(sink, render)], level=level, force=True)
+    logging.basicConfig(handlers=[_Handler(log)], level=log.least, force=True)
     if stream is None:
-        atexit.register(sink.flush)
-    return sink
+        atexit.register(log.sink.flush)
+    return log
 
 
-class Stream(Protocol):
-    def write(self, line: bytes, /) -> object: ...
+class Logger(structlog.BoundLoggerBase):
+    """What structlog gives out: an encode and a write for each line. A chain of processors would cost as much again,
+    and the stock loggers have their level for good."""
 
-    def flush(self) -> object: ...
+    _logger: Log
 
+    def debug(self, event: str, **fields: Any) -> None:
+        self._soon("debug", event, fields)
 
-class Sink:
-    """Standard output may be a closed pipe or a full disk: serving goes on. `dropped`: lines that were lost."""
+    def info(self, event: str, **fields: Any) -> None:
+        self._soon("info", event, fields)
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._waiting: list[bytes] = []
-        self._lock = threading.Lock()
-        self.dropped = 0
+    def warning(self, event: str, **fields: Any) -> None:
+        self._at_once("warning", event, fields)
 
-    def write_soon(self, line: bytes) -> None:
-        """With the other lines of the same turn of the event loop, where one runs: a write costs more than a line."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.write(line)
-            return
-        with self._lock:
-            self._waiting.append(line)
-            is_first = len(self._waiting) == 1
-        if is_first:
-            loop.call_soon(self.flush)
+    def error(self, event: str, **fields: Any) -> None:
+        self._at_once("error", event, fields)
 
-    def write(self, line: bytes) -> None:
-        with self._lock:
-            self._waiting.append(line)
-        self.flush()
+    def exception(self, event: str, **fields: Any) -> None:
+        self._at_once("error", event, {"exc_info": True, **fields})
 
-    def flush(self) -> None:
-        with self._lock:
-            lines, self._waiting = self._waiting, []
-            if not lines:
-                return
-            try:
-                self._stream.write(b"".join(lines))
-                self._stream.flush()
-            except (OSError, ValueError):
-                self.dropped += len(lines)
+    def _soon(self, level: LogLevel, event: str, fields: dict[str, Any]) -> None:
+        """With the other lines of this turn: everyday news may wait so long."""
+        log = self._logger
+        if log.least <= NUMBERS[level]:
+            log.sink.write_soon(log.render(level, event, {**self._context, **fields}))
 
-
-class _Lines:
-    """The logger under structlog's: what the renderer made goes to the sink, at once unless it is everyday news."""
-
-    def __init__(self, sink: Sink) -> None:
-        self.debug = self.info = sink.write_soon
-        self.warning = self.error = self.critical = self.exception = sink.write
+    def _at_once(self, level: LogLevel, event: str, fields: dict[str, Any]) -> None:
+        log = self._logger
+        if log.least <= NUMBERS[level]:
+            log.sink.write(log.render(level, event, {**self._context, **fields}))
 
 
 class _Handler(logging.Handler):
     """Lines of libraries, in the same form."""
 
-    def __init__(self, sink: Sink, render: _Renderer) -> None:
+    def __init__(self, log: Log) -> None:
         super().__init__()
-        self._sink = sink
-        self._render = render
+        self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        event: Any = {"event": record.getMessage(), "logger": record.name}
+        fields: dict[str, Any] = {"logger": record.name}
         if record.exc_info:
-            event["exc_info"] = record.exc_info
-        self._sink.write(self._render(None, record.levelname.lower(), event))
+            fields["exc_info"] = record.exc_info
+        self._log.sink.write(self._log.render(record.levelname.lower(), record.getMessage(), fields))
 
 
-class _Renderer:
-    """structlog's only processor: a line's level, time and bounds in one go, for there is one for every request."""
+class _Closed:
+    """Standard output that was closed before we began: every line is lost, and counted."""
 
-    def __init__(self) -> None:
-        self._second = 0
-        self._up_to_second = ""
+    def write(self, line: bytes, /) -> None:
+        raise BrokenPipeError
 
-    def __call__(self, logger: Any, level: str, event: structlog.typing.EventDict) -> bytes:
-        event["level"] = level
-        event["timestamp"] = self._now()
-        if "exc_info" in event:
-            event = structlog.processors.format_exc_info(logger, level, event)
-        for name, value in event.items():
-            if value.__class__ is str and len(value) > MAX_FIELD:
-                event[name] = _traceback(value) if name == "exception" else value[: MAX_FIELD - 1] + "…"
-            elif name == "exception":
-                event[name] = _traceback(value)
-        return _dumps(event) + b"\n"
-
-    def _now(self) -> str:
-        now = time.time()
-        second = int(now)
-        if second != self._second:
-            self._second = second
-            self._up_to_second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._up_to_second}.{int((now - second) * 1e6):06d}Z"
+    def flush(self) -> None:
+        """Nothing is kept back."""
 
 
-def _traceback(text: str) -> str:
-    """One that quotes a key does not tell it."""
-    return "\n".join(redact(line) for line in text[-MAX_TRACEBACK:].splitlines())
+def _standard_output() -> Stream:
+    return _Closed() if sys.stdout is None else Outlet(_STANDARD_OUTPUT)
 
 
-def _dumps(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value, default=str)
-    except TypeError:
-        # half a surrogate pair, a number of more than 64 bits: what is logged must never be what fails
-        return json.dumps(value, default=str).encode()
+def _is_terminal() -> bool:
+    return sys.stdout is not None and os.isatty(_STANDARD_OUTPUT)

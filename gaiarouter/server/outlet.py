@@ -35,19 +35,29 @@ class Outlet:
         """Nothing is kept back."""
 
 
+def hold_standard_descriptors() -> None:
+    """Before anything is opened: a standard descriptor that is closed would become the next file's or socket's, and
+    what is meant for people, or the log, would end up there."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
 def _writer(descriptor: int) -> Callable[[bytes], int]:
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(mode):
         sock = socket.socket(fileno=os.dup(descriptor))
         return lambda data: sock.send(data, socket.MSG_DONTWAIT)
-    if stat.S_ISFIFO(mode):
+    if stat.S_ISFIFO(mode) or os.isatty(descriptor):  # a terminal can be told to stop, too
         descriptor = _not_waiting(descriptor)
     return lambda data: os.write(descriptor, data)
 
 
-def _not_waiting(pipe: int) -> int:
-    """The pipe opened once more: to set this one to not waiting would set it for everybody who has it."""
+def _not_waiting(descriptor: int) -> int:
+    """The same opened once more: to set this one to not waiting would set it for everybody who has it."""
     try:
-        return os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        return pipe  # no /proc, or another user's pipe
+        return descriptor  # no /proc, or another user's pipe

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import resource
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Final, TypeVar
 
 import structlog
@@ -24,8 +24,9 @@ _log = structlog.get_logger("gaiarouter.server")
 Result = TypeVar("Result")
 
 STOPS: Final = (signal.SIGTERM, signal.SIGINT)
-SIGNALS: Final = (*STOPS, signal.SIGHUP)
-"""Those that a gateway heeds: to stop, and to read its configuration again."""
+TOLD: Final = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+SIGNALS: Final = (*STOPS, *TOLD)
+"""Those that a gateway heeds: to stop, to read its configuration again, to log more, and to log as before."""
 _BACKLOG: Final = 4096
 _YOUNG_OBJECTS: Final = 10_000
 """Made and not freed since the last look for cycles among the young."""
@@ -101,13 +102,14 @@ async def listen(
     started: Callable[[], None],
     turned_away: Callable[[str], None],
     watchdog: Callable[[Callable[[], None]], Watchdog],
-    reload: Callable[[], None],
+    told: Mapping[int, Callable[[], None]],
     lifeline: int | None = None,
 ) -> None:
     """Serves until told to stop, then drains. operators: what listens on `server.admin_listen`. shared_port: other
     workers listen on the same ports. turned_away: called with each connection that cannot be taken in. watchdog: made
-    with what closes idle connections. reload: what SIGHUP does. lifeline: a descriptor at whose end it stops."""
-    _heed(life, reload, lifeline)
+    with what closes idle connections. told: what each of the signals TOLD does. lifeline: a descriptor at whose end it
+    stops."""
+    _heed(life, told, lifeline)
     app.on_response_prepare.append(life.take_leave)
     listener = Listener(app, dialect, on_shed=turned_away)
     watch = watchdog(listener.close_idle)
@@ -139,6 +141,7 @@ async def _drain(site: web.TCPSite, server: Server, data_plane: DataPlane, life:
         _log.warning("server.cut_short", requests=data_plane.running)
         data_plane.cut_short()
         await life.until_idle(data_plane, _LAST_WORDS_S)
+    _log.info("server.drained", running=data_plane.running)
 
 
 async def _listen_aside(listener: Listener, server: Server, *, shared_port: bool) -> None:
@@ -149,12 +152,13 @@ async def _listen_aside(listener: Listener, server: Server, *, shared_port: bool
     await web.TCPSite(listener, host, port, backlog=_BACKLOG, reuse_port=shared_port or None).start()
 
 
-def _heed(life: Lifecycle, reload: Callable[[], None], lifeline: int | None) -> None:
+def _heed(life: Lifecycle, told: Mapping[int, Callable[[], None]], lifeline: int | None) -> None:
     """From now on signals do what they are for."""
     loop = asyncio.get_running_loop()
     for number in STOPS:
         loop.add_signal_handler(number, life.stop)
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    for number in TOLD:
+        loop.add_signal_handler(number, told[number])
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     if lifeline is not None:
         loop.add_reader(lifeline, _cut_loose, loop, lifeline, life)
@@ -167,9 +171,9 @@ def _cut_loose(loop: asyncio.AbstractEventLoop, lifeline: int, life: Lifecycle) 
     life.stop()
 
 
-def hold_hangups() -> None:
+def hold_signals() -> None:
     """A SIGHUP that comes before anybody can heed it waits until then; left alone it would end the process."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    signal.pthread_sigmask(signal.SIG_BLOCK, TOLD)
 
 
 def spare_the_collector() -> None:

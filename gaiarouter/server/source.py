@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
@@ -15,17 +16,35 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _HOPS: Final = 32
+_REMEMBERED: Final = 256
+"""Characters of a header at most: what callers make up must not fill the memory."""
 _ONE_CALLER_BITS: Final = 64
 """Of an IPv6 address: what one customer of a network is given at least, and can choose freely below."""
 
 
-def source_of(request: web.Request, trusted: Sequence[Network]) -> str:
+def source_of(request: web.Request, trusted: tuple[Network, ...]) -> str:
     """An address, or the network that one caller has to itself; `unknown` on a socket that is a file."""
-    peer = _address(request.remote or "")
+    peer = request.remote or ""
+    if not trusted:
+        return _directly(peer)
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+    find = _found if len(forwarded) <= _REMEMBERED else _found.__wrapped__
+    return find(peer, forwarded, trusted)
+
+
+@lru_cache(maxsize=4096)
+def _directly(peer: str) -> str:
+    """Every request asks, and a connection always has the same answer."""
+    return _found.__wrapped__(peer, "", ())
+
+
+@lru_cache(maxsize=4096)
+def _found(remote: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
+    peer = _address(remote)
     if peer is None:
         return "unknown"
     if trusted and _is_in(peer, trusted):
-        peer = _behind(peer, ",".join(request.headers.getall("X-Forwarded-For", ())), trusted)
+        peer = _behind(peer, forwarded, trusted)
     if isinstance(peer, ipaddress.IPv6Address):
         return str(ipaddress.IPv6Network((int(peer), _ONE_CALLER_BITS), strict=False))
     return str(peer)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -23,14 +23,14 @@ BLOCKED_S: Final = 1.0
 
 
 class Watchdog:
-    """on_lag: told with each beat by how many seconds it was late. on_beat: called with each beat. Start it on the
-    loop; stop it there."""
+    """on_lag: told with each beat by how many seconds it was late. on_beat: each is called with each beat. Start it on
+    the loop; stop it there."""
 
     def __init__(
         self,
         *,
         on_lag: Callable[[float], None],
-        on_beat: Callable[[], None] | None = None,
+        on_beat: Sequence[Callable[[], None]] = (),
         beat_s: float = BEAT_S,
         blocked_s: float = BLOCKED_S,
     ) -> None:
@@ -63,8 +63,8 @@ class Watchdog:
             now = time.monotonic()
             self._on_lag(max(0.0, now - self._beat_at - self._beat_s))
             self._beat_at = now
-            if self._on_beat is not None:
-                self._on_beat()
+            for look in self._on_beat:
+                look()
 
     def _listen(self) -> None:
         told_of = 0.0

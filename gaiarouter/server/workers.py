@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +59,9 @@ def have_all_workers_reload() -> None:
     os.kill(os.getppid(), signal.SIGHUP)
 
 
-def supervise(count: int, arguments: Sequence[str], shared: str) -> int:
+def supervise(count: int, arguments: Sequence[str], shared: str, told: Mapping[int, Callable[[], None]]) -> int:
     """Runs `count` workers with the same arguments as this process until told to stop. shared: a folder for them.
+    told: what signals do that are not passed on.
 
     Returns 0, or 1 after five crashes within 30 s: something is wrong that a restart does not mend.
     """
@@ -68,18 +69,27 @@ def supervise(count: int, arguments: Sequence[str], shared: str) -> int:
     metrics.mkdir()
     lifeline, held = os.pipe()
     try:
-        return _Supervisor(count, arguments, shared, str(metrics), lifeline).run()
+        return _Supervisor(count, arguments, shared, str(metrics), lifeline, told).run()
     finally:
         os.close(lifeline)
         os.close(held)
 
 
 class _Supervisor:
-    def __init__(self, count: int, arguments: Sequence[str], shared: str, metrics: str, lifeline: int) -> None:
+    def __init__(
+        self,
+        count: int,
+        arguments: Sequence[str],
+        shared: str,
+        metrics: str,
+        lifeline: int,
+        told: Mapping[int, Callable[[], None]],
+    ) -> None:
         self._count = count
         self._shared = shared
         self._metrics = metrics
         self._lifeline = lifeline
+        self._told = told
         self._command = [sys.executable, "-m", "gaiarouter", *arguments]
         self._environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": metrics}
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
@@ -90,6 +100,8 @@ class _Supervisor:
         for stop in STOPS:
             signal.signal(stop, self._stop)
         signal.signal(signal.SIGHUP, self._reload)
+        for number in self._told:
+            signal.signal(number, lambda number, _: self._told[number]())
         for number in range(1, self._count + 1):
             self._start(number)
         while self._workers:

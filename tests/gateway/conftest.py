@@ -18,7 +18,7 @@ def log() -> Iterator[io.BytesIO]:
     """What was logged since the test began. Loggers are not kept: one would write to its first stream for ever."""
     root, old, kept = logging.getLogger(), structlog.get_config(), logging.getLogger().handlers[:]
     level, stream = root.level, io.BytesIO()
-    logs.configure(stream, level=logging.DEBUG)
+    logs.configure(stream, level="debug")
     structlog.configure(cache_logger_on_first_use=False)
     yield stream
     structlog.configure(**old)

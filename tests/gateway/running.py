@@ -33,6 +33,7 @@ from gaiarouter.config.loader import load as load_file
 from gaiarouter.config.loader import settings_of
 from gaiarouter.config.source import ConfigFile
 from gaiarouter.providers import known_kinds
+from gaiarouter.server.log_level import LevelInForce
 from gaiarouter.server.protocol import Listener
 from gaiarouter.store.commands import create_key
 from gaiarouter.store.keyring import now_us
@@ -281,11 +282,16 @@ def file_in(folder: Path) -> Path:
     return folder / "etc" / "gaiarouter.yaml"
 
 
+def _level() -> LevelInForce:
+    """The tests' own log is at its most talkative whatever it says."""
+    return LevelInForce("info", lambda _: None)
+
+
 def _from_file(path: Path, written: Mapping[str, Any]) -> Gateway:
     path.parent.mkdir()
     path.write_text(json.dumps(written))
     source = ConfigFile(path, partial(load_file, environ=os.environ, known_kinds=known_kinds()))
-    return Gateway(settings_of(source.load()), source=source)
+    return Gateway(settings_of(source.load()), source=source, level=_level())
 
 
 class Starter:
@@ -306,7 +312,7 @@ class Starter:
         folder = Path(self._folder.name) / f"gateway{len(self._running)}"
         folder.mkdir()
         written = config(folder, bases, **changes)
-        gateway = _from_file(file_in(folder), written) if from_file else Gateway(load(written))
+        gateway = _from_file(file_in(folder), written) if from_file else Gateway(load(written), level=_level())
         listener = Listener(gateway.app, gateway.dialect)
         await listener.setup()
         site = web.TCPSite(listener, "127.0.0.1", 0)

@@ -7,7 +7,7 @@ import pytest
 from gaiarouter.config.settings import Breaker, Provider
 from gaiarouter.errors import Failed, Interrupted, KeyRefused, NotServed, QuotaSpent, Rejected, Throttled, UpstreamError
 from gaiarouter.routing.base import ResolvedTarget
-from gaiarouter.routing.breaker import Flight, Health
+from gaiarouter.routing.breaker import Change, Flight, Health
 from tests.routing.build import provider
 
 TARGET = ResolvedTarget("p", "m", "r")
@@ -254,3 +254,41 @@ def test_made_up_names_do_not_wash_away_a_failing_target_nor_fill_the_memory() -
         _end(health, _begin(health, 1.0, target=name), Failed("x"), 1.0)
     assert len(health.snapshot(1.0)) <= 4096
     assert not health.admits(TARGET, ONE_KEY, 1.0)
+
+
+def _telling() -> tuple[Health, list[Change]]:
+    told: list[Change] = []
+    return Health(told.append), told
+
+
+def test_each_change_of_a_circuit_is_told_once() -> None:
+    health, told = _telling()
+    _run(health, [Failed("x")] * 4, 0.0)
+    assert told == []
+    running = _begin(health, 0.0)
+    _run(health, [Failed("x")], 0.0)
+    _end(health, running, Failed("x"), 1.0)  # began before it opened: nothing new
+    _run(health, [Failed("x")], 20.0)
+    _run(health, [None] * 3, 40.0)
+    _run(health, [None], 41.0)
+    assert [change.kind for change in told] == ["opened", "probed", "reopened", *["probed"] * 3, "closed"]
+    assert told[0] == Change("opened", "p", "p/m", for_s=15.0)
+
+
+@pytest.mark.parametrize(("at", "error", "kind", "for_s"), [
+    (ONE_KEY, KeyRefused("x"), "refused", 60.0),
+    (TWO_KEYS, KeyRefused("x"), "refused", 60.0),
+    (TWO_KEYS, QuotaSpent("x"), "refused", 300.0),
+    (TWO_KEYS, Throttled("x", retry_after_s=7.0), "throttled", 7.0),
+    (ONE_KEY, Throttled("x"), "throttled", 15.0),
+])  # fmt: skip
+def test_a_key_that_is_put_to_rest_is_told_once_for_each_rest(
+    at: Provider, error: UpstreamError, kind: str, for_s: float
+) -> None:
+    health, told = _telling()
+    flights = [_begin(health, 0.0, at=at) for _ in range(3)]
+    for flight in flights:
+        _end(health, flight, error, 1.0)
+    assert [(change.kind, change.key, change.for_s) for change in told] == [(kind, 0, for_s)]
+    _end(health, _begin(health, 1000.0, at=at), error, 1000.0)
+    assert len(told) == 2

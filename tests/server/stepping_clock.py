@@ -1,4 +1,4 @@
-"""Runs the command behind it, Python's own, with a wall clock that can be stepped: SIGUSR1 an hour on, SIGUSR2 back.
+"""Runs the command behind it, Python's own, with a wall clock that can be stepped: SIGALRM an hour on, SIGVTALRM back.
 
 The monotonic clock goes on as it does. Signals may come at any time; what they change is one number.
 """
@@ -25,13 +25,13 @@ class Clock:
         return self._time_ns() + self.offset_s * 1_000_000_000
 
     def step(self, number: int, _: object) -> None:
-        self.offset_s += HOUR_S if number == signal.SIGUSR1 else -HOUR_S
+        self.offset_s += HOUR_S if number == signal.SIGALRM else -HOUR_S
 
 
 if __name__ == "__main__":
     clock = Clock()
     time.time, time.time_ns = clock.time, clock.time_ns
-    for number in (signal.SIGUSR1, signal.SIGUSR2):
+    for number in (signal.SIGALRM, signal.SIGVTALRM):
         signal.signal(number, clock.step)
     _, _interpreter, _m, module, *arguments = sys.argv
     sys.argv = [module, *arguments]

@@ -65,10 +65,10 @@ def assert_durations_hold_no_hour(folder: Path) -> None:
     assert all(0 <= each < 60e6 for each in durations)
 
 
-THERE_AND_BACK = [signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR2]
+THERE_AND_BACK = [signal.SIGALRM, signal.SIGVTALRM, signal.SIGVTALRM]
 
 
-@pytest.mark.parametrize("steps", [[signal.SIGUSR1], [signal.SIGUSR2], THERE_AND_BACK])
+@pytest.mark.parametrize("steps", [[signal.SIGALRM], [signal.SIGVTALRM], THERE_AND_BACK])
 async def test_p5_a_step_of_the_wall_clock_changes_no_decision(tmp_path: Path, steps: list[signal.Signals]) -> None:
     go = asyncio.Event()
     patient = {"first_byte": "30m", "idle": "30m", "total": "40m"}
@@ -100,7 +100,7 @@ async def test_p5_a_step_of_the_wall_clock_changes_no_decision(tmp_path: Path, s
     assert_durations_hold_no_hour(tmp_path)
 
 
-@pytest.mark.parametrize("step", [signal.SIGUSR1, signal.SIGUSR2])
+@pytest.mark.parametrize("step", [signal.SIGALRM, signal.SIGVTALRM])
 async def test_p5_a_window_of_a_limit_opens_no_sooner(tmp_path: Path, step: signal.Signals) -> None:
     async with served(tmp_path, {}, wrapped_in=STEPPED, limits=LIMITS) as gateway:
         statuses = [(await gateway.chat()).status for _ in range(10)]

@@ -6,15 +6,21 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
+from gaiarouter.config.settings import LogFormat
 from gaiarouter.server import logs
+from gaiarouter.server.lines import MAX_FIELD, MAX_TRACEBACK, Words
+from gaiarouter.server.outlet import Outlet
+from gaiarouter.server.sink import Sink
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -58,9 +64,9 @@ def test_a_field_is_bounded_and_a_traceback_is_whole(lines: Lines) -> None:
     except ValueError:
         structlog.get_logger().exception("bad", field="y" * 10_000)
     (line,) = lines()
-    assert len(line["field"]) == logs.MAX_FIELD
+    assert len(line["field"]) == MAX_FIELD
     assert "Traceback" in line["exception"] or "ValueError" in line["exception"]
-    assert len(line["exception"]) <= logs.MAX_TRACEBACK + 100
+    assert len(line["exception"]) <= MAX_TRACEBACK + 100
 
 
 def test_a_traceback_does_not_tell_a_key(lines: Lines) -> None:
@@ -76,6 +82,96 @@ def test_a_traceback_does_not_tell_a_key(lines: Lines) -> None:
 def test_what_is_no_json_is_told_as_text(lines: Lines) -> None:
     structlog.get_logger().info("odd", thing=object, key=b"bytes", big=2**70)
     assert len(lines()) == 1
+
+
+def words(event: str, **fields: Any) -> str:
+    return Words(colours=False)("info", event, fields).decode()
+
+
+def test_for_people_there_are_words() -> None:
+    line = words("request.end", status=200, model="gpt-5 mini", code=None, attempts=["a/b: ok"])
+    assert re.fullmatch(
+        r"""\d\d:\d\d:\d\d \[info +\] request\.end +status=200 model='gpt-5 mini' attempts="\['a/b: ok'\]"\n""", line
+    ), line
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\x1b]0;owned\x07", "\r", "\u2028", "\x9b31m", "\ud800", "\u202e"])
+def test_nothing_that_is_logged_speaks_to_the_terminal(text: str) -> None:
+    for line in (words("said", text=text, many=[text], deep={text: text}), words(f"said {text}")):
+        assert line.endswith("\n")
+        assert line[:-1].isprintable()
+
+
+def test_a_traceback_has_its_lines_for_people() -> None:
+    try:
+        raise ValueError("\x1b[2J")
+    except ValueError:
+        line = words("bad", exc_info=True)
+    assert line.count("\n") > 3
+    assert "\x1b" not in line
+
+
+def test_what_is_below_the_level_is_not_said_whoever_says_it(lines: Lines) -> None:
+    root, stream = logging.getLogger(), io.BytesIO()
+    log = logs.configure(stream, level="warning")
+    structlog.get_logger().info("no")
+    logging.getLogger("library").info("no")
+    log.set_level("debug")
+    structlog.get_logger().debug("yes", number=1)
+    logging.getLogger("library").debug("yes")
+    log.set_level("error")
+    structlog.get_logger().bind(place="x").warning("no")
+    structlog.get_logger().bind(place="x").error("yes")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["yes", "yes", "yes"]
+    assert root.level == logging.ERROR
+
+
+@pytest.mark.parametrize(("form", "is_json"), [("json", True), ("auto", True), ("console", False)])
+def test_the_form_is_the_settings_and_json_where_nobody_watches(lines: Lines, form: LogFormat, is_json: bool) -> None:
+    stream = io.BytesIO()
+    logs.configure(stream, form=form)
+    structlog.get_logger().info("it.happened")
+    assert (stream.getvalue()[:1] == b"{") is is_json
+
+
+def test_on_a_terminal_it_is_words_and_one_that_takes_no_more_stops_nothing() -> None:
+    ours, theirs = os.openpty()
+    code = """
+import structlog
+from gaiarouter.server import logs
+log = logs.configure(form="auto")
+structlog.get_logger("x").info("first")
+log.sink.flush()
+while not log.sink.dropped:
+    structlog.get_logger("x").warning("line" * 50)
+import sys; sys.stderr.write("served to the end")
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=subprocess.PIPE) as process:
+        os.close(theirs)
+        assert b"[" in os.read(ours, 40), "no JSON"
+        _, said = process.communicate(timeout=60)  # nobody reads on
+    os.close(ours)
+    assert b"served to the end" in said
+
+
+def test_p11_standard_output_that_was_never_open_loses_lines_and_nothing_else(tmp_path: Path) -> None:
+    code = (
+        "import structlog; from gaiarouter.server import logs; log = logs.configure(); "
+        "structlog.get_logger('x').warning('line'); import sys; sys.stderr.write(f'{log.sink.dropped} lost')"
+    )
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, code], capture_output=True, timeout=60, check=False
+    )
+    assert done.stderr == b"1 lost"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="writes to a disk that is full")
+def test_p11_a_full_disk_loses_lines_and_nothing_else() -> None:
+    with open("/dev/full", "wb", buffering=0) as full:
+        sink = Sink(Outlet(full.fileno()))
+        sink.write(b"line\n")
+        sink.write(b"line\n")
+    assert sink.dropped == 2
 
 
 class BrokenPipe(io.RawIOBase):
@@ -103,6 +199,10 @@ def test_p11_standard_output_that_is_closed_stops_nothing() -> None:
     code = """
 import logging, structlog
 from gaiarouter.server import logs
+from gaiarouter.config.settings import LogFormat
+from gaiarouter.server.lines import MAX_FIELD, MAX_TRACEBACK, Words
+from gaiarouter.server.outlet import Outlet
+from gaiarouter.server.sink import Sink
 logs.configure()
 for number in range(20000):
     structlog.get_logger("x").info("line", number=number)

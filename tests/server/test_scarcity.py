@@ -133,6 +133,15 @@ async def test_p8_short_of_memory_one_request_at_a_time_is_taken(tmp_path: Path)
                 await asyncio.sleep(0.02)
 
 
+async def test_p11_standard_output_that_was_closed_before_the_start_stops_nothing(tmp_path: Path) -> None:
+    """Nor does a socket of the gateway's take its place, and get the log's lines."""
+    async with served(tmp_path, {}, wrapped_in=("/bin/sh", "-c", 'exec "$0" "$@" >&-')) as gateway:
+        for _ in range(10):
+            assert (await gateway.chat()).status == 200
+        assert await metric(gateway, "log_lines_dropped") > 10
+        assert os.readlink(f"/proc/{gateway.process.pid}/fd/1") == os.devnull
+
+
 @pytest.mark.parametrize("kind", ["a pipe", "a socket"])
 async def test_p11_a_log_that_nobody_reads_stops_nothing(tmp_path: Path, kind: str) -> None:
     if kind == "a pipe":

@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 
 from gaiarouter.server.source import source_of
 
-OURS = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
+OURS = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ async def test_p9_what_blocks_the_loop_is_written_down_once() -> None:
 
 async def test_a_loop_that_runs_is_heard_and_nothing_is_said() -> None:
     beats = asyncio.Semaphore(0)
-    watchdog = Watchdog(on_lag=lambda _: None, on_beat=beats.release, beat_s=0.01, blocked_s=5.0)
+    watchdog = Watchdog(on_lag=lambda _: None, on_beat=[beats.release], beat_s=0.01, blocked_s=5.0)
     with capture_logs() as said:
         watchdog.start()
         try:

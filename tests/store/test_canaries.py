@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,14 +31,6 @@ from tests.support.upstream import Received, ScriptedUpstream
 ADMIN = "canary-admin-7Qm2Zx9Lw4Rt8Vb1Nc6K"
 PEPPER = "canary-pepper-5Hy3Gd0Sf8Jk2Pq7We4U"
 PASSWORD = "canary-password-9Tr1Ui6Op"
-TALKATIVE = """
-import logging, sys
-from functools import partial
-from gaiarouter.server import logs
-logs.configure = partial(logs.configure, level=logging.DEBUG)
-from gaiarouter.cli import main
-raise SystemExit(main(sys.argv[4:]))  # after `python -m gaiarouter`
-"""
 
 
 def _faults(request: Received) -> Iterator[Sequence[Step]]:
@@ -143,7 +134,6 @@ async def test_s72_no_secret_comes_out(
 async def _everything_goes_wrong(postgres: PostgresServer, folder: Path) -> tuple[Spoken, MintedKey]:
     """With the database and without it. The key was in use."""
     url = postgres.url.replace("gaia@", f"gaia:{PASSWORD}@")
-    (folder / "talkative.py").write_text(TALKATIVE)
     for name in ("served", "journal"):
         (folder / name).mkdir()
 
@@ -155,8 +145,8 @@ async def _everything_goes_wrong(postgres: PostgresServer, folder: Path) -> tupl
         bases = {f"p{number}": upstream.url(f"/{number}/v1") for number in range(FAULTS)}
         routes = [{"match": f"fault-{n}", "targets": [{"provider": f"p{n}", "model": "m"}]} for n in range(FAULTS)]
         changes: dict[str, Any] = {"store": url, "ledger": {"path": str(folder / "journal")}, "routes": routes}
-        wrapped = (sys.executable, str(folder / "talkative.py"))
-        async with served(folder / "served", bases, wrapped_in=wrapped, **changes) as gateway:
+        changes["log"] = {"level": "debug"}
+        async with served(folder / "served", bases, **changes) as gateway:
             store = open_store(Secret(url))
             await store.open()
             minted = await create_key(store, name="k", now_us=now_us(), permissions=["admin"], pepper=PEPPER.encode())

@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from gaiarouter.app import Gateway, load
+from gaiarouter.server.log_level import LevelInForce
 from gaiarouter.server.protocol import Listener
 from gaiarouter.store.commands import create_key
 from gaiarouter.store.keyring import now_us
@@ -72,7 +73,8 @@ async def running_gateway(
 ) -> AsyncIterator[RunningGateway]:
     """config: in the shape of gaiarouter.yaml; its store is put into `folder`. media_from: as of Gateway."""
     database = folder / "gaiarouter.db"
-    gateway = Gateway(load({**config, "store": f"sqlite:///{database}"}), media_from=media_from)
+    level = LevelInForce("info", lambda _: None)
+    gateway = Gateway(load({**config, "store": f"sqlite:///{database}"}), media_from=media_from, level=level)
     listener = Listener(gateway.app, gateway.dialect)
     await listener.setup()
     try:

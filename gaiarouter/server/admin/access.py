@@ -53,13 +53,16 @@ class Access:
         """Raises Unauthenticated, Unavailable, and Forbidden for a key that may not do what is wanted."""
         if self._is_admin_key(credentials(request.headers)):
             return ADMIN_KEY
-        service, sent = self._service(), credentials(request.headers)
-        key = await service.auth.identify(sent, partial(source_of, request, service.settings.server.trusted_proxies))
+        key = await self._service().auth.identify(credentials(request.headers), partial(self.source, request))
         if key is None:  # which is a caller where models are for everyone, though not here
             raise Unauthenticated
         actor = Actor(key.id, key.permissions, key.organization)
         require(actor, wanted)
         return actor
+
+    def source(self, request: web.Request) -> str:
+        """The address that it came from, as far as that can be trusted."""
+        return source_of(request, self._service().settings.server.trusted_proxies)
 
     def _is_admin_key(self, sent: Sequence[str]) -> bool:
         digest = self._admin_digest

@@ -65,6 +65,7 @@ class ControlPlane:
                 request_id=made,
                 operation=ready.operation.id,
                 actor=actor and actor.id,
+                source=self._access.source(request),
                 status=response.status,
                 code=code,
             )

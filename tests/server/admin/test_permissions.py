@@ -66,6 +66,8 @@ ROWS = {
     "delete /v1/api-keys/{id}": Row(ALL_OF_WRITE, _hidden(ALL_OF_WRITE)),
     "post /v1/api-keys/{id}/rotate": Row(ALL_OF_WRITE, _hidden(ALL_OF_WRITE), {}),
     "post /v1/config/reload": Row(ALL_OF_ADMIN),
+    "get /v1/log-level": Row(ALL_OF_ADMIN),
+    "patch /v1/log-level": Row(ALL_OF_ADMIN, body={"level": "info"}),
     "get /v1/stats": Row(ALL_OF_READ),
     "get /v1/organizations/{id}/stats": Row(ALL_OF_READ, _hidden(ALL_OF_READ)),
     "get /v1/api-keys/{id}/stats": Row(ALL_OF_READ, _hidden(ALL_OF_READ)),

@@ -138,9 +138,9 @@ def config(folder: Path, upstream: int, port: int) -> dict[str, Any]:
     }
 
 
-def minted(command: Sequence[str], file: Path) -> str:
+def minted(command: Sequence[str], file: Path, *options: str) -> str:
     """The text of a new key."""
-    made = [*command, "keys", "create", "--name", "soak", "-c", str(file)]
+    made = [*command, "keys", "create", "--name", "soak", *options, "-c", str(file)]
     found = re.search(r"sk-gaia-[\w-]+", subprocess.run(made, capture_output=True, text=True, check=True).stdout)
     assert found is not None
     return found[0]

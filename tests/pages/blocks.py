@@ -15,6 +15,8 @@ FENCE = re.compile(
     r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[^\n`]*)\n(?P<text>.*?)^ *(?P=fence)$", re.MULTILINE | re.DOTALL
 )
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+NAMING = frozenset({"kubectl", "helm"})
+"""Whose arguments are names of things; a command comes only behind their `--`."""
 HEREDOC = re.compile(r"<<'?(\w+)'?")
 
 
@@ -93,14 +95,17 @@ def calls(command: str, program: str) -> Iterator[list[str]]:
     lexer.whitespace_split = True
     lexer.commenters = "#"
     arguments: list[str] | None = None
+    before: list[str] = []
     for token in lexer:
         if set(token) <= set("();<>|&"):
             if arguments is not None:
                 yield arguments
-            arguments = None
+            arguments, before = None, []
         elif arguments is not None:
             arguments.append(token)
-        elif token.rpartition("/")[2] == program:
+        elif token.rpartition("/")[2] == program and not (before and before[0] in NAMING and "--" not in before):
             arguments = []
+        else:
+            before.append(token)
     if arguments is not None:
         yield arguments

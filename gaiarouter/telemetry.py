@@ -242,6 +242,7 @@ class Metrics:
         self.loop_lag = histogram(
             "event_loop_lag_seconds", "How late the event loop was, looked at twice a second.", buckets=_LAG
         ).labels()
+        self.spans = counter("trace_spans_total", "Spans of traces, by what became of them.", "fate")
         self.reloads = ReloadMetrics(registry)
         self._told.append(self.reloads)
         self._declare_usage(counter)

@@ -16,7 +16,7 @@ from prometheus_client.core import Metric
 from gaiarouter.assembly.control import pepper_of
 from gaiarouter.config.changes import changed_providers
 from gaiarouter.config.secret import Secret
-from gaiarouter.config.settings import Settings
+from gaiarouter.config.settings import Settings, Traces
 from gaiarouter.ledger.writer import Ledger, Spool, ledger_of
 from gaiarouter.limits.base import Limiter
 from gaiarouter.limits.budgets import Budgets
@@ -28,6 +28,7 @@ from gaiarouter.pipeline.auth import KeyRing as Keys
 from gaiarouter.pipeline.booking import Books
 from gaiarouter.pipeline.booking import Budgets as Reserving
 from gaiarouter.pipeline.metering import Ledger as Metered
+from gaiarouter.pipeline.tracing import Spans
 from gaiarouter.providers.base import Transport
 from gaiarouter.providers.catalogue import Catalogue
 from gaiarouter.routing.breaker import Health
@@ -68,6 +69,7 @@ class Parts:
     permit: Callable[[Iterable[str]], None]
     adopt: Callable[[Settings, Settings], None]
     clock: Callable[[], float] = time.monotonic
+    spans: Spans | None = None
 
 
 @asynccontextmanager
@@ -92,7 +94,8 @@ async def opened(
     ledger.start()
     metrics.add_collector(lambda: _scraped(health, keys))
     shared = None if settings.redis is None else _shared(settings.redis, limiter, metrics)
-    async with _closing(*(() if shared is None else (shared,)), media, http, ledger, keys, store, metrics):
+    spans = None if settings.traces is None else _spans(settings.traces, metrics)
+    async with _closing(spans, shared, media, http, ledger, keys, store, metrics):
         yield Parts(
             gate=gate,
             keys=keys,
@@ -106,6 +109,7 @@ async def opened(
             catalogue=Catalogue.load(),
             upstreams={"http": http, "echo": EchoUpstream()},
             media=media,
+            spans=spans,
             rng=Random(),  # noqa: S311  # spreads load, guards nothing
             permit=http.permit,
             adopt=lambda before, now: _adopt(before, now, health, keys),
@@ -130,14 +134,27 @@ class _Closable(Protocol):
     async def close(self) -> None: ...
 
 
+class _Sent(Spans, _Closable, Protocol):
+    """Spans on their way to somebody."""
+
+
+def _spans(settings: Traces, metrics: Metrics) -> _Sent:
+    from gaiarouter.upstream.traces.sender import Sender  # an extra, which most have not
+    from gaiarouter.upstream.traces.spans import OpenTelemetry
+
+    sender = Sender(settings, lambda fate, count: metrics.spans.labels(fate).inc(count))
+    return OpenTelemetry(settings, sender, sender.close)
+
+
 @asynccontextmanager
-async def _closing(*parts: _Closable) -> AsyncIterator[None]:
+async def _closing(*parts: _Closable | None) -> AsyncIterator[None]:
     """In this order, at the end."""
     try:
         yield
     finally:
         for part in parts:
-            await part.close()
+            if part is not None:
+                await part.close()
 
 
 def _adopt(before: Settings, now: Settings, health: Health, keys: KeyRing) -> None:

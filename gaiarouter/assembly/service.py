@@ -79,6 +79,7 @@ def build_service(
         allows=grants.allows,
         explain=lambda question: explainer.explain(question, parts.clock()),
         addresses=frozenset(e.url for spoken in places.values() for e in spoken.values() if e.transport == "http"),
+        spans=parts.spans,
     )
 
 

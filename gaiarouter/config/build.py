@@ -33,6 +33,7 @@ from gaiarouter.config.settings import (
     Transform,
     Upstream,
 )
+from gaiarouter.config.traces import build_traces
 from gaiarouter.config.units import cpu_count, parse_duration, parse_rate, parse_share, parse_size
 
 Variables = Mapping[Path, tuple[str, ...]]
@@ -58,6 +59,7 @@ def build_settings(data: Mapping[str, Any], variables: Variables, findings: Find
         upstream=Upstream(**data.get("upstream", {})),
         ledger=_ledger(data.get("ledger", {})),
         log=Log(**data.get("log", {})),
+        traces=build_traces(data["traces"]) if "traces" in data else None,
         redis=Secret(data["redis"]) if "redis" in data else None,
     )
 
@@ -119,6 +121,7 @@ def _provider(name: str, given: Mapping[str, Any], variables: Variables) -> Prov
         prices=tuple(_prices(each) for each in given.get("prices", ())),
         fetch_media=given.get("fetch_media", False),
         web_search=given.get("web_search", False),
+        trace_context=given.get("trace_context", False),
         off=_off([at for at, _ in keys], variables) if keys and not usable else None,
     )
 

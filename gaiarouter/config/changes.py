@@ -8,7 +8,10 @@ from typing import Final
 
 from gaiarouter.config.settings import Settings
 
-NEED_RESTART: Final = ("server", "store", "upstream", "ledger", "redis", "log.format", "auth.admin_key", "auth.pepper")
+NEED_RESTART: Final = (
+    *("server", "store", "upstream", "ledger", "redis", "log.format", "traces"),
+    *("auth.admin_key", "auth.pepper"),
+)
 """Fields of Settings, whole or one by one, that hold for the life of the process."""
 RELOADED: Final = ("providers", "routes", "limits", "auth", "stream", "log", "fingerprint", "path")
 """Those that a service is built of (assembly/service.py), or that the parts are told of."""
@@ -38,7 +41,8 @@ def changed_providers(running: Settings, new: Settings) -> tuple[str, ...]:
 def _differing(running: Settings, new: Settings) -> Iterator[str]:
     for section, _, name in (path.partition(".") for path in NEED_RESTART):
         before, after = getattr(running, section), getattr(new, section)
-        names = (name,) if name else tuple(field.name for field in fields(before)) if is_dataclass(before) else ()
+        both = is_dataclass(before) and is_dataclass(after)
+        names = (name,) if name else tuple(field.name for field in fields(before)) if both else ()
         for each in names:
             if getattr(before, each) != getattr(after, each):
                 yield f"{section}.{each.removesuffix('_s')}"

@@ -34,6 +34,7 @@ from gaiarouter.config.expand import Expanded, expand
 from gaiarouter.config.problems import ConfigError, Findings, Problem, clip
 from gaiarouter.config.settings import Server, Settings
 from gaiarouter.config.structure import check_structure, without
+from gaiarouter.config.traces import check_traces
 from gaiarouter.config.units import cpu_count
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -184,6 +185,7 @@ def _check_meaning(
     check_routes(routes, named, findings)
     check_route_edits(routes, document.traps, findings)
     check_waits(data, findings)
+    check_traces(data, findings)
     check_secrets(document.data, findings)
     if not routes and "routes" not in expanded.data:
         findings.warning((), "has no `routes`: every request is answered 404")

@@ -89,6 +89,7 @@ class Provider:
     prices: tuple[ModelPrices, ...] = ()
     fetch_media: bool = False
     web_search: bool = False
+    trace_context: bool = False
     off: str | None = None
 
 
@@ -242,6 +243,20 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Traces:
+    """endpoint: of a collector that takes OTLP over HTTP. sample: the share of requests that are traced where the
+    caller has not decided. follow_callers: whether a caller's trace is gone on with. service, attributes: what the
+    gateway is called in every span."""
+
+    endpoint: str
+    sample: float = 1.0
+    follow_callers: bool = True
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+    service: str = "gaiarouter"
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything gaiarouter.yaml says. `fingerprint` is a short hash of the file's text, for /health and logs."""
 
@@ -255,6 +270,7 @@ class Settings:
     upstream: Upstream = field(default_factory=Upstream)
     ledger: Ledger = field(default_factory=Ledger)
     log: Log = field(default_factory=Log)
+    traces: Traces | None = None
     redis: Secret | None = None
     fingerprint: str = ""
     path: str | None = None

@@ -12,6 +12,7 @@ from gaiarouter.dialects.passed.conversion import Form
 from gaiarouter.dialects.preferences import Preferences
 from gaiarouter.errors import GatewayError
 from gaiarouter.limits.base import Lease
+from gaiarouter.pipeline.tracing import Trace
 from gaiarouter.routing.base import Match, ResolvedTarget
 from gaiarouter.store.base import ApiKey
 from gaiarouter.upstream.base import Loaded
@@ -83,6 +84,8 @@ class Exchange:
     """The body, where it is a form: `receive` then gives what was read of its fields, as JSON."""
     source: Callable[[], str] = _nowhere
     """The address that the request came from, as far as that can be trusted."""
+    trace: Trace | None = None
+    """None where no traces are made."""
 
     # admission
     admitted: bool = False

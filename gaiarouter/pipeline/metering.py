@@ -43,6 +43,8 @@ class Metering:
             # who could not say who they are leave a count, not a row: rows are for those who can be billed
             self._ledger.record(record)
         self._count(exchange, ending, record)
+        if exchange.trace is not None:
+            exchange.trace.end(exchange, record)
         self._tell("request.end", **_line(exchange, record))
 
     def _count(self, exchange: Exchange, ending: _Ending, record: UsageRecord) -> None:
@@ -170,6 +172,8 @@ def _line(exchange: Exchange, record: UsageRecord) -> dict[str, object]:
         "estimated": record.estimated,
         "cost_nano_usd": record.cost_nano_usd,
     }
+    if exchange.trace is not None:
+        line["trace_id"] = exchange.trace.id
     if usage is not None and usage.units:
         line["units"] = dict(usage.units)
     if isinstance(exchange.error, UpstreamError) and exchange.error.provider_status is not None:

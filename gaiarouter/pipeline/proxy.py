@@ -118,6 +118,8 @@ class Proxy:
             plan.succeeded(attempt, self._clock(), exchange.spoke_s - exchange.attempt_started_s)
             return None
         finally:
+            if exchange.trace is not None:
+                exchange.trace.answered(exchange, outcome)
             if outcome is not None:
                 exchange.attempts.append(_record(exchange, attempt, outcome, self._clock(), billed_unknown))
 
@@ -138,16 +140,19 @@ class Proxy:
         started = exchange.attempt_started_s
         exchange.served, exchange.dropped = attempt.target, conversion.dropped
         speak_by = min(attempt.deadline, started + limits.first_byte_s)
+        outgoing = request_for(
+            endpoint,
+            key=attempt.key,
+            model=attempt.target.model,
+            body=conversion.body,
+            headers=conversion.headers,
+            stream=request.stream,
+            request_id=exchange.request_id,
+        )
+        if exchange.trace is not None:
+            outgoing = exchange.trace.asks(exchange, endpoint, outgoing)
         response = await self._upstreams[endpoint.transport].send(
-            request_for(
-                endpoint,
-                key=attempt.key,
-                model=attempt.target.model,
-                body=conversion.body,
-                headers=conversion.headers,
-                stream=request.stream,
-                request_id=exchange.request_id,
-            ),
+            outgoing,
             _patience(limits, started, speak_by, speak_by if request.stream else attempt.deadline),
         )
         relay = Relay(

@@ -29,6 +29,7 @@ class Profile:
     where they are asked for so. chat: what it does in its own way when it speaks Chat. paths, stream_paths: by
     operation, where it is served if not at the format's own path. reshape: by operation, what is changed in a body that
     is otherwise of the format. loads_urls: addresses of pictures and files are loaded where the format has them.
+    known_as: what OpenTelemetry's conventions call it, where that is not its name.
     developer_api: of Gemini's two hosts, the one with the Files API and tiers. stateless: it keeps no answers and no
     files, so that no handle is of its making. tells_cost: its usage says in dollars what it charges.
     """
@@ -53,6 +54,7 @@ class Profile:
     reshape: Mapping[str, Reshape] = field(default_factory=dict)
     loads_urls: bool = True
     developer_api: bool = True
+    known_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Endpoint:
     url: may hold `{model}` where the provider takes the model in the path (percent-encoded when filled in). stream_url:
     another for streams, where the path says so.
     headers: names in lower case, everything but the credential and the request's id. fetch_media: what the provider
-    does not load by itself is loaded by the gateway. reshape: the last change of a body and its headers.
+    does not load by itself is loaded by the gateway. reshape: the last change of a body and its headers. known_as: the
+    provider in traces. trace_context: it may know which trace a request belongs to.
     """
 
     provider: str
@@ -76,6 +79,8 @@ class Endpoint:
     fetch_media: bool = False
     reshape: Reshape | None = None
     method: str = "POST"
+    known_as: str = ""
+    trace_context: bool = False
 
 
 class UpstreamRequest(NamedTuple):

@@ -73,6 +73,7 @@ ROWS: tuple[Profile, ...] = (
         speaks=(*_ALL, "images", "speech", "transcriptions"),
         sends_base64=True,
         chat=_OPENAI,
+        known_as="azure.ai.openai",
     ),
     Profile(
         "openrouter",
@@ -99,6 +100,7 @@ ROWS: tuple[Profile, ...] = (
         root="/v1beta",
         auth="x-goog-api-key",
         speaks=("gemini", "embeddings", "count_tokens"),
+        known_as="gcp.gemini",
     ),
     Profile("groq", "Groq", "https://api.groq.com/openai/v1", speaks=("chat", "speech", "transcriptions"), chat=_GROQ),
     # stream_options is no field of theirs; usage comes in the last chunk unasked
@@ -109,9 +111,10 @@ ROWS: tuple[Profile, ...] = (
         asks_usage=False,
         speaks=("chat", "embeddings", "moderations", "transcriptions"),
         chat=_MISTRAL,
+        known_as="mistral_ai",
     ),
     Profile("deepseek", "DeepSeek", "https://api.deepseek.com", chat=_DEEPSEEK),
-    Profile("xai", "xAI", "https://api.x.ai/v1", speaks=("chat", "responses", "images")),
+    Profile("xai", "xAI", "https://api.x.ai/v1", speaks=("chat", "responses", "images"), known_as="x_ai"),
     Profile(
         "together",
         "Together AI",

@@ -83,6 +83,8 @@ def compile_provider(provider: Provider, profile: Profile) -> Mapping[str, Endpo
             fetch_media=provider.fetch_media,
             stream_url=f"{address}{streams[name]}" if name in streams else None,
             reshape=profile.reshape.get(name),
+            known_as=profile.known_as or profile.name,
+            trace_context=provider.trace_context,
         )
         for name, path in paths.items()
     }

@@ -59,6 +59,7 @@ ROWS: tuple[Profile, ...] = (
         loads_urls=False,
         developer_api=False,
         stateless=True,
+        known_as="gcp.vertex_ai",
     ),
     Profile(
         "vertex-anthropic",
@@ -73,5 +74,6 @@ ROWS: tuple[Profile, ...] = (
         reshape={"messages": asked, "messages.count_tokens": counted},
         loads_urls=False,
         stateless=True,
+        known_as="gcp.vertex_ai",
     ),
 )

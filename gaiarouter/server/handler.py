@@ -20,6 +20,7 @@ from gaiarouter.pipeline.auth import Auth
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.explaining import Question
 from gaiarouter.pipeline.runner import Stage, run
+from gaiarouter.pipeline.tracing import Spans
 from gaiarouter.routing.explain import Explanation
 from gaiarouter.server.body import read_body
 from gaiarouter.server.credentials import credentials
@@ -28,6 +29,7 @@ from gaiarouter.server.framing import Framing
 from gaiarouter.server.headers import request_id
 from gaiarouter.server.reply import HttpReply
 from gaiarouter.server.source import source_of
+from gaiarouter.server.tracing import begun
 from gaiarouter.telemetry import Metrics
 
 _log = structlog.get_logger("gaiarouter.server")
@@ -40,7 +42,7 @@ class Service:
     """What one configuration serves with. A reload makes another; requests keep the one they began with.
 
     models: for lists, in order. allows: whether a key's globs take a name. addresses: of all providers, where its
-    requests go. explain: why one would go where it would go.
+    requests go. explain: why one would go where it would go. spans: where traces are made; None makes none.
     """
 
     settings: Settings
@@ -50,6 +52,7 @@ class Service:
     allows: Callable[[tuple[str, ...], str], bool]
     explain: Callable[[Question], Awaitable[Explanation]]
     addresses: frozenset[str]
+    spans: Spans | None = None
 
 
 class _Leaving:
@@ -145,6 +148,7 @@ class DataPlane:
             envelope=envelope,
             form=form,
             source=partial(source_of, request, service.settings.server.trusted_proxies),
+            trace=None if service.spans is None else begun(service.spans, request),
         )
         reply.attach(exchange)
         self._running[task] = (exchange, service)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gaiarouter.config.changes import NEED_RESTART, RELOADED, as_far_as_possible, changed_providers, needs_restart
 from gaiarouter.config.secret import Secret
-from gaiarouter.config.settings import Auth, Provider, ProviderKey, Server, Settings, Stream
+from gaiarouter.config.settings import Auth, Provider, ProviderKey, Server, Settings, Stream, Traces
 
 
 def test_every_setting_is_one_or_the_other() -> None:
@@ -22,6 +22,13 @@ def test_what_needs_a_restart_is_named_and_left_as_it_was() -> None:
     new = replace(running, server=Server(port=9, drain_s=3.0), store=Secret("sqlite:///b"), stream=Stream(7.0))
     assert needs_restart(running, new) == ("server.port", "server.drain", "store")
     assert as_far_as_possible(running, new) == replace(running, stream=Stream(7.0))
+
+
+def test_a_section_that_comes_or_goes_is_named_whole() -> None:
+    traces = Traces("http://collector:4318")
+    assert needs_restart(Settings(), Settings(traces=traces)) == ("traces",)
+    assert needs_restart(Settings(traces=traces), Settings()) == ("traces",)
+    assert needs_restart(Settings(traces=traces), Settings(traces=replace(traces, sample=0.5))) == ("traces.sample",)
 
 
 def test_one_field_of_a_section_may_need_a_restart_and_its_neighbours_not() -> None:

@@ -54,6 +54,8 @@ def defaults(schema: dict[str, Any]) -> Any:
         schema = SCHEMA["$defs"][schema["$ref"].split("/")[-1]]
     if "default" in schema:
         return schema["default"]
+    if "required" in schema:
+        return None  # left out, which is its default
     given = {name: defaults(value) for name, value in schema.get("properties", {}).items()}
     return {name: value for name, value in given.items() if value is not None} or None
 

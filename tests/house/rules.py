@@ -91,6 +91,7 @@ HOMES = {
     "dotenv": {"config"},
     "yaml": {"config"},
     "jsonschema": {"config", "server"},
+    "opentelemetry": {"upstream"},
     "prometheus_client": {"telemetry", "server", "assembly"},
 }
 WEB_HOMES = frozenset({"server", "app", "__init__"})

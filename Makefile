@@ -10,7 +10,7 @@ run:
 	.venv/bin/gaiarouter serve
 
 test:
-	.venv/bin/pytest
+	.venv/bin/pytest -n 2 --dist loadfile
 
 lint:
 	.venv/bin/ruff check .

@@ -1,8 +1,14 @@
-"""For the whole suite: in CI nothing may be skipped, so that a missing tool cannot turn a red test grey."""
+"""For the whole suite: in CI nothing may be skipped, so that a missing tool cannot turn a red test grey.
+
+With `-n` the tests run in processes of their own, whose reports come here; what is decided from them is decided once,
+in the process that has all of them.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -16,8 +22,9 @@ def _no_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _not_run(config: pytest.Config) -> list[str]:
+    """Empty in a worker, which has no reporter."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    return [report.nodeid for kind in NOT_RUN for report in reporter.stats.get(kind, [])]
+    return [report.nodeid for kind in NOT_RUN for report in reporter.stats.get(kind, [])] if reporter else []
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -28,3 +35,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if os.environ.get("CI") and (left_out := _not_run(config)):
         terminalreporter.write_line(f"CI is set and {len(left_out)} did not run: {', '.join(left_out)}", red=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """What a worker sends is UTF-8: half a character in a log or a failure would end the run, not the test."""
+    return _as_utf8((yield))
+
+
+def _as_utf8(part: Any) -> Any:
+    match part:
+        case str():
+            return part.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {_as_utf8(name): _as_utf8(value) for name, value in part.items()}
+        case list() | tuple():
+            return type(part)(map(_as_utf8, part))
+        case _:
+            return part

@@ -74,7 +74,8 @@ def test_ci_runs_the_line_for_the_tests_as_it_stands() -> None:
 
 def test_both_lines_install_the_same_way() -> None:
     """The second was run to get here; the first is run above."""
-    assert START.replace("requirements.lock", "requirements-dev.lock").replace("gaiarouter serve", "pytest") == TEST
+    tests = START.replace("requirements.lock", "requirements-dev.lock").replace("gaiarouter serve", "pytest")
+    assert f"{tests} -n 2 --dist loadfile" == TEST
 
 
 def test_every_page_that_the_readme_names_is_there() -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -28,11 +29,12 @@ Address = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
 
 
 class Resolver(AbstractResolver):
-    """Asks the system, in a few threads of its own: a resolver that hangs holds up no one else."""
+    """Asks the system, in a few threads of its own: a resolver that hangs holds up no one else, nor the process's end.
+    (An executor's threads are waited for there.)"""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._threads = ThreadPoolExecutor(_RESOLVER_THREADS, thread_name_prefix="resolver")
+        self._threads = asyncio.Semaphore(_RESOLVER_THREADS)
         self.pending: set[str] = set()
         """Names being looked up."""
 
@@ -41,7 +43,7 @@ class Resolver(AbstractResolver):
     ) -> list[ResolveResult]:
         self.pending.add(host)
         try:
-            found = await self._loop.run_in_executor(self._threads, _look_up, host, port, family)
+            found = await self._looked_up(host, port, family)
         finally:
             self.pending.discard(host)
         allowed = [result for result in found if not is_metadata_address(result["host"])]
@@ -50,7 +52,33 @@ class Resolver(AbstractResolver):
         return allowed
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Nothing is kept: a thread ends with its answer, or with the process."""
+
+    async def _looked_up(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+        await self._threads.acquire()
+        answer: asyncio.Future[list[ResolveResult]] = self._loop.create_future()
+
+        def look_up() -> None:
+            found: list[ResolveResult] | OSError = OSError("the look-up failed")
+            try:
+                found = _look_up(host, port, family)
+            except OSError as error:
+                found = error
+            finally:
+                with suppress(RuntimeError):  # the loop is closed by now
+                    self._loop.call_soon_threadsafe(self._over, answer, found)
+
+        threading.Thread(target=look_up, name="resolver", daemon=True).start()
+        return await answer
+
+    def _over(self, answer: asyncio.Future[list[ResolveResult]], found: list[ResolveResult] | OSError) -> None:
+        self._threads.release()
+        if answer.done():
+            return  # nobody waits any more
+        if isinstance(found, OSError):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
 
 
 class _Known(NamedTuple):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -80,11 +82,27 @@ async def test_u2_a_name_that_does_not_exist_is_unreachable(client: Client) -> N
     assert error.outcome == "connect_error"
 
 
-async def test_u2_a_resolver_that_says_nothing_is_unreachable_at_the_connect_limit(kind: type[Client]) -> None:
+@pytest.fixture
+def silent_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """The system's resolver says nothing until the event is set."""
+    let_go = threading.Event()
+
+    def look_up(*_: object, **__: object) -> None:
+        let_go.wait()
+        raise OSError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", look_up)
+        yield let_go
+        let_go.set()
+
+
+async def test_u2_a_resolver_that_says_nothing_is_unreachable_at_the_connect_limit(
+    kind: type[Client], silent_names: threading.Event
+) -> None:
     resolver = Resolver(asyncio.get_running_loop())
     client = kind(resolver=resolver)
-    let_go = threading.Event()
-    stuck = [resolver._threads.submit(let_go.wait) for _ in range(4)]  # as look-ups without an answer are
+    stuck = [asyncio.create_task(resolver.resolve(f"{number}.invalid")) for number in range(4)]
     try:
         began = time.monotonic()
         error = await failure(client, "http://slow-name.invalid/", connect_s=0.1)
@@ -94,10 +112,42 @@ async def test_u2_a_resolver_that_says_nothing_is_unreachable_at_the_connect_lim
         async with ScriptedUpstream(OK) as upstream:
             response = await client.send(post(upstream.url("/")), within())
             assert await response.read() == b'{"ok": true}'
+        silent_names.set()
+        ended = await asyncio.gather(*stuck, return_exceptions=True)
+        assert [str(error) for error in ended] == ["no answer"] * 4
     finally:
-        let_go.set()
         await client.close()
-        assert all(future.result(5) for future in stuck)
+
+
+async def test_no_more_than_four_names_are_looked_up_at_once_whoever_gives_up(silent_names: threading.Event) -> None:
+    resolver = Resolver(asyncio.get_running_loop())
+    before = threading.active_count()
+    for number in range(6):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.005):
+                await resolver.resolve(f"{number}.invalid")
+    assert threading.active_count() - before == 4
+    silent_names.set()
+    with pytest.raises(OSError, match="no answer"):
+        await resolver.resolve("after.invalid")
+
+
+ENDS_WITH_A_NAME_UNKNOWN = """
+import asyncio, socket, threading
+socket.getaddrinfo = lambda *_, **__: threading.Event().wait()
+from gaiarouter.upstream.names import Resolver
+async def main():
+    resolver = Resolver(asyncio.get_running_loop())
+    asking = asyncio.create_task(resolver.resolve("slow.invalid"))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await resolver.close()
+asyncio.run(main())
+"""
+
+
+def test_a_resolver_that_says_nothing_does_not_hold_up_the_end_of_the_process() -> None:
+    subprocess.run([sys.executable, "-c", ENDS_WITH_A_NAME_UNKNOWN], timeout=20, check=True)
 
 
 async def test_u4_a_black_hole_ends_at_the_connect_limit(client: Client, full_backlog: int) -> None:

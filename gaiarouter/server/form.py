@@ -149,9 +149,15 @@ class _Kept:
             raise Unavailable("There is no room to keep the form while it is sent on.", code="overloaded") from error
 
     async def read(self, offset: int, size: int) -> bytes:
+        """At least a byte of what was kept. Raises Unavailable where the file does not give it back."""
         if self._file is None:
             return bytes(self._memory[offset : offset + size])
-        return await asyncio.to_thread(os.pread, self._file.fileno(), size, offset)
+        try:
+            if data := await asyncio.to_thread(os.pread, self._file.fileno(), size, offset):
+                return data
+        except OSError:
+            pass  # told below
+        raise Unavailable("The form that was kept while it is sent on cannot be read again.", code="overloaded")
 
     def close(self) -> None:
         if self._file is not None:

@@ -227,6 +227,32 @@ async def test_a_form_that_grows_too_large_on_its_way_is_refused(start: Starter)
         assert not upstream.requests
 
 
+class BrokenDisk:
+    """Files are kept; what they give back is `outcome`."""
+
+    def __init__(self, outcome: bytes | OSError) -> None:
+        self.outcome = outcome
+
+    def pread(self, *_: int) -> bytes:
+        if isinstance(self.outcome, OSError):
+            raise self.outcome
+        return self.outcome
+
+
+@pytest.mark.parametrize("outcome", [b"", OSError("EIO")], ids=["cut short", "unreadable"])
+@pytest.mark.parametrize("client", ["own", "aiohttp"])
+async def test_a_form_that_the_disk_does_not_give_back_is_no_silence(
+    start: Starter, monkeypatch: pytest.MonkeyPatch, client: str, outcome: bytes | OSError
+) -> None:
+    """The provider waits for the rest, so that nobody but the gateway can end it."""
+    monkeypatch.setattr("os.pread", BrokenDisk(outcome).pread)
+    async with ScriptedUpstream(json_answer({"text": "said"})) as upstream:
+        gateway = await start({"main": upstream.url("/v1")}, upstream={"client": client})
+        sent = form(model_part(), file_part(SOUND * 40))
+        reply = await gateway.post(sent, path=PATH, headers=FORM_TYPE)
+    assert_error(reply, 503, "overloaded")
+
+
 async def test_a_caller_that_hangs_up_ends_the_request_at_the_provider(start: Starter) -> None:
     async def half() -> AsyncIterator[bytes]:
         yield form(model_part(), file_part())[:5000]

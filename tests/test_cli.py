@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -168,6 +169,17 @@ def test_explain_tells_what_is_wrong_with_a_request(text: str | None, said: str,
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("body.json: ")
     assert said in done.stderr
+
+
+def test_explain_reads_a_request_from_its_input(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b'{"model": "gpt-4o", "messages": [{"role": "user", "content": "\xc3\xa9"}], "models": ["demo"]}'
+    for text, code in ((body, 0), (b"{", 1)):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+        done = shell.run("explain", "--request", "-", "--json", CLOUD_KEY="k")
+        assert (done.returncode, done.stderr.startswith("-: ")) == (code, bool(code))
+        if not code:
+            told = orjson.loads(done.stdout)
+            assert [group["place"]["route"] for group in told["groups"]] == ["gpt-*", "gpt-*", "demo"]
 
 
 def test_schema_prints_the_schema_that_is_shipped(shell: Shell) -> None:

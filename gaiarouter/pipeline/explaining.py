@@ -14,7 +14,16 @@ import orjson
 
 from gaiarouter.dialects.base import Dialect, Envelope, RequestHead
 from gaiarouter.dialects.binding import Binding, BindingReader
-from gaiarouter.errors import GatewayError, InvalidRequest, MediaNotLoaded, NotServed, UpstreamError
+from gaiarouter.dialects.preferences import read_preferences
+from gaiarouter.errors import (
+    Forbidden,
+    GatewayError,
+    InvalidRequest,
+    MediaNotLoaded,
+    NotFound,
+    NotServed,
+    UpstreamError,
+)
 from gaiarouter.pipeline.conversion import Convert
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.transform import Transform
@@ -78,17 +87,23 @@ class Explainer:
         assert exchange.request is not None
         model = exchange.request.model
         whole = question.body is not None
-        told = explain(self._table, model, issuers=self._issuers, bindings=self._bindings(exchange) if whole else ())
-        refusal = None
+        told = explain(
+            self._table,
+            model,
+            after=_asked_after(exchange.request),
+            issuers=self._issuers,
+            bindings=self._bindings(exchange) if whole else (),
+        )
+        refused, refusal = None, None
         try:
             await self._transform.request(exchange)
         except GatewayError as error:
-            refusal = f"{error.status} {error.code or 'null'}: {error.message}"
+            refused, refusal = error, f"{error.status} {error.code or 'null'}: {error.message}"
         if told.place is None:
             return told if refusal is None else replace(told, in_the_end=refusal)
         groups = []
         for group in told.groups:
-            targets = [await self._refined(each, exchange, refusal, whole=whole) for each in group.targets]
+            targets = [await self._refined(each, exchange, refused, whole=whole) for each in group.targets]
             groups.append(replace(group, targets=tuple(targets)))
         nobody = not any(target.kept for group in groups for target in group.targets)
         end = refusal or (_NOBODY if nobody else told.in_the_end)
@@ -128,14 +143,14 @@ class Explainer:
         return () if reader is None else reader(_written(exchange.request))
 
     async def _refined(
-        self, told: ExplainedTarget, exchange: Exchange, refusal: str | None, *, whole: bool
+        self, told: ExplainedTarget, exchange: Exchange, refused: GatewayError | None, *, whole: bool
     ) -> ExplainedTarget:
         if told.reasons:
             return told
         target = ResolvedTarget(told.provider, told.model, "")
-        reasons = [*self._left_out(target, exchange, refusal), *self._ill(target, exchange.received_s)]
+        reasons = [*self._left_out(target, exchange, refused), *self._ill(target, exchange.received_s)]
         dropped: tuple[str, ...] = ()
-        if whole and refusal is None:
+        if whole and refused is None:
             try:
                 _, conversion = await self._convert(exchange, target)
                 dropped = conversion.dropped
@@ -147,15 +162,22 @@ class Explainer:
                 reasons.append(Reason("capability", error.message))
         return replace(told, kept=not reasons, reasons=tuple(reasons), dropped=dropped)
 
-    def _left_out(self, target: ResolvedTarget, exchange: Exchange, refusal: str | None) -> list[Reason]:
+    def _left_out(self, target: ResolvedTarget, exchange: Exchange, refused: GatewayError | None) -> list[Reason]:
         """By the request's way through Transform."""
-        if refusal is not None:
-            return [Reason("access", "the request is refused")] if exchange.match is None else []
+        match refused:
+            case None:
+                pass
+            case NotFound() | Forbidden():
+                return [Reason("access", "the request is refused")]
+            case InvalidRequest(code="no_matching_provider"):
+                return [_CHOICE]
+            case _:
+                return []
         assert exchange.match is not None
         if any(each.id == target.id for group in exchange.match.groups for each in group.targets):
             return []
         if exchange.preferences is not None:
-            return [Reason("choice", "the request asks for others")]
+            return [_CHOICE]
         return [Reason("access", "the key's list of models does not grant this fallback")]
 
     def _ill(self, target: ResolvedTarget, now: float) -> list[Reason]:
@@ -169,6 +191,7 @@ class Explainer:
         return [Reason("breaker", words.replace("_", " ") + again)]
 
 
+_CHOICE: Final = Reason("choice", "the request asks for others")
 _NOBODY: Final = "the first that recovers, if one is only unwell; else an error: nobody can serve this request now"
 
 
@@ -192,6 +215,15 @@ class _NoReply:
 
     async def room(self) -> None:
         pass
+
+
+def _asked_after(request: RequestHead) -> tuple[str, ...]:
+    """The models that the request names after its own."""
+    try:
+        wishes = read_preferences(request.member("models"), None)
+    except InvalidRequest:
+        return ()  # Transform refuses the request
+    return tuple(model for model in wishes.models if model != request.model) if wishes is not None else ()
 
 
 def _named(body: bytes, model: str) -> bytes:

@@ -122,12 +122,20 @@ class Explanation:
 
 
 def explain(
-    table: Table, model: str, *, issuers: Issuers | None = None, bindings: Sequence[Binding] = ()
+    table: Table,
+    model: str,
+    *,
+    after: Sequence[str] = (),
+    issuers: Issuers | None = None,
+    bindings: Sequence[Binding] = (),
 ) -> Explanation:
-    """bindings: of a whole request, found by its dialect's reader; issuers: who they may be of."""
+    """after: models that a whole request wants asked after the first. bindings: of it, found by its dialect's reader;
+    issuers: who they may be of."""
     match = table.whole(model)
     if match is None:
         return _unmatched(table, model)
+    others = filter(None, map(table.whole, after))
+    match = replace(match, groups=(*match.groups, *(group for other in others for group in other.groups)))
     routes, refusal, off = table.settings.routes, None, _switched_off(table)
     if issuers is not None and bindings:
         match, refusal = _bound(match, off, issuers, bindings)

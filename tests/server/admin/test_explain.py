@@ -107,6 +107,49 @@ async def test_what_only_one_issuer_knows_leaves_the_others_out(admit: Admit) ->
     assert it["bound"] == ["`previous_response_id`: only who keeps it is asked"]
 
 
+async def test_models_that_are_to_be_asked_after_it_are_candidates_too(admit: Admit) -> None:
+    operator = await admit(providers=PROVIDERS, routes=ROUTES)
+    it = await told(operator, request=chat_body("demo", models=["demo", "gpt-5"]))
+    assert it["place"]["route"] == "demo"
+    assert [group["place"]["route"] for group in it["groups"]] == ["demo", "gpt-*", "gpt-*"]
+    assert left_out(it) == {"demo": [], "main": [], "dark": ["off"], "claude": []}
+    unknown = await told(operator, request=chat_body("demo", models=["nobody-1"]))
+    assert left_out(unknown) == {"demo": ["access"]}
+    assert unknown["in_the_end"].startswith("404 model_not_found: The model 'nobody-1' ")
+    malformed = await told(operator, request=chat_body("demo", models="gpt-5"))
+    assert malformed["in_the_end"].startswith("400 ")
+
+
+async def test_a_key_is_told_which_of_the_models_asked_after_it_it_may_not_use(admit: Admit) -> None:
+    operator = await admit(providers=PROVIDERS, routes=ROUTES)
+    key = await operator.api_key(models=["demo"])
+    it = await told(operator, request=chat_body("demo", models=["gpt-5"]), key=key["id"])
+    assert it["in_the_end"].startswith("403 model_not_allowed")
+    assert left_out(it) == {"demo": ["access"], "main": ["access"], "dark": ["off"], "claude": ["access"]}
+
+
+@pytest.mark.parametrize(
+    ("wishes", "reasons"),
+    [
+        ({"only": ["claude"]}, {"main": ["choice"], "dark": ["off"], "claude": []}),
+        ({"ignore": ["Main"]}, {"main": ["choice"], "dark": ["off"], "claude": []}),
+        ({"order": ["claude"]}, {"main": [], "dark": ["off"], "claude": []}),
+        ({"order": ["claude"], "allow_fallbacks": False}, {"main": ["choice"], "dark": ["off"], "claude": []}),
+        ({"allow_fallbacks": False}, {"main": [], "dark": ["off"], "claude": ["choice"]}),
+    ],
+)
+async def test_what_the_caller_does_not_want_is_told(admit: Admit, wishes: Any, reasons: Any) -> None:
+    operator = await admit(providers=PROVIDERS, routes=ROUTES)
+    assert left_out(await told(operator, request=chat_body("gpt-5", provider=wishes))) == reasons
+
+
+async def test_a_wish_that_leaves_nobody_is_told(admit: Admit) -> None:
+    operator = await admit(providers=PROVIDERS, routes=ROUTES)
+    it = await told(operator, request=chat_body("gpt-5", provider={"only": ["demo"]}))
+    assert left_out(it) == {"main": ["choice"], "dark": ["off"], "claude": ["choice"]}
+    assert it["in_the_end"].startswith("400 no_matching_provider")
+
+
 async def test_a_request_that_names_no_model_takes_the_one_asked_about(admit: Admit) -> None:
     operator = await admit(providers=PROVIDERS, routes=ROUTES)
     body = {"contents": [{"role": "user", "parts": [{"text": PROMPT}]}]}

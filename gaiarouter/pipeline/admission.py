@@ -1,12 +1,15 @@
 """Is there room for one more request: the bound that keeps those inside quick, whatever is outside.
 
 A request that finds no room is told so at once, before its key is looked up or its body read. Some may wait for a
-moment, in their order, so that a short burst is no error.
+moment, in their order, so that a short burst is no error. A queue that does not become empty is no burst: then only so
+many wait that their turn comes within a quarter of the time that a request takes. Requests leave `slots` by `slots` in
+that time, whatever it is, so that a quarter of the slots is the number; nothing has to be measured.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -14,19 +17,36 @@ from gaiarouter.errors import Unavailable
 from gaiarouter.pipeline.exchange import Exchange
 
 RETRY_S: Final = 1.0
+_CALM_S: Final = 1.0
+"""Without a refusal for so long, an overload is over."""
+_SHARE_WAITING: Final = 4
+"""In an overload one waits for so many slots."""
 
 Shed = Literal["full", "waited", "memory"]
 """Why a request was not let in: no place to wait, no slot in time, no memory."""
 
 
 class Gate:
-    """The process's slots. on_shed: called with each request that is turned away."""
+    """The process's slots. wait_s: the longest that anybody waits, and that a queue may stay and be a burst still.
+    on_shed: called with each request that is turned away."""
 
-    def __init__(self, *, slots: int, waiting: int, wait_s: float, on_shed: Callable[[Shed], None]) -> None:
+    def __init__(
+        self,
+        *,
+        slots: int,
+        waiting: int,
+        wait_s: float,
+        on_shed: Callable[[Shed], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._slots = asyncio.Semaphore(slots)
         self._most_waiting = waiting
+        self._most_waiting_long = min(waiting, max(1, slots // _SHARE_WAITING))
         self._wait_s = wait_s
         self._on_shed = on_shed
+        self._clock = clock
+        self._queue_since_s = 0.0
+        self._overloaded_until_s = 0.0
         self.running = 0
         self.waiting = 0
         self.short_of_memory = False
@@ -47,7 +67,7 @@ class Gate:
         self._slots.release()
 
     async def _wait(self) -> None:
-        if self.waiting >= self._most_waiting:
+        if self.waiting >= self._places():
             raise self._turned_away("full")
         self.waiting += 1
         try:
@@ -57,6 +77,17 @@ class Gate:
             raise self._turned_away("waited") from None
         finally:
             self.waiting -= 1
+
+    def _places(self) -> int:
+        """How many may wait. An overload lasts as long as refusals do."""
+        now = self._clock()
+        if not self.waiting:
+            self._queue_since_s = now
+        if now < self._overloaded_until_s or now - self._queue_since_s >= self._wait_s:
+            if self.waiting >= self._most_waiting_long:
+                self._overloaded_until_s = now + _CALM_S
+            return self._most_waiting_long
+        return self._most_waiting
 
     def _turned_away(self, why: Shed) -> Unavailable:
         self._on_shed(why)

@@ -11,17 +11,39 @@ FOREVER_S = 60.0
 
 
 class Doors:
-    """A gate that keeps what it turned away."""
+    """A gate that keeps what it turned away. `now_s` is its clock."""
 
     def __init__(self, *, slots: int, waiting: int, wait_s: float = FOREVER_S) -> None:
         self.shed: list[Shed] = []
-        self.gate = Gate(slots=slots, waiting=waiting, wait_s=wait_s, on_shed=self.shed.append)
+        self.now_s = 1000.0
+        self.gate = Gate(
+            slots=slots, waiting=waiting, wait_s=wait_s, on_shed=self.shed.append, clock=lambda: self.now_s
+        )
 
     async def queue(self) -> asyncio.Task[None]:
         """One that waits."""
         task = asyncio.create_task(self.gate.enter())
         await asyncio.sleep(0)  # it runs as far as it can
         return task
+
+    async def full(self, slots: int, waiting: int) -> list[asyncio.Task[None]]:
+        """Every slot taken, and so many that wait."""
+        for _ in range(slots):
+            await self.gate.enter()
+        return [await self.queue() for _ in range(waiting)]
+
+    async def places(self) -> int:
+        """How many more may wait now. They wait from then on."""
+        tasks = [await self.queue() for _ in range(100)]
+        turned_away = [task for task in tasks if task.done()]
+        assert all(isinstance(task.exception(), Unavailable) for task in turned_away)
+        return 100 - len(turned_away)
+
+
+async def until_empty(doors: Doors, queue: list[asyncio.Task[None]]) -> None:
+    for _ in queue:
+        doors.gate.leave()
+    await asyncio.gather(*queue)
 
 
 async def test_beyond_the_slots_some_wait_and_the_rest_is_turned_away_at_once() -> None:
@@ -105,3 +127,41 @@ async def test_short_of_memory_one_at_a_time_is_let_in() -> None:
     await doors.gate.enter()
     doors.gate.short_of_memory = False
     await doors.gate.enter()
+
+
+async def test_a_queue_that_stays_is_cut_to_a_quarter_of_the_slots() -> None:
+    """So that no turn takes longer to come than a quarter of a request: sixteen leave in the time of one."""
+    doors = Doors(slots=16, waiting=60, wait_s=0.25)
+    queue = await doors.full(16, waiting=3)
+    doors.now_s += 0.24
+    queue += [await doors.queue() for _ in range(40)]
+    assert doors.gate.waiting == 43, "a burst may take every place"
+    doors.now_s += 0.01
+    assert await doors.places() == 0
+    await until_empty(doors, queue[:-2])
+    assert await doors.places() == 2
+
+
+async def test_an_overload_is_over_when_nobody_was_turned_away_for_a_second() -> None:
+    doors = Doors(slots=4, waiting=60, wait_s=0.25)
+    queue = await doors.full(4, waiting=1)
+    doors.now_s += 0.25
+    assert await doors.places() == 0
+    await until_empty(doors, queue)
+    doors.now_s += 0.99
+    queue = [await doors.queue()]
+    assert doors.gate.waiting == 1, "one of four"
+    assert await doors.places() == 0, "and it goes on, though the queue was empty once"
+    await until_empty(doors, queue)
+    doors.now_s += 1.0
+    assert await doors.places() == 60
+
+
+@pytest.mark.parametrize(("slots", "waiting", "places"), [(1, 9, 1), (3, 9, 1), (8, 9, 2), (400, 9, 9)])
+async def test_of_few_slots_one_may_be_waited_for_and_never_more_than_the_bound(
+    slots: int, waiting: int, places: int
+) -> None:
+    doors = Doors(slots=slots, waiting=waiting, wait_s=0.25)
+    await doors.full(slots, waiting=1)
+    doors.now_s += 0.25
+    assert await doors.places() == places - 1

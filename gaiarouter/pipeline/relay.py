@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from gaiarouter.canonical.usage import Usage
@@ -97,8 +98,7 @@ class Relay:
             await self._watch(watcher)
         finally:
             if self._exchange.reply.committed:
-                usage = watcher.usage or self._estimate(watcher.text_tokens, None)
-                self._account(usage, watcher.finish_reason)
+                self._account(self._used(watcher), watcher.finish_reason)
         self._exchange.complete = True
         await self._response.drain()
 
@@ -203,6 +203,19 @@ class Relay:
         exchange.finish_reason = finish_reason
         exchange.usage = usage
         exchange.cost_nano = self._charge(exchange.served.provider, exchange.served.model, usage)
+
+    def _used(self, watcher: StreamWatcher) -> Usage:
+        """Of a stream that broke off, what was told may be of its beginning: Claude's starts with a count of 1. No
+        estimate is wrong by half, so that such a count is replaced."""
+        told = watcher.usage
+        if told is not None and (watcher.finished or watcher.finish_reason is not None):
+            return told
+        counted = self._estimate(watcher.text_tokens, None)
+        if told is None:
+            return counted
+        if 2 * told.output_tokens >= counted.out_visible:
+            return told
+        return replace(told, out_visible=counted.out_visible - told.out_reasoning, estimated=True)
 
     def _estimate(self, said: int, body: bytes | None) -> Usage:
         """said: estimated tokens of the text. body: of a whole answer; None for a stream."""

@@ -51,11 +51,15 @@ _CODE = str(Path(gaiarouter.__file__).parent)
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
-def config(folder: Path, bases: Mapping[str, str], **changes: Any) -> dict[str, Any]:
-    """A configuration in the shape of gaiarouter.yaml; `changes` replace whole entries."""
+def config(folder: Path, bases: Mapping[str, str], *, main: str = "openai", **changes: Any) -> dict[str, Any]:
+    """A configuration in the shape of gaiarouter.yaml; `changes` replace whole entries. main: the dialect of `main`."""
     keys = {"main": PROVIDER_KEY, "backup": BACKUP_KEY}
     providers: dict[str, Any] = {
-        name: {"dialect": "openai", "base_url": base, "api_key": keys.get(name, PROVIDER_KEY)}
+        name: {
+            "dialect": main if name == "main" else "openai",
+            "base_url": base,
+            "api_key": keys.get(name, PROVIDER_KEY),
+        }
         for name, base in bases.items()
     }
     routes = [{"match": "demo", "targets": [{"provider": "demo"}]}]

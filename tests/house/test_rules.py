@@ -41,11 +41,13 @@ def _files() -> tuple[Path, ...]:
 
 
 @cache
-def _modules(folder: str = "") -> tuple[Module, ...]:
+def _all_modules() -> tuple[Module, ...]:
     names = (path.relative_to(ROOT).as_posix() for path in _files() if path.suffix == ".py")
-    return tuple(
-        Module.parse(name, (ROOT / name).read_text()) for name in sorted(set(names)) if name.startswith(folder)
-    )
+    return tuple(Module.parse(name, (ROOT / name).read_text()) for name in sorted(set(names)))
+
+
+def _modules(folder: str = "") -> tuple[Module, ...]:
+    return tuple(module for module in _all_modules() if str(module.path).startswith(folder))
 
 
 def _broken(rule: Rule, modules: tuple[Module, ...]) -> list[str]:

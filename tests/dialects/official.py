@@ -42,6 +42,7 @@ class Provider:
 
 
 PROVIDER = Provider()
+"""All clients here ask it; each of them is made once, because that takes a tenth of a second."""
 
 
 @cache

@@ -7,9 +7,7 @@ import random
 import re
 from typing import Any
 
-import httpx2
 import pytest
-from google import genai
 from google.genai import types
 
 from gaiarouter.canonical.fold import fold
@@ -24,6 +22,7 @@ from gaiarouter.dialects.gemini.view import AnswerView
 from gaiarouter.errors import InvalidRequest
 from tests.dialects.gemini.stream import PLAN, decode
 from tests.dialects.gemini.test_recorded import USABLE, responses
+from tests.dialects.official import PROVIDER, google
 from tests.recorded import Interaction, interactions
 
 RECORDED = [
@@ -265,23 +264,18 @@ def test_a_recorded_answer_is_written_as_it_was_read(interaction: Interaction) -
 def official(stream: bytes) -> dict[str, Any]:
     """What Google's own client makes of a stream: what the model said, its ending, its counts."""
 
-    def answered(_: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=stream)
-
     said: dict[str, Any] = {"text": "", "thought": "", "calls": [], "others": [], "signatures": []}
-    with httpx2.Client(transport=httpx2.MockTransport(answered)) as http:
-        options = types.HttpOptions(base_url="http://gateway", httpx_client=http)
-        client = genai.Client(api_key="x", http_options=options)
-        for chunk in client.models.generate_content_stream(model="m", contents="x"):
-            said["last"] = chunk.model_version, chunk.response_id
-            for candidate in chunk.candidates or ():
-                for part in (candidate.content and candidate.content.parts) or ():
-                    take(part, said)
-                if candidate.finish_reason is not None:
-                    said["finish"] = candidate.finish_reason.name
-            if chunk.usage_metadata is not None:
-                counts = chunk.usage_metadata.model_dump(mode="json", by_alias=True)
-                said.setdefault("counts", {}).update({name: n for name, n in counts.items() if name in COUNTS and n})
+    PROVIDER.body, PROVIDER.stream = stream, True
+    for chunk in google().models.generate_content_stream(model="m", contents="x"):
+        said["last"] = chunk.model_version, chunk.response_id
+        for candidate in chunk.candidates or ():
+            for part in (candidate.content and candidate.content.parts) or ():
+                take(part, said)
+            if candidate.finish_reason is not None:
+                said["finish"] = candidate.finish_reason.name
+        if chunk.usage_metadata is not None:
+            counts = chunk.usage_metadata.model_dump(mode="json", by_alias=True)
+            said.setdefault("counts", {}).update({name: n for name, n in counts.items() if name in COUNTS and n})
     return said
 
 

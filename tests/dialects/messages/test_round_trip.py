@@ -6,9 +6,7 @@ import json
 import random
 from typing import Any
 
-import httpx2
 import pytest
-from anthropic import Anthropic
 
 from gaiarouter.canonical.fold import fold
 from gaiarouter.dialects.messages.capabilities import CapabilityTable
@@ -19,6 +17,7 @@ from gaiarouter.dialects.messages.response import decode_answer
 from gaiarouter.dialects.messages.target import MessagesTarget
 from gaiarouter.dialects.messages.view import AnswerView
 from tests.dialects.messages.stream import PLAN, decode
+from tests.dialects.official import ASKED, PROVIDER, anthropic
 from tests.recorded import Interaction, interactions
 
 VIEW = AnswerView(fallback_id="msg_x")
@@ -146,14 +145,8 @@ def test_a_recorded_answer_is_written_as_it_was_read(interaction: Interaction) -
 def official(stream: bytes) -> dict[str, Any]:
     """What Anthropic's own client makes of a stream."""
 
-    def answered(_: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=stream)
-
-    with (
-        httpx2.Client(transport=httpx2.MockTransport(answered)) as http,
-        Anthropic(api_key="x", http_client=http) as client,
-        client.beta.messages.stream(model="m", max_tokens=1, messages=[{"role": "user", "content": "x"}]) as events,
-    ):
+    PROVIDER.body, PROVIDER.stream = stream, True
+    with anthropic().beta.messages.stream(model="m", max_tokens=1, messages=ASKED) as events:
         message = events.get_final_message()
     told_by: dict[str, Any] = message.model_dump(mode="json", warnings=False, exclude_unset=True)
     return told_by

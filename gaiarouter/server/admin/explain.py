@@ -28,6 +28,7 @@ _BODY: Final[Schema] = {
         "dialect": {"type": "string", "enum": list(_DIALECTS), "default": "chat", "description": "Of the request."},
         "key": {"type": "string", "minLength": 1, "maxLength": 80, "description": "The id of the key that would call."},
     },
+    "examples": [{"model": "gpt-5"}],
 }
 _REASON: Final[Schema] = {
     "type": "object",

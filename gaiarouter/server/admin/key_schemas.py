@@ -52,12 +52,14 @@ NEW_KEY: Final[Schema] = {
         **_FIELDS,
         "organization": {**_ID_OR_NULL, "description": "Default: that of the key which makes it. It never changes."},
     },
+    "examples": [{"name": "ci", "models": ["gpt-*"], "limits": {"requests": "60/min"}, "inference": True}],
 }
 CHANGED_KEY: Final[Schema] = {
     "type": "object",
     "additionalProperties": False,
     "description": "What is left out stays; null takes a setting away.",
     "properties": {**_FIELDS, "status": {"type": "string", "enum": ["active", "disabled"]}},
+    "examples": [{"budget": {"amount_usd": 20, "period": "day"}}],
 }
 ROTATION: Final[Schema] = {
     "type": "object",
@@ -71,6 +73,7 @@ ROTATION: Final[Schema] = {
             "description": "How long the old secret goes on working beside the new one. The one before it stops.",
         }
     },
+    "examples": [{"overlap_seconds": 3600}],
 }
 API_KEY: Final[Schema] = {
     "title": "ApiKey",

@@ -31,6 +31,7 @@ _BODY: Final[Schema] = {
             "description": "Until the gateway is started again; null goes back to the setting.",
         },
     },
+    "examples": [{"level": "debug"}],
 }
 
 

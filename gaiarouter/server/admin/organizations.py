@@ -53,12 +53,14 @@ _NEW: Final[Schema] = {
     "additionalProperties": False,
     "required": ["name"],
     "properties": _FIELDS,
+    "examples": [{"name": "Harbour", "budget": {"amount_usd": 500, "period": "month"}, "models": ["gpt-*"]}],
 }
 _CHANGES: Final[Schema] = {
     "type": "object",
     "additionalProperties": False,
     "description": "What is left out stays; null takes a setting away.",
     "properties": _FIELDS,
+    "examples": [{"limits": {"requests": "6000/min"}}],
 }
 ORGANIZATION: Final[Schema] = {
     "title": "Organization",

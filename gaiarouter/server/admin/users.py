@@ -51,12 +51,14 @@ _NEW: Final[Schema] = {
     "additionalProperties": False,
     "required": ["organization", "email"],
     "properties": {"organization": ID, **_FIELDS},
+    "examples": [{"organization": "org_1a2b3c", "email": "ada@example.com", "name": "Ada", "role": "write"}],
 }
 _CHANGES: Final[Schema] = {
     "type": "object",
     "additionalProperties": False,
     "description": "What is left out stays. A user's organization cannot be changed.",
     "properties": _FIELDS,
+    "examples": [{"status": "suspended"}],
 }
 USER: Final[Schema] = {
     "title": "User",

@@ -55,6 +55,8 @@ EXAMPLES: Final[Mapping[str, Described]] = {
     "generateContent": {"contents": _SAID},
     "streamGenerateContent": {"contents": _SAID},
     "countTokens": {"contents": _SAID},
+    "embedContent": {"content": _SAID[0]},
+    "batchEmbedContents": {"requests": [{"model": "models/demo", "content": _SAID[0]}]},
 }
 
 REFUSALS: Final = {

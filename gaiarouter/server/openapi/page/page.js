@@ -55,9 +55,14 @@ function table(title, rows) {
 }
 
 function contents(title, content, api) {
-  return Object.entries(content || {}).flatMap(([kind, { schema }]) => {
+  return Object.entries(content || {}).flatMap(([kind, { schema, example }]) => {
     const rows = fieldRows(schema, api);
-    return rows.length ? table(`${title} (${kind})`, rows) : [element("h3", {}, `${title} (${kind})`)];
+    const shown = example || ((schema || {}).examples || [])[0];
+    return [
+      element("h3", {}, `${title} (${kind})`),
+      ...(rows.length ? [element("table", {}, ...rows)] : []),
+      ...(shown ? [element("pre", {}, JSON.stringify(shown, null, 2))] : []),
+    ];
   });
 }
 

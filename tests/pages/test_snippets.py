@@ -17,6 +17,7 @@ from tests.support.gateway import RunningGateway, running_gateway
 
 ELSEWHERE = {
     "README.md": "tests/packaging/test_readme.py",
+    "docs/adding-a-provider.md": "tests/pages/test_adding_a_provider.py",
     "docs/getting-started.md": "tests/packaging/test_getting_started.py",
 }
 """Pages whose programs and requests are run by another test, in their own surroundings."""

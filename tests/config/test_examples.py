@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from gaiarouter.cli import main
+from gaiarouter.config.arguments import build_parser
 from gaiarouter.config.loader import Loaded, load
 from gaiarouter.providers import known_kinds
 
@@ -17,12 +21,24 @@ SHIPPED = ROOT / "gaiarouter.yaml"
 
 def load_with_variables(file: Path) -> Loaded:
     names = re.findall(r"\$\{([A-Z_]+)", file.read_text(encoding="utf-8"))
-    environ = {name: "https://host.example.com" if name.endswith("ENDPOINT") else f"key-{name}" for name in names}
+    environ = {name: _made_up(name) for name in names}
     return load(file, environ=environ, known_kinds=known_kinds())
 
 
+def _made_up(name: str) -> str:
+    match name.rpartition("_")[2]:
+        case "ENDPOINT":
+            return "https://host.example.com"
+        case "STORE":
+            return "postgresql://user:password@host/database"
+        case "REDIS":
+            return "redis://host"
+        case _:
+            return f"key-{name}"
+
+
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) >= 4
+    assert len(EXAMPLES) >= 9
 
 
 @pytest.mark.parametrize("file", [SHIPPED, *EXAMPLES], ids=lambda file: file.name)
@@ -76,3 +92,27 @@ def test_the_page_s_own_example_is_right_and_its_mistake_reads_as_printed(tmp_pa
     file.write_text(text.replace("{provider: openai}", "{provider: opnai}"), encoding="utf-8")
     (problem,) = load(file, known_kinds=known_kinds()).problems
     assert str(problem) == str(tmp_path / printed)
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+def test_an_example_routes_as_its_tests_say(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in os.environ if re.search(r"_API_KEY|_ENDPOINT$|^GAIAROUTER_", name)]:
+        monkeypatch.delenv(name)
+    assert file.with_suffix(".test.yaml").exists()
+    assert main(["test", "-c", str(file)]) == 0
+    assert re.search(r"^\d+ tests, all passed$", capsys.readouterr().out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+def test_commands_in_an_example_s_head_are_taken_and_name_it(file: Path) -> None:
+    for line in re.findall(r"^#   .*?\b(gaiarouter .*)$", file.read_text(encoding="utf-8"), re.MULTILINE):
+        arguments = build_parser().parse_args(shlex.split(line)[1:])
+        assert arguments.config == f"config/{file.name}"
+
+
+def test_the_list_of_examples_is_whole_and_says_for_whom_each_is() -> None:
+    page = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| \[([\w.-]+)\]\(\1\) \| (.+) \|$", page, re.MULTILINE))
+    assert listed.keys() == {file.name for file in EXAMPLES}

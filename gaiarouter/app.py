@@ -18,7 +18,8 @@ from aiohttp import web
 from gaiarouter import __version__
 from gaiarouter.assembly.control import build_control
 from gaiarouter.assembly.formats import Formats
-from gaiarouter.assembly.health import tell
+from gaiarouter.assembly.gauges import look_at_listener
+from gaiarouter.assembly.health import told_to
 from gaiarouter.assembly.parts import Parts, opened
 from gaiarouter.assembly.reload import Reloads
 from gaiarouter.assembly.service import build_service
@@ -39,6 +40,7 @@ from gaiarouter.server.handler import DataPlane, Service
 from gaiarouter.server.log_level import LevelInForce
 from gaiarouter.server.memory import Memory, container_limit
 from gaiarouter.server.ops import Ops
+from gaiarouter.server.protocol import Listener
 from gaiarouter.server.routes import Routes
 from gaiarouter.server.run import Lifecycle
 from gaiarouter.server.watchdog import Watchdog
@@ -87,7 +89,7 @@ class Gateway:
     ) -> None:
         self.life = Lifecycle()
         self.metrics = Metrics()
-        self.health = Health(tell)
+        self.health = Health(told_to(self.metrics))
         self.store = open_store(settings.store)
         self._gate = Gate(
             slots=settings.server.max_requests,
@@ -121,6 +123,7 @@ class Gateway:
             health=self.health,
             reload=ConfigReload(self._reload if self._source else None),
             log_level=LogLevelOperations(self._level),
+            metrics=self.metrics,
         )
 
     @property
@@ -158,12 +161,18 @@ class Gateway:
     def turned_away(self, why: str) -> None:
         self.metrics.shed.labels(why).inc()
 
-    def watchdog(self, close_idle: Callable[[], None]) -> Watchdog:
-        """For a process that is the gateway's own: of its event loop, and of its memory where that has a limit."""
+    def watchdog(self, listener: Listener, aside: Listener | None) -> Watchdog:
+        """For a process that is the gateway's own: of its event loop, and of its memory where that has a limit.
+
+        listener: of callers. aside: of operators, where they have one of their own.
+        """
+        look_at_listener(self.metrics, "callers", listener)
+        if aside is not None:
+            look_at_listener(self.metrics, "operators", aside)
         limit = self._first.server.memory_limit or container_limit()
         looks = [] if self._level is None else [self._level.look]
         if limit:
-            looks.append(Memory(limit // self._workers, self._gate, close_idle).look)
+            looks.append(Memory(limit // self._workers, self._gate, listener.close_idle).look)
         return Watchdog(on_lag=self.metrics.beat, on_beat=looks)
 
     async def _run(self, _: web.Application) -> AsyncIterator[None]:

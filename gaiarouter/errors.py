@@ -127,9 +127,11 @@ class LimitExceeded(CallerError):
     status, code = 429, "rate_limit_exceeded"
     type: ErrorType = "rate_limit_error"
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
-        """retry_after_s: None where no patience helps, and clients are told not to try again."""
+    def __init__(self, message: str, *, retry_after_s: float | None = None, limit: str | None = None) -> None:
+        """retry_after_s: None where no patience helps, and clients are told not to try again. limit: the label of
+        `limit_refusals_total`; None where another metric counts it."""
         super().__init__(message, retry_after_s=retry_after_s)
+        self.limit = limit
         self.windows: Mapping[str, tuple[int, int, float]] = {}
         """By `requests` and `tokens`: the limit, what remains of it, seconds until it is whole. For the headers of an
         answer to a caller who was not let in."""

@@ -23,6 +23,7 @@ from gaiarouter.server.admin.usage import UsageRecords
 from gaiarouter.server.admin.users import Users
 from gaiarouter.server.handler import Service
 from gaiarouter.store.base import Store
+from gaiarouter.telemetry import Metrics
 
 
 def build_control(
@@ -34,6 +35,7 @@ def build_control(
     health: Health,
     reload: ConfigReload,
     log_level: LogLevelOperations,
+    metrics: Metrics,
 ) -> ControlPlane:
     """service: read at each call, so that a reload changes what the control plane goes by."""
     return ControlPlane(
@@ -48,6 +50,7 @@ def build_control(
         ],
         Access(service, admin_key=settings.auth.admin_key),
         dialect,
+        on_end=lambda operation, status: metrics.control_requests.labels(operation, f"{status // 100}xx").inc(),
     )
 
 

@@ -1,17 +1,41 @@
-"""What becomes of providers, said where operators look."""
+"""What becomes of providers, said where operators look: in the log and in the metrics."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import assert_never
 
 import structlog
 
 from gaiarouter.routing.breaker import Change
+from gaiarouter.telemetry import Metrics
 
 _log = structlog.get_logger("gaiarouter.health")
 
 
-def tell(change: Change) -> None:
+def told_to(metrics: Metrics) -> Callable[[Change], None]:
+    def tell(change: Change) -> None:
+        _count(metrics, change)
+        _say(change)
+
+    return tell
+
+
+def _count(metrics: Metrics, change: Change) -> None:
+    match change.kind:
+        case "opened" | "reopened":
+            metrics.breaker_transitions.labels(change.provider, "open").inc()
+        case "probed":
+            metrics.breaker_transitions.labels(change.provider, "half_open").inc()
+        case "closed":
+            metrics.breaker_transitions.labels(change.provider, "closed").inc()
+        case "refused" | "throttled":
+            metrics.rests.labels(change.provider, change.kind).inc()
+        case _:
+            assert_never(change.kind)
+
+
+def _say(change: Change) -> None:
     about = {"provider": change.provider, "target": change.target}
     match change.kind:
         case "opened":

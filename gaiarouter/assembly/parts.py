@@ -11,9 +11,9 @@ from random import Random
 from typing import Protocol
 
 import structlog
-from prometheus_client.core import Metric
 
 from gaiarouter.assembly.control import pepper_of
+from gaiarouter.assembly.gauges import look_at_parts
 from gaiarouter.config.changes import changed_providers
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings, Traces
@@ -35,10 +35,12 @@ from gaiarouter.routing.breaker import Health
 from gaiarouter.store import ledger_folder
 from gaiarouter.store.base import Store
 from gaiarouter.store.keyring import KeyRing, now_us
-from gaiarouter.telemetry import Metrics, breaker_family, gauge_family, resting_family
+from gaiarouter.telemetry import Metrics
+from gaiarouter.upstream.aiohttp_client.client import AiohttpUpstream
 from gaiarouter.upstream.base import MediaSource, Upstream
 from gaiarouter.upstream.clients import CLIENTS
 from gaiarouter.upstream.echo import EchoUpstream
+from gaiarouter.upstream.http1.client import Http1Upstream
 from gaiarouter.upstream.media import MediaLoader
 
 _log = structlog.get_logger("gaiarouter.store")
@@ -88,11 +90,11 @@ async def opened(
     await store.open(migrate=migrate)
     keys = KeyRing(store, stale_s=settings.auth.stale_s, pepper=pepper_of(settings), on_storage_away=_tell_of_store)
     ledger = _ledger(settings, store, metrics)
-    http = CLIENTS[settings.upstream.client](on_stale_retry=metrics.stale_connections.inc)
+    http = _http(settings, metrics)
     media = MediaLoader(allows=media_from, on_end=lambda outcome: metrics.media_loads.labels(outcome).inc())
     keys.start()
     ledger.start()
-    metrics.add_collector(lambda: _scraped(health, keys))
+    look_at_parts(metrics, gate, health, keys, store, http)
     shared = None if settings.redis is None else _shared(settings.redis, limiter, metrics)
     spans = None if settings.traces is None else _spans(settings.traces, metrics)
     async with _closing(spans, shared, media, http, ledger, keys, store, metrics):
@@ -114,6 +116,11 @@ async def opened(
             permit=http.permit,
             adopt=lambda before, now: _adopt(before, now, health, keys),
         )
+
+
+def _http(settings: Settings, metrics: Metrics) -> Http1Upstream | AiohttpUpstream:
+    make = CLIENTS[settings.upstream.client]
+    return make(on_stale_retry=metrics.stale_connections.inc, on_connect=metrics.upstream_connects.inc)
 
 
 def _shared(url: Secret, share: Limiter, metrics: Metrics) -> SharedLimits:
@@ -169,13 +176,3 @@ def _ledger(settings: Settings, store: Store, metrics: Metrics) -> Ledger:
     folder = Path(given.path) if given.path is not None else ledger_folder(settings.store)
     spool = Spool(bytes=given.spool // settings.server.workers, drops=given.on_full == "drop")
     return ledger_of(store, folder, spool, metrics, given.keep_s)
-
-
-def _scraped(health: Health, keys: KeyRing) -> Iterable[Metric]:
-    now = time.monotonic()
-    targets = health.snapshot(now)
-    yield breaker_family(targets)
-    resting = [target.provider for target in targets if target.rests_s]
-    resting += [key.provider for key in health.resting_keys(now)]
-    yield resting_family((target.provider for target in targets), resting)
-    yield gauge_family("gaiarouter_storage_away", "1 while the database does not answer, else 0.", keys.storage_away)

@@ -6,18 +6,18 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import structlog
-from prometheus_client.core import Metric
 
 from gaiarouter import __version__
 from gaiarouter.app import Gateway
 from gaiarouter.assembly.control import pepper_of
+from gaiarouter.assembly.gauges import look_at_process
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
 from gaiarouter.config.source import ConfigFile
@@ -25,7 +25,6 @@ from gaiarouter.server import logs
 from gaiarouter.server.banner import banner
 from gaiarouter.server.log_level import LevelInForce
 from gaiarouter.server.run import hold_signals, listen, run
-from gaiarouter.server.sink import Sink
 from gaiarouter.server.workers import (
     CRASH_WINDOW_S,
     CRASHES,
@@ -39,7 +38,6 @@ from gaiarouter.store import open_store
 from gaiarouter.store.base import MigrationError, StorageUnavailable
 from gaiarouter.store.commands import first_key
 from gaiarouter.store.keyring import now_us
-from gaiarouter.telemetry import gauge_family
 
 _log = structlog.get_logger("gaiarouter.server")
 
@@ -129,8 +127,8 @@ async def _serve(
         _say(words)
         _tell_of_start(settings, level, worker)
 
-    loop = asyncio.get_running_loop()
-    gateway.metrics.add_collector(lambda: _of_the_process(log.sink, loop))
+    gateway.metrics.started(__version__)
+    look_at_process(gateway.metrics, log.sink, asyncio.get_running_loop())
     await listen(
         gateway.app,
         gateway.operators,
@@ -174,8 +172,3 @@ def _tell_of_start(settings: Settings, level: LevelInForce, worker: Worker | Non
         on=[one.name for one in settings.providers.values() if one.off is None],
         off={one.name: one.off for one in settings.providers.values() if one.off is not None},
     )
-
-
-def _of_the_process(sink: Sink, loop: asyncio.AbstractEventLoop) -> Iterable[Metric]:
-    yield gauge_family("gaiarouter_log_lines_dropped", "Log lines that standard output did not take.", sink.dropped)
-    yield gauge_family("gaiarouter_event_loop_tasks", "Tasks on the event loop.", len(asyncio.all_tasks(loop)))

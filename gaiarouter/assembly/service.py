@@ -85,7 +85,13 @@ def build_service(
 
 def _auth(settings: Settings, parts: Parts) -> Auth:
     wanted = settings.auth
-    return Auth(parts.keys, required=wanted.required, guesses=parts.guesses, wrong_keys=wanted.wrong_keys)
+    return Auth(
+        parts.keys,
+        required=wanted.required,
+        guesses=parts.guesses,
+        wrong_keys=wanted.wrong_keys,
+        on_refused=lambda why: parts.metrics.auth_failures.labels(why).inc(),
+    )
 
 
 class _Conversions:

@@ -180,6 +180,7 @@ class Ledger:
             for _ in records:
                 self._memory.popleft()
         self._metrics.ledger_pending.dec(len(records))
+        self._metrics.ledger_written.inc(len(records))
         return len(records)
 
     async def _send(self, batch: list[UsageRecord]) -> None:

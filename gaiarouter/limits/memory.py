@@ -147,10 +147,11 @@ class _Caller:
 def used_up(whose: Whose, what: str, rate: Rate, wait_s: float, reset_s: float) -> LimitExceeded:
     limit = _limit_text(whose, what, rate)
     if wait_s == float("inf"):
-        return LimitExceeded(f"{limit} None are allowed.")
+        return LimitExceeded(f"{limit} None are allowed.", limit=what)
     return LimitExceeded(
         f"{limit} Try again in {_seconds(wait_s)}; the limit resets in {_seconds(reset_s)}.",
         retry_after_s=wait_s,
+        limit=what,
     )
 
 
@@ -162,7 +163,8 @@ def _window_used_up(whose: Whose, what: str, meter: Meter, wait_s: float) -> Lim
 def _too_large(whose: Whose, tokens: int, limit: Rate) -> LimitExceeded:
     return LimitExceeded(
         f"{_limit_text(whose, 'tokens', limit)} This request alone may need {tokens}: "
-        "shorten the prompt or lower the maximum of output tokens; waiting does not help."
+        "shorten the prompt or lower the maximum of output tokens; waiting does not help.",
+        limit="tokens",
     )
 
 
@@ -171,6 +173,7 @@ def too_many_running(whose: Whose, concurrent: int) -> LimitExceeded:
         f"Limit reached for {_words(whose)}: {concurrent} concurrent requests. "
         "The limit resets when a running request ends.",
         retry_after_s=_BUSY_RETRY_S,
+        limit="concurrent",
     )
 
 

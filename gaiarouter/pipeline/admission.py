@@ -39,6 +39,7 @@ class Gate:
         on_shed: Callable[[Shed], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.slots = slots
         self._slots = asyncio.Semaphore(slots)
         self._most_waiting = waiting
         self._most_waiting_long = min(waiting, max(1, slots // _SHARE_WAITING))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from gaiarouter.config.settings import Rate
-from gaiarouter.errors import Forbidden, InvalidRequest, Unauthenticated
+from gaiarouter.errors import Forbidden, InvalidRequest, LimitExceeded, Unauthenticated
 from gaiarouter.limits.guesses import Guesses
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.store.base import ApiKey
 
 KEY_PREFIX: Final = "sk-gaia-"
+Refusal = Literal["no_key", "wrong_key", "too_many"]
+"""Why a caller was not let in: what they sent, or that an address has shown too many wrong keys."""
 
 
 class KeyRing(Protocol):
@@ -22,12 +24,19 @@ class KeyRing(Protocol):
 
 class Auth:
     """`required`: without it a caller that shows no key of ours is served as `anonymous`. guesses: counts wrong keys by
-    their source, which may show so many of them (`wrong_keys`)."""
+    their source, which may show so many of them (`wrong_keys`). on_refused: told why each time nobody is let in."""
 
     def __init__(
-        self, keys: KeyRing, *, required: bool, guesses: Guesses | None = None, wrong_keys: Rate | None = None
+        self,
+        keys: KeyRing,
+        *,
+        required: bool,
+        guesses: Guesses | None = None,
+        wrong_keys: Rate | None = None,
+        on_refused: Callable[[Refusal], None] = lambda why: None,
     ) -> None:
         self._keys = keys
+        self._on_refused = on_refused
         self._required = required
         self._guesses = guesses
         self._wrong_keys = wrong_keys
@@ -47,6 +56,7 @@ class Auth:
             raise InvalidRequest("Two different gateway keys were sent in one request; send one.")
         if not ours:
             if self._required:
+                self._on_refused("wrong_key" if credentials else "no_key")
                 raise Unauthenticated
             return None
         text = ours.pop()
@@ -56,6 +66,15 @@ class Auth:
         try:
             return await self._keys.find(text)
         except Unauthenticated:
+            self.guessed(source)
+            raise
+
+    def guessed(self, source: Callable[[], str]) -> None:
+        """A wrong key came from there. Raises LimitExceeded where that was one too many."""
+        try:
             if self._guesses is not None:
                 self._guesses.wrong(source(), self._wrong_keys)
+        except LimitExceeded:
+            self._on_refused("too_many")
             raise
+        self._on_refused("wrong_key")

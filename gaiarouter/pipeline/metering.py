@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import structlog
 
 from gaiarouter.canonical.usage import Usage
-from gaiarouter.errors import CallerGone, GatewayError, UpstreamError
+from gaiarouter.errors import CallerGone, GatewayError, LimitExceeded, UpstreamError
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
 from gaiarouter.store.base import UsageRecord
 from gaiarouter.telemetry import NONE, OTHER, Metrics
@@ -65,6 +65,8 @@ class Metering:
             metrics.overhead.observe(max(0.0, exchange.spoke_s - exchange.received_s - exchange.upstream_s))
         if ending.outcome == "interrupted":
             metrics.streams_interrupted.labels(provider, ending.code or OTHER).inc()
+        if isinstance(exchange.error, LimitExceeded) and exchange.error.limit is not None:
+            metrics.limit_refusals.labels(exchange.error.limit).inc()
         if ending.outcome == "cancelled":
             metrics.disconnects.labels("mid" if exchange.reply.committed else "before").inc()
         self._count_tokens(exchange.usage, exchange.cost_nano, provider, model)

@@ -193,6 +193,10 @@ class Listener(web.AppRunner):
         self._head_s = head_s
         self._on_shed = on_shed
 
+    @property
+    def open_connections(self) -> int:
+        return len(self.server.connections) if self.server is not None else 0
+
     def close_idle(self) -> None:
         """Closes the connections on which nothing is asked."""
         for connection in self.server.connections if self.server is not None else ():

@@ -101,20 +101,20 @@ async def listen(
     shared_port: bool,
     started: Callable[[], None],
     turned_away: Callable[[str], None],
-    watchdog: Callable[[Callable[[], None]], Watchdog],
+    watchdog: Callable[[Listener, Listener | None], Watchdog],
     told: Mapping[int, Callable[[], None]],
     lifeline: int | None = None,
 ) -> None:
     """Serves until told to stop, then drains. operators: what listens on `server.admin_listen`. shared_port: other
     workers listen on the same ports. turned_away: called with each connection that cannot be taken in. watchdog: made
-    with what closes idle connections. told: what each of the signals TOLD does. lifeline: a descriptor at whose end it
-    stops."""
+    with the listener of callers, and that of operators. told: what each of the signals TOLD does. lifeline: a
+    descriptor at whose end it stops."""
     _heed(life, told, lifeline)
     app.on_response_prepare.append(life.take_leave)
     listener = Listener(app, dialect, on_shed=turned_away)
-    watch = watchdog(listener.close_idle)
-    await listener.setup()
     aside = None if operators is None else Listener(operators, dialect, on_shed=turned_away)
+    watch = watchdog(listener, aside)
+    await listener.setup()
     try:
         if aside is not None:
             await _listen_aside(aside, server, shared_port=shared_port)

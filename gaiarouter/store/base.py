@@ -42,6 +42,11 @@ class Store(KeyTable, OrganizationTable, UserTable, AuditTable, UsageTable, Stat
 
     async def close(self) -> None: ...
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """Open ones, and of those idle ones."""
+        ...
+
     def watch(self, wake: Callable[[], None]) -> None:
         """Calls `wake` in the event loop soon after a change that is audited, this process's or another's.
 

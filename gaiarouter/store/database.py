@@ -40,6 +40,11 @@ class Database(Protocol):
         """As `work`, and then tells those who `watch`."""
         ...
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        """See Store.connections."""
+        ...
+
     def watch(self, wake: Callable[[], None]) -> None:
         """See Store.watch."""
         ...

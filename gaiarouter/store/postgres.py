@@ -99,6 +99,10 @@ class PostgresDatabase:
                     raise
         return await self._within(_WRITE_TIMEOUT_S, _run_unit(self._opened(), unit))
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        return (0, 0) if self._pool is None else (self._pool.get_size(), self._pool.get_idle_size())
+
     def watch(self, wake: Callable[[], None]) -> None:
         self._announcements.add(wake)
 

@@ -26,5 +26,9 @@ class SqlStore(SqlKeys, SqlOrganizations, SqlUsers, SqlAudit, SqlUsage, SqlStati
     async def close(self) -> None:
         await self._database.close()
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        return self._database.connections
+
     def watch(self, wake: Callable[[], None]) -> None:
         self._database.watch(wake)

@@ -70,6 +70,12 @@ class SqliteDatabase:
             for wake in self._watchers:
                 wake()
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        threads = (self._writer, self._reader)
+        connected = [each for each in threads if each.is_connected]
+        return len(connected), sum(not each.running for each in connected)
+
     def watch(self, wake: Callable[[], None]) -> None:
         """Wakes for what this process changes: SQLite tells nobody of others."""
         self._watchers.append(wake)
@@ -82,14 +88,23 @@ class _Thread:
         self._path = path
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._connection: sqlite3.Connection | None = None
+        self.running = 0
+        """How many wait for what they asked."""
+
+    @property
+    def is_connected(self) -> bool:
+        return self._connection is not None
 
     async def run(self, work: Callable[[sqlite3.Connection], T], *, timeout_s: float) -> T:
         future = asyncio.wrap_future(self._executor.submit(self._run, work))
+        self.running += 1
         try:
             async with asyncio.timeout(timeout_s):
                 return await future
         except TimeoutError as error:
             raise StorageUnavailable(f"SQLite did not answer within {timeout_s:g} s") from error
+        finally:
+            self.running -= 1
 
     async def close(self) -> None:
         """Waits for the work that is under way, in its thread and not in the event loop's."""

@@ -271,8 +271,8 @@ class RunningGateway:
         assert self.metric("requests_in_flight") == 0
         if self.gateway.settings.auth.required:
             assert (await self.chat("demo")).status == 200, "a slot was not given back"
-        self.gateway.metrics.flush()
-        public = bytes(self.came_out) + self.gateway.metrics.render()
+        self.gateway.metrics.look()
+        public = bytes(self.came_out) + self.gateway.metrics.render()[0]
         kept = self.log.getvalue() + b"".join(path.read_bytes() for path in self.folder.iterdir() if path.is_file())
         for secret in (self.key, *secrets):
             assert secret.encode() not in public, f"{secret} came out"

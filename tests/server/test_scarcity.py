@@ -138,7 +138,7 @@ async def test_p11_standard_output_that_was_closed_before_the_start_stops_nothin
     async with served(tmp_path, {}, wrapped_in=("/bin/sh", "-c", 'exec "$0" "$@" >&-')) as gateway:
         for _ in range(10):
             assert (await gateway.chat()).status == 200
-        assert await metric(gateway, "log_lines_dropped") > 10
+        assert await metric(gateway, "log_lines_dropped_total") > 10
         assert os.readlink(f"/proc/{gateway.process.pid}/fd/1") == os.devnull
 
 
@@ -154,6 +154,6 @@ async def test_p11_a_log_that_nobody_reads_stops_nothing(tmp_path: Path, kind: s
             for _ in range(40):
                 answers = await asyncio.gather(*[gateway.chat() for _ in range(32)])
                 assert {answer.status for answer in answers} == {200}
-            assert await metric(gateway, "log_lines_dropped") > 0
+            assert await metric(gateway, "log_lines_dropped_total") > 0
     finally:
         os.close(reading)

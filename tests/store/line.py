@@ -35,6 +35,10 @@ class Line:
     async def close(self) -> None:
         await self._database.close()
 
+    @property
+    def connections(self) -> tuple[int, int]:
+        return self._database.connections
+
     async def read(self, sql: str, *values: object) -> Sequence[Row]:
         if sql == keys.FIND:
             self.look_ups.append(values[0])

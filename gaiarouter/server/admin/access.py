@@ -16,6 +16,7 @@ from aiohttp import web
 
 from gaiarouter.config.secret import Secret
 from gaiarouter.errors import Forbidden, Unauthenticated
+from gaiarouter.pipeline.auth import KEY_PREFIX
 from gaiarouter.server.credentials import credentials
 from gaiarouter.server.handler import Service
 from gaiarouter.server.source import source_of
@@ -51,9 +52,14 @@ class Access:
 
     async def actor(self, request: web.Request, wanted: Permission) -> Actor:
         """Raises Unauthenticated, Unavailable, and Forbidden for a key that may not do what is wanted."""
-        if self._is_admin_key(credentials(request.headers)):
+        sent, source = credentials(request.headers), partial(self.source, request)
+        if self._is_admin_key(sent):
             return ADMIN_KEY
-        key = await self._service().auth.identify(credentials(request.headers), partial(self.source, request))
+        auth = self._service().auth
+        if sent and not any(text.startswith(KEY_PREFIX) for text in sent):
+            auth.guessed(source)  # at the admin key
+            raise Unauthenticated
+        key = await auth.identify(sent, source)
         if key is None:  # which is a caller where models are for everyone, though not here
             raise Unauthenticated
         actor = Actor(key.id, key.permissions, key.organization)

@@ -35,7 +35,8 @@ class _Ready:
 
 
 class ControlPlane:
-    """dialect: in whose shape errors are answered. wall_us: microseconds since the epoch."""
+    """dialect: in whose shape errors are answered. wall_us: microseconds since the epoch. on_end: told
+    the id and the status of each request."""
 
     def __init__(
         self,
@@ -44,12 +45,14 @@ class ControlPlane:
         dialect: Dialect,
         *,
         wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        on_end: Callable[[str, int], None] = lambda operation, status: None,
     ) -> None:
         self.operations: Final = tuple(operations)
         self._ready = {operation.id: _ready(operation) for operation in operations}
         self._access = access
         self._dialect = dialect
         self._wall_us = wall_us
+        self._on_end = on_end
 
     def add_routes(self, router: web.UrlDispatcher, *, expect_handler: Callable[[web.Request], Any]) -> None:
         for operation in self.operations:
@@ -60,6 +63,7 @@ class ControlPlane:
         async def handle(request: web.Request) -> web.Response:
             made = request_id(request.headers)
             response, actor, code = await self._answer(ready, request, made)
+            self._on_end(ready.operation.id, response.status)
             _log.info(
                 "control.end",
                 request_id=made,

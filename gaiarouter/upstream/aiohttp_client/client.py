@@ -39,16 +39,22 @@ class AiohttpUpstream:
         self,
         *,
         on_stale_retry: Callable[[], None] | None = None,
+        on_connect: Callable[[], None] = lambda: None,
         tls: ssl.SSLContext | None = None,
         answer_limit: int = ANSWER_LIMIT,
         resolver: Resolver | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._pool = Pool(tls, resolver or Resolver(self._loop))
+        self._pool = Pool(tls, resolver or Resolver(self._loop), on_connect)
         self._destinations = Destinations()
         self._connects: dict[Origin, ClientRequest] = {}
         self._on_stale_retry = on_stale_retry
         self._answer_limit = answer_limit
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """Open ones, and of those idle ones."""
+        return self._pool.counts
 
     def permit(self, urls: Iterable[str]) -> None:
         self._destinations.permit(urls)

@@ -12,6 +12,7 @@ import select
 import socket
 import ssl
 import sys
+from collections.abc import Callable
 
 from aiohttp import ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.client_proto import ResponseHandler
@@ -101,7 +102,7 @@ class Pool(TCPConnector):
     Connections are not limited in number here: the gateway's own limits decide what is let in.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None, resolver: Resolver) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, resolver: Resolver, on_connect: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         self.resolver = resolver
         super().__init__(
@@ -113,6 +114,13 @@ class Pool(TCPConnector):
             socket_factory=_socket,
         )
         self._factory = functools.partial(_new_wire, loop)
+        self._on_connect = on_connect
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Open ones, and of those idle ones."""
+        idle = sum(map(len, self._conns.values()))
+        return len(self._acquired) + idle, idle
 
     async def idle(self, key: ConnectionKey) -> Connection | None:
         """A pooled connection that may be used, or None."""
@@ -120,7 +128,9 @@ class Pool(TCPConnector):
 
     async def open(self, request: ClientRequest) -> Connection:
         """A new connection, or one that has become idle meanwhile."""
-        return await self.connect(request, [], _NO_TIMEOUT)
+        connection = await self.connect(request, [], _NO_TIMEOUT)
+        self._on_connect()
+        return connection
 
     def forget(self, key: ConnectionKey) -> None:
         """Closes the idle connections of `key`: one was found dead, so the others are too."""

@@ -26,24 +26,30 @@ from gaiarouter.upstream.watch import Watch
 class Http1Upstream:
     """Sends requests to providers over pooled connections. Make it inside the running event loop; close it there.
 
-    It goes only where `permit` says, once that has been called. on_stale_retry is called each
-    time a pooled connection turned out dead and a new one took its place. tls: which authorities are trusted, where
-    it is not the system's list.
+    It goes only where `permit` says, once that has been called. on_stale_retry is called each time a pooled connection
+    turned out dead and a new one took its place, on_connect each time one was opened. tls: which authorities are
+    trusted, where it is not the system's list.
     """
 
     def __init__(
         self,
         *,
         on_stale_retry: Callable[[], None] | None = None,
+        on_connect: Callable[[], None] = lambda: None,
         tls: ssl.SSLContext | None = None,
         answer_limit: int = ANSWER_LIMIT,
         resolver: Resolver | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._connections = Connections(Names(resolver or Resolver(self._loop)), tls)
+        self._connections = Connections(Names(resolver or Resolver(self._loop)), tls, on_connect)
         self._destinations = Destinations()
         self._on_stale_retry = on_stale_retry
         self._answer_limit = answer_limit
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """Open ones, and of those idle ones."""
+        return self._connections.counts
 
     def permit(self, urls: Iterable[str]) -> None:
         """Scheme, host and port of these are where it may go, instead of those permitted before."""

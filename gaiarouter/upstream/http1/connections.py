@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections import deque
+from collections.abc import Callable
 
 from aiohappyeyeballs import start_connection
 
@@ -30,16 +31,23 @@ _UNTRUSTED = "No trusted TLS connection to the provider could be made."
 class Connections:
     """Their number is not limited here: the gateway's own limits decide what is let in.
 
-    tls: which authorities are trusted, where it is not the system's list. A certificate is always checked.
+    tls: which authorities are trusted, where it is not the system's list. A certificate is always checked. on_connect:
+    called with each connection that was opened.
     """
 
-    def __init__(self, names: Names, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, names: Names, tls: ssl.SSLContext | None, on_connect: Callable[[], None] = lambda: None) -> None:
         self._loop = asyncio.get_running_loop()
         self._names = names
         self._tls = tls
+        self._on_connect = on_connect
         self._idle: dict[Origin, deque[tuple[Wire, float]]] = {}
         self._wires: set[Wire] = set()
         self._sweep: asyncio.TimerHandle | None = None
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Open ones, and of those idle ones."""
+        return len(self._wires), sum(map(len, self._idle.values()))
 
     def take(self, origin: Origin) -> Wire | None:
         """An idle connection that may be used, the one used last; None if there is none."""
@@ -117,6 +125,7 @@ class Connections:
             sock.close()
             raise
         self._wires.add(wire)
+        self._on_connect()
         return wire
 
     def _context(self) -> ssl.SSLContext:

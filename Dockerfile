@@ -1,6 +1,6 @@
 # The gateway in a small image: wheels from the hashed lock, a numeric user without rights, a read-only root.
 #
-#   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -p 8000:8000 -v gaiarouter:/data gaiarouter
+#   docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges -p 8000:8000 -v gaiarouter:/data gaiarouter
 #
 # The base is pinned by its full tag. Pin it by digest in your own registry's mirror (`@sha256:…`).
 # Python 3.11: the gateway's benchmark is 15 % dearer on 3.13.

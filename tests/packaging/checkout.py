@@ -44,10 +44,11 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running gateway; `printed` is what its start said."""
+    """A running gateway; `printed` is what its start said, `pid` the process that was started."""
 
     port: int
     printed: Path
+    pid: int
 
     @property
     def first_key(self) -> str:
@@ -57,8 +58,13 @@ class Server:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], port: int) -> Iterator[Server]:
-    """Runs a command that starts the gateway, until it accepts connections; ends with SIGTERM and a clean exit."""
+def running(
+    command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], port: int, told: bool = False
+) -> Iterator[Server]:
+    """Runs a command that starts the gateway, until it accepts connections; ends with SIGTERM and a clean exit.
+
+    told: the body has told it to stop, and it ends with 0.
+    """
     printed = cwd / "printed.txt"
     with printed.open("w") as out:
         process = subprocess.Popen(
@@ -66,12 +72,16 @@ def running(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str],
         )
     try:
         _wait_until_it_listens(process, port, printed)
-        yield Server(port, printed)
+        yield Server(port, printed, process.pid)
     finally:
-        if process.poll() is None:
+        if process.poll() is None and not told:
             os.killpg(process.pid, signal.SIGTERM)
-        status = process.wait(STOP_BOUND_S)
-    assert status in (0, -signal.SIGTERM), printed.read_text()
+        try:
+            status = process.wait(STOP_BOUND_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert status in ((0,) if told else (0, -signal.SIGTERM)), printed.read_text()
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, printed: Path) -> None:

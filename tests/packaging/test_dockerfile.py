@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fnmatch
 import http.client
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -107,6 +109,27 @@ def test_the_image_serves_is_healthy_and_writes_to_its_volume_only(image: Image)
     assert subprocess.run(probe, env=env, cwd=data, capture_output=True, timeout=10, check=False).returncode != 0
     assert image.files() == before
     assert (data / "gaiarouter.db").exists()
+
+
+def test_as_the_first_process_of_its_container_it_ends_when_told(image: Image) -> None:
+    """The kernel withholds from a first process what it has no handler for; and nobody but it buries its children."""
+    if shutil.which("unshare") is None:
+        pytest.skip("without namespaces (Linux's `unshare`) nothing here can be a first process")
+    port = free_port()
+    program, *rest = [*only("ENTRYPOINT").exec_form, *only("CMD").exec_form]
+    own_namespace = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+    command = [*own_namespace, image.root / "opt" / "gaiarouter" / "bin" / program, *rest]
+    data = Path(image.inside(only("WORKDIR").text))
+    env = image.env(GAIAROUTER_PORT=str(port), GAIAROUTER_WORKERS="2")
+    with running(command, cwd=data, env=env, port=port, told=True) as server:
+        (first,) = (int(pid) for pid in _children(server.pid))
+        assert Path(f"/proc/{first}/status").read_text().partition("NSpid:")[2].split()[1] == "1"
+        os.kill(first, signal.SIGTERM)
+    assert not Path(f"/proc/{first}").exists()
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 def _status(port: int, key: str) -> int:

@@ -54,7 +54,6 @@ FAILED = (
     f' or rate(gaiarouter_requests_total{{{R}, code="upstream_rate_limited"}}{WINDOW}))'
 )
 REFUSED = f'gaiarouter_requests_total{{{R}, code_class="4xx", code!="upstream_rate_limited"}}'
-LIMITED = f'gaiarouter_requests_total{{{R}, code=~"rate_limit_exceeded|budget_exceeded"}}'
 ATTEMPTS = f'gaiarouter_upstream_attempts_total{{{I}, outcome!="ok"}}'
 ROWS: dict[str, tuple[Panel, ...]] = {
     "Now": (
@@ -225,7 +224,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             words={"0": ("closed", GREEN), "1": ("half open", YELLOW), "2": ("open", RED)},
         ),
     ),
-    "Streams, limits": (
+    "Streams, limits, keys": (
         Panel(
             "timeseries",
             "Streams interrupted, callers gone",
@@ -235,22 +234,29 @@ ROWS: dict[str, tuple[Panel, ...]] = {
                 (rate("client_disconnects_total", "phase"), "caller gone: {{phase}}"),
             ),
             "reqps",
-            width=THIRD,
+            width=QUARTER,
         ),
         Panel(
             "timeseries",
             "Limits and budgets",
             "Refused by a limit or a budget, let in with four fifths of a budget spent, counted without Redis.",
             (
-                (
-                    f"sum by (code) (rate({LIMITED}{WINDOW}))",
-                    "{{code}}",
-                ),
-                (rate("budget_soft_threshold_total", "scope"), "{{scope}} nearly spent"),
+                (rate("limit_refusals_total", "limit"), "limit of {{limit}}"),
+                (rate("budget_refusals_total", "scope"), "budget of the {{scope}}"),
+                (rate("budget_soft_threshold_total", "scope"), "budget of the {{scope}} nearly spent"),
                 (f"sum(rate(gaiarouter_limits_alone_total{{{I}}}{WINDOW}))", "counted without Redis"),
             ),
             "reqps",
-            width=THIRD,
+            width=QUARTER,
+        ),
+        Panel(
+            "timeseries",
+            "Not let in",
+            "Callers without a key, with a wrong one, or with too many wrong ones.",
+            ((rate("auth_failures_total", "reason"), "{{reason}}"),),
+            "reqps",
+            width=QUARTER,
+            stacked=True,
         ),
         Panel(
             "timeseries",
@@ -258,7 +264,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "For want of room: slots, memory, descriptors.",
             ((rate("shed_total", "reason"), "{{reason}}"),),
             "reqps",
-            width=THIRD,
+            width=QUARTER,
             stacked=True,
         ),
     ),
@@ -266,8 +272,11 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel(
             "timeseries",
             "In flight",
-            "Requests that run now.",
-            ((f"sum by (instance) (gaiarouter_requests_in_flight{{{I}}})", "{{instance}}"),),
+            "Requests that run now, and those that wait for one of them to end.",
+            (
+                (f"sum by (instance) (gaiarouter_requests_in_flight{{{I}}})", "{{instance}}"),
+                (f"sum(gaiarouter_requests_pending{{{I}}})", "waiting"),
+            ),
             "short",
             width=QUARTER,
         ),
@@ -293,6 +302,50 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "On disk, sent or not.",
             ((f"sum by (instance) (gaiarouter_ledger_spool_bytes{{{I}}})", "{{instance}}"),),
             "decbytes",
+            width=QUARTER,
+        ),
+        Panel(
+            "timeseries",
+            "Connections",
+            "Of callers and operators, to providers (used, and idle in the pool) and to the database.",
+            (
+                (f"sum by (listener) (gaiarouter_connections{{{I}}})", "{{listener}}"),
+                (f"sum by (state) (gaiarouter_upstream_connections{{{I}}})", "providers, {{state}}"),
+                (f"sum by (state) (gaiarouter_store_connections{{{I}}})", "database, {{state}}"),
+            ),
+            "short",
+            width=QUARTER,
+        ),
+        Panel(
+            "timeseries",
+            "Memory",
+            "Resident, all workers.",
+            ((f"sum by (instance) (gaiarouter_memory_resident_bytes{{{I}}})", "{{instance}}"),),
+            "decbytes",
+            width=QUARTER,
+        ),
+        Panel(
+            "timeseries",
+            "File descriptors in use",
+            "Of those that a process may open.",
+            (
+                (
+                    f"max by (instance) (gaiarouter_descriptors_open{{{I}}} / gaiarouter_descriptors_limit{{{I}}})",
+                    "{{instance}}",
+                ),
+            ),
+            "percentunit",
+            width=QUARTER,
+        ),
+        Panel(
+            "timeseries",
+            "Workers and versions",
+            "Processes that serve, and how many instances run which version.",
+            (
+                (f"sum by (instance) (gaiarouter_workers{{{I}}})", "{{instance}}"),
+                (f"count by (version) (gaiarouter_build_info{{{I}}})", "version {{version}}"),
+            ),
+            "short",
             width=QUARTER,
         ),
         Panel(

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from gaiarouter.telemetry.catalogue import CATALOGUE, PREFIX
+
 ROOT = Path(__file__).parents[2]
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 _GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
@@ -17,12 +19,11 @@ OF_THE_SCRAPE = frozenset({"job", "instance"})
 
 
 def declared() -> dict[str, frozenset[str]]:
-    """Every series that a scrape can show, with its labels, by the page that is held against the code."""
+    """Every series that a scrape can show, with its labels."""
     found = {"up": OF_THE_SCRAPE}
-    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-    for name, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\|", page, re.MULTILINE):
-        known = frozenset(re.findall(r"`(\w+)`", labels)) | OF_THE_SCRAPE
-        if kind == "histogram":
+    for metric in CATALOGUE.values():
+        name, known = PREFIX + metric.name, frozenset(metric.labels) | OF_THE_SCRAPE
+        if metric.kind == "histogram":
             found |= {name + "_bucket": known | {"le"}, name + "_sum": known, name + "_count": known}
         else:
             found[name] = known

@@ -15,8 +15,8 @@ FENCE = re.compile(
     r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[^\n`]*)\n(?P<text>.*?)^ *(?P=fence)$", re.MULTILINE | re.DOTALL
 )
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-NAMING = frozenset({"kubectl", "helm"})
-"""Whose arguments are names of things; a command comes only behind their `--`."""
+NAMING = {"kubectl": "--", "helm": "--", "docker": "exec", "sudo": "--", "cd": "--"}
+"""Whose arguments are names of things, and the word behind which a command comes."""
 HEREDOC = re.compile(r"<<'?(\w+)'?")
 
 
@@ -103,9 +103,13 @@ def calls(command: str, program: str) -> Iterator[list[str]]:
             arguments, before = None, []
         elif arguments is not None:
             arguments.append(token)
-        elif token.rpartition("/")[2] == program and not (before and before[0] in NAMING and "--" not in before):
+        elif token.endswith(f"/bin/{program}") or (token.rpartition("/")[2] == program and not _names(before)):
             arguments = []
         else:
             before.append(token)
     if arguments is not None:
         yield arguments
+
+
+def _names(before: list[str]) -> bool:
+    return bool(before) and NAMING.get(before[0], before[0]) not in before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,21 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from gaiarouter.config.arguments import build_parser
 from gaiarouter.config.loader import load
+from gaiarouter.config.settings import Settings
 from gaiarouter.config.structure import schema_text
 from gaiarouter.providers import known_kinds
 from gaiarouter.rehearsal.cases import schema_text as schema_of_tests
 from tests.packaging.checkout import ROOT
-from tests.pages.blocks import Block, blocks
+from tests.pages.blocks import Block, blocks, calls
 
 SECTIONS = frozenset(orjson.loads(schema_text())["properties"])
 SHIPPED: dict[str, Any] = yaml.safe_load((ROOT / "gaiarouter.yaml").read_text(encoding="utf-8"))
-OTHERS: dict[str, str] = {"model_list:": "`gaiarouter import litellm`, tests/config/litellm/test_import.py"}
+OTHERS = {
+    "model_list:": "`gaiarouter import litellm`, tests/config/litellm/test_import.py",
+    "virtual_hosts:": "Envoy, which is not everywhere",
+}
 """YAML that is not the gateway's: its first line, and who reads it."""
 
 
@@ -74,3 +80,15 @@ def test_json_is_json(block: Block) -> None:
 @pytest.mark.parametrize("block", blocks("toml"), ids=lambda block: block.place)
 def test_toml_is_toml(block: Block) -> None:
     tomllib.loads(block.text)
+
+
+@pytest.mark.parametrize("block", blocks("ini"), ids=lambda block: block.place)
+def test_a_unit_of_systemd_starts_what_there_is(block: Block) -> None:
+    unit = ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]  # keys are case-sensitive
+    unit.read_string(block.text)
+    assert {"Unit", "Service", "Install"} <= set(unit.sections())
+    for name in ("ExecStartPre", "ExecStart"):
+        (arguments,) = calls(unit["Service"][name], "gaiarouter")
+        build_parser().parse_args(arguments)
+    assert float(unit["Service"]["TimeoutStopSec"]) > Settings().server.drain_s

@@ -253,18 +253,15 @@ def _keys_revoke(arguments: argparse.Namespace) -> int:
 
 def _reconcile(arguments: argparse.Namespace) -> int:
     """As diff(1): 0 nothing differs, 1 something does, 2 trouble."""
-    from gaiarouter.ledger.reconcile import UnreadableExport, differences, read_export, render
-    from gaiarouter.store.records import Window
+    from gaiarouter.ledger.reconcile import UnreadableExport, compared, read_export, render
 
     try:
         export = read_export(Path(arguments.file).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, UnreadableExport) as error:
         _say(f"{arguments.file}: {error}")
         return 2
-    window = Window(*export.window_us, provider=arguments.provider)
     settings = _settings(_load(arguments))
-    ledger = _with_store(settings, lambda store: store.usage_sums(window, "model"))
-    found = differences(export, ((str(model), sums) for model, sums in ledger))
+    found = _with_store(settings, lambda store: compared(export, store, provider=arguments.provider))
     print(render(export, found))
     return 1 if any(each.by for each in found) else 0
 

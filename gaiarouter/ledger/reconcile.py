@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from gaiarouter.store.records import Sums
+from gaiarouter.store.records import LostAttempt, Sums, Window
+from gaiarouter.store.tables.protocols import StatisticsTable
 
 CLASSES: Final = ("requests", "fresh input", "cache read", "cache write", "output")
 
@@ -61,14 +62,20 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
+    """lost: what tries without an answer may have been billed, beside what `ours` counts of answers."""
+
     model: str
     kind: str
     theirs: int
     ours: int
+    lost: int = 0
 
     @property
     def by(self) -> int:
-        return self.ours - self.theirs
+        """0 also where what was lost, or a part of it, explains the rest."""
+        if self.ours <= self.theirs <= self.ours + self.lost:
+            return 0
+        return min(self.ours + self.lost - self.theirs, 0) or self.ours - self.theirs
 
 
 def read_export(text: str) -> Export:
@@ -122,17 +129,29 @@ def _us(time: datetime) -> int:
     return int(time.timestamp()) * 1_000_000
 
 
-def differences(export: Export, ledger: Iterable[tuple[str, Sums]]) -> Sequence[Difference]:
+async def compared(export: Export, ledger: StatisticsTable, *, provider: str | None) -> Sequence[Difference]:
+    """As differences, with what the ledger has of the export's days; provider narrows."""
+    window = Window(*export.window_us, provider=provider)
+    sums = await ledger.usage_sums(window, "model")
+    return differences(export, ((str(model), each) for model, each in sums), await ledger.list_lost(window))
+
+
+def differences(
+    export: Export, ledger: Iterable[tuple[str, Sums]], lost: Iterable[LostAttempt] = ()
+) -> Sequence[Difference]:
     """Every model and class that either counted, the largest difference first. Only classes that the file tells of."""
     ours = {model: _ours(sums) for model, sums in ledger}
+    beside: dict[str, Counter[str]] = {}
+    for attempt in lost:
+        beside.setdefault(attempt.model, Counter()).update(_lost(attempt))
     told = {kind for counts in export.counts.values() for kind in counts}
     found = [
-        Difference(model, kind, export.counts.get(model, {}).get(kind, 0), ours.get(model, {}).get(kind, 0))
-        for model in sorted({*export.counts, *ours})
+        Difference(model, kind, *(counts.get(model, {}).get(kind, 0) for counts in (export.counts, ours, beside)))
+        for model in sorted({*export.counts, *ours, *beside})
         for kind in CLASSES
         if kind in told
     ]
-    return sorted((each for each in found if each.theirs or each.ours), key=lambda each: -abs(each.by))
+    return sorted((each for each in found if each.theirs or each.ours or each.lost), key=lambda each: -abs(each.by))
 
 
 def _ours(sums: Sums) -> Mapping[str, int]:
@@ -146,11 +165,23 @@ def _ours(sums: Sums) -> Mapping[str, int]:
     }
 
 
+def _lost(attempt: LostAttempt) -> Mapping[str, int]:
+    return {
+        "requests": 1,
+        "fresh input": attempt.in_uncached,
+        "cache read": attempt.in_cache_read,
+        "cache write": attempt.in_cache_write,
+        "output": attempt.out,
+    }
+
+
 def render(export: Export, found: Sequence[Difference]) -> str:
     """A table for a person; the days first."""
     head = f"{export.first_day:%Y-%m-%d} to {export.last_day:%Y-%m-%d}, whole days in UTC"
-    rows = [("MODEL", "CLASS", "PROVIDER", "LEDGER", "DIFFERENCE")]
-    rows += [(each.model, each.kind, f"{each.theirs:,}", f"{each.ours:,}", _by(each)) for each in found]
+    rows = [("MODEL", "CLASS", "PROVIDER", "LEDGER", "MAY BE BILLED", "DIFFERENCE")]
+    rows += [
+        (each.model, each.kind, f"{each.theirs:,}", f"{each.ours:,}", f"{each.lost:,}", _by(each)) for each in found
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join((head, *(_line(row, widths) for row in rows)))
 

@@ -34,13 +34,15 @@ _SEGMENT_BYTES = 4_000_000
 _SEGMENTS = 8
 _FORGOTTEN_AT_ONCE = 2000
 _FORGETTING_REST_S = 0.05
+_RESERVED_US = 3600 * 1_000_000
+"""What is reserved comes back after so long without a record: no request runs longer, and journals come in sooner."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """linger_s: at most so long between two batches, so that under load one commit carries many records; less after
     few of them, at linger_per_record_s each. The waits after a failure double from retry_s to max_retry_s. look_s:
-    between two looks for journals of dead processes, forget_s: for records that are too old."""
+    between two looks for journals of dead processes, upkeep_s: at the tables."""
 
     batch: int = 500
     linger_s: float = 1.0
@@ -49,7 +51,7 @@ class Pace:
     max_retry_s: float = 5.0
     sync_s: float = 1.0
     look_s: float = 5.0
-    forget_s: float = 60.0
+    upkeep_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +206,15 @@ class Ledger:
 
     async def _tend(self) -> None:
         """What has its own time: syncing, looking for the dead, telling how things stand."""
-        next_look = next_forgetting = 0.0
+        next_look = next_upkeep = 0.0
         while not self._closing.is_set():
             await self._sync()
             if time.monotonic() >= next_look:
                 await self.adopt()
                 next_look = time.monotonic() + self._pace.look_s
-            if self._keep_s is not None and time.monotonic() >= next_forgetting:
-                await self._forget(round(self._keep_s * 1e6))
-                next_forgetting = time.monotonic() + self._pace.forget_s
+            if time.monotonic() >= next_upkeep:
+                await self._keep_up()
+                next_upkeep = time.monotonic() + self._pace.upkeep_s
             self._metrics.ledger_spool_bytes.set(self._journal.bytes)
             await self._pause(self._pace.sync_s)
         await self._sync()
@@ -237,15 +239,28 @@ class Ledger:
             finally:
                 found.close()
 
-    async def _forget(self, keep_us: int) -> None:
+    async def _keep_up(self) -> None:
+        """The tables. What does not succeed now has time, and says so: nothing is lost by it."""
+        now_us = self._wall_us()
+        for step in (
+            lambda: self._store.make_room(now_us=now_us),
+            lambda: self._store.give_back(before_us=now_us - _RESERVED_US),
+            self._forget,
+        ):
+            try:
+                await step()
+            except StorageUnavailable as error:
+                _log.warning("ledger.upkeep_failed", reason=str(error))
+
+    async def _forget(self) -> None:
         """Records that are too old, in portions that hold nobody up."""
-        try:
-            while await self._store.forget_usage(before_us=self._wall_us() - keep_us, at_most=_FORGOTTEN_AT_ONCE):
-                await self._pause(_FORGETTING_REST_S)
-                if self._closing.is_set():
-                    return
-        except StorageUnavailable:
-            pass  # there is time
+        if self._keep_s is None:
+            return
+        before_us = self._wall_us() - round(self._keep_s * 1e6)
+        while await self._store.forget_usage(before_us=before_us, at_most=_FORGOTTEN_AT_ONCE):
+            await self._pause(_FORGETTING_REST_S)
+            if self._closing.is_set():
+                return
 
     async def _pause(self, seconds: float) -> None:
         """Cut short by `close`."""

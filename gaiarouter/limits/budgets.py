@@ -38,15 +38,16 @@ class Budgets:
         self._metrics = metrics
         self._wall_us = wall_us
 
-    async def reserve(self, request_id: str, key: ApiKey, amount: int) -> None:
-        """Nano-dollars, of every budget that holds for the key. Raises BudgetExceeded, and then has reserved nothing;
-        Unavailable where the store does not answer: nobody knows then what is left."""
+    async def reserve(self, record_id: str, key: ApiKey, amount: int, *, time_us: int) -> None:
+        """Nano-dollars, of every budget that holds for the key, until the record of that id and time comes. Raises
+        BudgetExceeded, and then has reserved nothing; Unavailable where the store does not answer: nobody knows then
+        what is left."""
         wanted = list(_reservations(key, amount, self._wall_us()))
         if not wanted:
             return
         try:
             async with asyncio.timeout(_WAIT_S):
-                states = await self._table.reserve(request_id, wanted)
+                states = await self._table.reserve(record_id, wanted, time_us=time_us)
         except (StorageUnavailable, TimeoutError) as error:
             raise Unavailable(
                 "What is left of the budget cannot be looked up now.",

@@ -19,7 +19,7 @@ class Books(Protocol):
 
 
 class Budgets(Protocol):
-    async def reserve(self, request_id: str, key: ApiKey, amount: int) -> None:
+    async def reserve(self, record_id: str, key: ApiKey, amount: int, *, time_us: int) -> None:
         """Raises BudgetExceeded; Unavailable where what is left is not known."""
         ...
 
@@ -60,7 +60,7 @@ class Booking:
                 input_tokens=tokens,
                 output_tokens=output if output > 0 else _ASSUMED_OUTPUT,
             )
-            await self._budgets.reserve(exchange.id, key, amount)
+            await self._budgets.reserve(exchange.id, key, amount, time_us=exchange.received_us)
 
     def finish(self, exchange: Exchange) -> None:
         pass

@@ -50,13 +50,18 @@ class Reply(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """One try at one target, for the log and for headers. outcome: one of telemetry.OUTCOMES."""
+    """One try at one target, for the log and for headers. outcome: one of telemetry.OUTCOMES.
+
+    lost: what the provider may bill although nothing of it went to the caller. lost_nano: what that costs; None is
+    unpriced.
+    """
 
     provider: str
     model: str
     outcome: str
     duration_s: float
-    billed_unknown: bool = False
+    lost: Usage | None = None
+    lost_nano: int | None = None
 
 
 def _nowhere() -> str:
@@ -113,6 +118,8 @@ class Exchange:
     dropped: tuple[str, ...] = ()
     """The caller's fields that the target could not take."""
     usage: Usage | None = None
+    heard: Usage | None = None
+    """What the target has told of an answer that did not come to any content; of the try that is under way."""
     cost_nano: int | None = None
     """What `usage` costs, in nano-dollars; None while there is none, and where nobody knows the price."""
     estimated: bool = False

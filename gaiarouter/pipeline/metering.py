@@ -11,7 +11,7 @@ import structlog
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.errors import CallerGone, GatewayError, LimitExceeded, UpstreamError
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
-from gaiarouter.store.base import UsageRecord
+from gaiarouter.store.records import LostAttempt, UsageRecord
 from gaiarouter.telemetry import NONE, OTHER, Metrics
 
 _log = structlog.get_logger("gaiarouter.request")
@@ -144,6 +144,21 @@ def _record(exchange: Exchange, ending: _Ending, duration_s: float) -> UsageReco
         cost_nano_usd=exchange.cost_nano,
         duration_us=round(duration_s * 1e6),
         first_content_us=round((exchange.spoke_s - exchange.received_s) * 1e6) if exchange.spoke_s else None,
+        lost=tuple([_lost(each, each.lost) for each in exchange.attempts if each.lost is not None]),
+    )
+
+
+def _lost(attempt: AttemptRecord, usage: Usage) -> LostAttempt:
+    return LostAttempt(
+        provider=attempt.provider,
+        model=attempt.model[:128],
+        outcome=attempt.outcome,
+        in_uncached=usage.in_uncached + usage.in_tool,
+        in_cache_read=usage.in_cache_read,
+        in_cache_write=usage.in_cache_write,
+        out=usage.output_tokens,
+        estimated=usage.estimated,
+        cost_nano_usd=attempt.lost_nano,
     )
 
 
@@ -184,6 +199,5 @@ def _line(exchange: Exchange, record: UsageRecord) -> dict[str, object]:
 
 
 def _attempt(attempt: AttemptRecord) -> str:
-    """What a provider may charge although nothing came of it is for the operator to see, not for the key to pay."""
     told = f"{attempt.provider}/{attempt.model}: {attempt.outcome}"
-    return f"{told} (may be billed)" if attempt.billed_unknown else told
+    return f"{told} (may be billed)" if attempt.lost is not None else told

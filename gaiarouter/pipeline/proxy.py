@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from gaiarouter.canonical.usage import Usage
 from gaiarouter.config.settings import Timeouts
 from gaiarouter.dialects.base import Answer
 from gaiarouter.errors import (
@@ -85,12 +86,13 @@ class Proxy:
     async def _attempt(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> UpstreamError | None:
         """One try, settled with the plan and recorded whatever comes of it. None if the target answered."""
         outcome: str | None = "cancelled"
-        billed_unknown = True
+        billed_unknown, exchange.heard = False, None
         try:
             if attempt.wait_s > 0:
                 await asyncio.sleep(attempt.wait_s)
                 exchange.upstream_s += attempt.wait_s
             exchange.attempt_started_s = self._clock()
+            billed_unknown = True
             await self._try(exchange, plan, attempt)
         except UpstreamError as error:
             outcome, billed_unknown = error.outcome if error.sent else None, error.billed_unknown
@@ -121,7 +123,21 @@ class Proxy:
             if exchange.trace is not None:
                 exchange.trace.answered(exchange, outcome)
             if outcome is not None:
-                exchange.attempts.append(_record(exchange, attempt, outcome, self._clock(), billed_unknown))
+                exchange.attempts.append(self._record(exchange, attempt, outcome, billed_unknown=billed_unknown))
+
+    def _record(self, exchange: Exchange, attempt: Attempt, outcome: str, *, billed_unknown: bool) -> AttemptRecord:
+        now, target = self._clock(), attempt.target
+        lost = _lost(exchange) if billed_unknown else None
+        if not exchange.spoke_s:
+            exchange.upstream_s += now - exchange.attempt_started_s
+        return AttemptRecord(
+            provider=target.provider,
+            model=target.model,
+            outcome=outcome,
+            duration_s=now - exchange.attempt_started_s,
+            lost=lost,
+            lost_nano=None if lost is None else self._charge(target.provider, target.model, lost),
+        )
 
     async def _try(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> None:
         try:
@@ -189,13 +205,9 @@ def _in_stream(error: UpstreamError) -> UpstreamError:
     return error
 
 
-def _record(exchange: Exchange, attempt: Attempt, outcome: str, now: float, billed_unknown: bool) -> AttemptRecord:
-    if not exchange.spoke_s:
-        exchange.upstream_s += now - exchange.attempt_started_s
-    return AttemptRecord(
-        provider=attempt.target.provider,
-        model=attempt.target.model,
-        outcome=outcome,
-        duration_s=now - exchange.attempt_started_s,
-        billed_unknown=billed_unknown,
-    )
+def _lost(exchange: Exchange) -> Usage | None:
+    """What the provider may bill of a try that failed; None where it is in the request's own usage. What it has not
+    told is taken to be what was sent."""
+    if exchange.usage is not None:
+        return None
+    return exchange.heard or Usage(in_uncached=exchange.estimated_input, estimated=True)

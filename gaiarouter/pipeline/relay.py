@@ -99,6 +99,8 @@ class Relay:
         finally:
             if self._exchange.reply.committed:
                 self._account(self._used(watcher), watcher.finish_reason)
+            else:
+                self._exchange.heard = watcher.usage
         self._exchange.complete = True
         await self._response.drain()
 

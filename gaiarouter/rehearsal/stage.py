@@ -341,7 +341,7 @@ class OneKey:
 class NoBudgets:
     """Implements pipeline.booking.Budgets: the caller of a rehearsal has none."""
 
-    async def reserve(self, request_id: str, key: ApiKey, amount: int) -> None: ...
+    async def reserve(self, record_id: str, key: ApiKey, amount: int, *, time_us: int) -> None: ...
 
 
 class NoLedger:

@@ -18,6 +18,11 @@ returns the outcome. What it raises rolls all of it back. It knows no engine, an
 class Database(Protocol):
     """One engine. Every call is one transaction and raises StorageUnavailable as base.py says."""
 
+    @property
+    def keeps_days(self) -> bool:
+        """Whether each day's usage records have a table of their own, see tables/days.py."""
+        ...
+
     async def open(self, *, migrate: bool) -> Sequence[str]: ...
 
     async def close(self) -> None: ...

@@ -1,6 +1,8 @@
 """Which migrations a database still needs. Forward only; a file that has been applied never changes.
 
-The engines apply them, each under a lock of its own kind, so that any number of processes may start together.
+`0001_init.sql` is for every engine; where they must differ, `0006_days.postgres.sql` stands beside
+`0006_days.sqlite.sql`. The engines apply them, each under a lock of its own kind, so that any number of processes may
+start together.
 """
 
 from __future__ import annotations
@@ -10,10 +12,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import Literal
 
 from gaiarouter.store.base import MigrationError
 
-_FILE_NAME = re.compile(r"(\d{4})_\w+\.sql")
+Engine = Literal["sqlite", "postgres"]
+
+_FILE_NAME = re.compile(r"(\d{4})_\w+(?:\.(\w+))?\.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +39,13 @@ class Migration:
         return [part for part in re.split(r"(?<=;)[ \t]*\n", self.sql) if part.strip()]
 
 
-def load_migrations() -> Sequence[Migration]:
-    """Those shipped with the package, in order."""
+def load_migrations(engine: Engine) -> Sequence[Migration]:
+    """Those shipped with the package for this engine, in order."""
     files = {file.name: file for file in resources.files("gaiarouter.store").joinpath("migrations").iterdir()}
     return [
         Migration(int(match[1]), name, files[name].read_text("utf-8"))
         for name in sorted(files)
-        if (match := _FILE_NAME.fullmatch(name))
+        if (match := _FILE_NAME.fullmatch(name)) and match[2] in (None, engine)
     ]
 
 

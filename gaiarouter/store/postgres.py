@@ -48,11 +48,15 @@ _AWAY = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,  # a replica, until a fail-over is done
+    asyncpg.LockNotAvailableError,
+    asyncpg.InsufficientPrivilegeError,  # until it is granted
 )
 
 
 class PostgresDatabase:
     """Implements sql.Database over a pool of connections, which belongs to the event loop that opened it."""
+
+    keeps_days = True
 
     def __init__(self, url: Secret) -> None:
         self._url = url
@@ -183,7 +187,7 @@ async def _migrate(pool: asyncpg.Pool) -> Sequence[str]:
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
         await connection.execute(statements.CREATE_MIGRATIONS)
-        pending = pending_migrations(load_migrations(), await _applied(connection))
+        pending = pending_migrations(load_migrations("postgres"), await _applied(connection))
         for migration in pending:
             await connection.execute(migration.sql)
             now_us = time.time_ns() // 1000
@@ -196,7 +200,7 @@ async def _require_migrated(pool: asyncpg.Pool) -> Sequence[str]:
         applied = await _applied(pool)
     except asyncpg.UndefinedTableError:
         applied = {}
-    require_none(pending_migrations(load_migrations(), applied))
+    require_none(pending_migrations(load_migrations("postgres"), applied))
     return ()
 
 

@@ -136,12 +136,31 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class LostAttempt:
+    """A try whose answer did not become the request's and that the provider may bill all the same.
+
+    outcome: one of telemetry.OUTCOMES. estimated: the provider has told nothing, and what was sent is counted here.
+    in_uncached: what tools brought included. out: of both classes.
+    """
+
+    provider: str
+    model: str
+    outcome: str
+    in_uncached: int
+    in_cache_read: int
+    in_cache_write: int
+    out: int
+    estimated: bool
+    cost_nano_usd: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRecord:
     """What one request was and used; never what it said. One row, at most 500 bytes.
 
     cost_nano_usd: None is unpriced, which is not 0. status: HTTP status, 499 for a caller that hung up.
     outcome: ok, error, interrupted, cancelled. Durations are microseconds.
-    request_id: what the caller was told (or told us), so not unique as `id` is.
+    request_id: what the caller was told (or told us), so not unique as `id` is. lost: in none of the other numbers.
     """
 
     id: str
@@ -168,6 +187,12 @@ class UsageRecord:
     duration_us: int
     first_content_us: int | None
     request_id: str
+    lost: tuple[LostAttempt, ...] = ()
+
+    @property
+    def lost_nano_usd(self) -> int | None:
+        """What those cost whose price is known; None of none."""
+        return sum(attempt.cost_nano_usd or 0 for attempt in self.lost) if self.lost else None
 
 
 @dataclass(frozen=True, slots=True)

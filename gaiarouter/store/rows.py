@@ -11,17 +11,30 @@ from typing import Any
 
 import msgspec
 
-from gaiarouter.store.base import UsageRecord
+from gaiarouter.store.records import LostAttempt, UsageRecord
 
 Row = tuple[Any, ...]
 
 MAX_TEXT = 200
 _MAX_BIGINT = 2**63 - 1
-_usage_values = attrgetter(*(field.name for field in fields(UsageRecord)))
+_MOST_LOST = 20
+_PLAIN = tuple(field.name for field in fields(UsageRecord) if field.name != "lost")
+USAGE_READ = (*_PLAIN, "lost")
+USAGE_WRITTEN = (*USAGE_READ, "lost_nano_usd")
+"""Columns of usage_records, as usage_of takes and usage_row gives them."""
+_plain_values = attrgetter(*_PLAIN)
+_LOST = tuple(field.name for field in fields(LostAttempt))
+_lost_values = attrgetter(*_LOST)
+lost_of = msgspec.json.Decoder(tuple[LostAttempt, ...]).decode
 
 
 def usage_row(record: UsageRecord) -> Row:
-    values: Row = _usage_values(record)
+    if record.lost:
+        return (*_storable(_plain_values(record)), _lost(record.lost), storable(record.lost_nano_usd))
+    return (*_storable(_plain_values(record)), None, None)
+
+
+def _storable(values: Row) -> Row:
     texts = [value for value in values if value.__class__ is str]
     numbers = [value for value in values if value.__class__ is int]
     joined = "".join(texts)
@@ -39,7 +52,14 @@ def usage_of(row: Row) -> UsageRecord:
     values = list(row)
     for index in _FLAGS:
         values[index] = bool(values[index])  # SQLite has no boolean of its own
+    values[-1] = () if values[-1] is None else lost_of(values[-1])
     return UsageRecord(*values)
+
+
+def _lost(attempts: tuple[LostAttempt, ...]) -> str:
+    """JSON of whole attempts, whatever their names."""
+    kept = [dict(zip(_LOST, map(storable, _lost_values(each)), strict=True)) for each in attempts[:_MOST_LOST]]
+    return msgspec.json.encode(kept).decode()
 
 
 _FLAGS = tuple(index for index, field in enumerate(fields(UsageRecord)) if field.name in ("streamed", "estimated"))

@@ -37,6 +37,8 @@ _PARAMETER = re.compile(r"\$(\d+)")
 class SqliteDatabase:
     """Implements sql.Database over one file, which several processes of one machine may share."""
 
+    keeps_days = False
+
     def __init__(self, path: str) -> None:
         self._writer = _Thread(path, "gaiarouter-sqlite-writer")
         self._reader = _Thread(path, "gaiarouter-sqlite-reader")
@@ -224,7 +226,7 @@ def _run_unit(unit: Callable[[], Unit[T]], connection: sqlite3.Connection) -> T:
 def _migrate(connection: sqlite3.Connection) -> Sequence[str]:
     with _transaction(connection):
         connection.execute(statements.CREATE_MIGRATIONS)
-        pending = pending_migrations(load_migrations(), _applied(connection))
+        pending = pending_migrations(load_migrations("sqlite"), _applied(connection))
         for migration in pending:
             for statement in migration.statements:
                 connection.execute(statement)
@@ -234,7 +236,7 @@ def _migrate(connection: sqlite3.Connection) -> Sequence[str]:
 
 
 def _require_migrated(connection: sqlite3.Connection) -> Sequence[str]:
-    require_none(pending_migrations(load_migrations(), _applied(connection)))
+    require_none(pending_migrations(load_migrations("sqlite"), _applied(connection)))
     return ()
 
 

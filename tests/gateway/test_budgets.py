@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from gaiarouter.limits.budgets import period_of
@@ -9,6 +12,7 @@ from gaiarouter.store.keyring import now_us
 from gaiarouter.store.records import Budget
 from tests.gateway.faults import healthy
 from tests.gateway.running import ANSWER, PROVIDER_KEY, RunningGateway, Starter, assert_error, chat_body
+from tests.support.script import json_answer
 from tests.support.upstream import ScriptedUpstream
 
 COST_NANO = 66_000  # USAGE of faults.py at the prices below
@@ -43,11 +47,26 @@ async def test_a_spent_budget_is_told_before_any_target_is_asked(start: Starter,
 
 
 async def test_a_request_that_costs_nothing_gives_all_back(start: Starter) -> None:
+    async with ScriptedUpstream(json_answer({"error": {"message": "no"}}, status=400)) as upstream:
+        row, in_use = await failed(await priced(start, upstream), status=400)
+        assert (row["lost"], in_use) == (None, (0, 0))
+
+
+async def test_a_prompt_that_a_silent_provider_may_bill_is_spent(start: Starter) -> None:
     async with ScriptedUpstream([]) as upstream:
-        gateway = await priced(start, upstream)
-        key = await gateway.mint(budget=Budget(5_000_000, "month"))
-        failed = await gateway.post(chat_body("alone", max_tokens=100), headers={"authorization": f"Bearer {key}"})
-        assert failed.status == 504
-        row = await gateway.record()
-        starts_us, _ = period_of(now_us(), "month")
-        assert await gateway.gateway.store.budget_in_use(row["key"], starts_us) == (0, 0)
+        row, in_use = await failed(await priced(start, upstream), status=504)
+        (lost,) = json.loads(row["lost"])
+        assert (lost["provider"], lost["outcome"], lost["estimated"]) == ("main", "timeout_first_byte", True)
+        assert lost["in_uncached"] > 0
+        assert in_use == (lost["in_uncached"] * 3_000, 0)
+        assert (row["cost_nano_usd"], row["lost_nano_usd"]) == (None, in_use[0])
+
+
+async def failed(gateway: RunningGateway, *, status: int) -> tuple[dict[str, Any], tuple[int, int]]:
+    """A request that fails, its row, and what the key's budget then has spent and reserved."""
+    key = await gateway.mint(budget=Budget(5_000_000, "month"))
+    reply = await gateway.post(chat_body("alone", max_tokens=100), headers={"authorization": f"Bearer {key}"})
+    assert reply.status == status
+    row = await gateway.record()
+    starts_us, _ = period_of(now_us(), "month")
+    return row, await gateway.gateway.store.budget_in_use(row["key"], starts_us)

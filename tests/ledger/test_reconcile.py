@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gaiarouter.ledger.reconcile import Difference, UnreadableExport, differences, read_export, render
-from gaiarouter.store.records import Sums
+from gaiarouter.store.records import LostAttempt, Sums
 from gaiarouter.store.tables.histogram import BUCKETS
 
 OPENAI = """start_time,end_time,model,num_model_requests,input_tokens,output_tokens,input_cached_tokens
@@ -81,8 +81,20 @@ def test_the_table_is_for_a_person() -> None:
     ours = [("gpt-4o", ledger(5, 1100, 400, 0, 0, 330, 0))]
     lines = render(read_export(OPENAI), differences(read_export(OPENAI), ours)).splitlines()
     assert lines[0] == "2026-11-22 to 2026-11-23, whole days in UTC"
-    assert lines[1].split() == ["MODEL", "CLASS", "PROVIDER", "LEDGER", "DIFFERENCE"]
-    assert lines[2].split() == ["gpt-4o", "output", "300", "330", "+30", "(+10.0%)"]
+    assert lines[1].split() == ["MODEL", "CLASS", "PROVIDER", "LEDGER", "MAY", "BE", "BILLED", "DIFFERENCE"]
+    assert lines[2].split() == ["gpt-4o", "output", "300", "330", "0", "+30", "(+10.0%)"]
+
+
+def test_what_was_billed_without_an_answer_explains_as_much_and_no_more() -> None:
+    lost = LostAttempt("openai", "gpt-4o", "timeout_first_byte", 100, 0, 0, 0, estimated=True, cost_nano_usd=None)
+    ours = [("gpt-4o", ledger(4, 1050, 400, 0, 0, 300, 0)), ("gpt-5-mini", ledger(1, 10, 0, 0, 0, 5, 0))]
+    found = {(each.model, each.kind): each for each in differences(read_export(OPENAI), ours, [lost])}
+    assert [each.by for each in found.values()] == [0] * len(found)
+    assert found["gpt-4o", "fresh input"] == Difference("gpt-4o", "fresh input", theirs=1100, ours=1050, lost=100)
+    assert Difference("m", "requests", theirs=9, ours=5, lost=3).by == -1
+    assert Difference("m", "requests", theirs=4, ours=5, lost=3).by == 1
+    (alone,) = [each for each in differences(read_export(OPENAI), [], [replace(lost, model="other")]) if each.lost > 1]
+    assert (alone.model, alone.theirs, alone.ours, alone.by) == ("other", 0, 0, 0)
 
 
 @pytest.mark.parametrize(

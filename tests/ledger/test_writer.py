@@ -14,6 +14,7 @@ from gaiarouter.ledger.journal import Journal
 from gaiarouter.ledger.lines import Begun
 from gaiarouter.ledger.writer import Ledger, Pace, Spool, ledger_of
 from gaiarouter.store.base import StorageUnavailable, Store, UsageRecord
+from gaiarouter.store.records import Reservation
 from gaiarouter.store.sql import Database, SqlStore
 from gaiarouter.telemetry import Metrics
 from tests.store.line import Line, until
@@ -71,7 +72,7 @@ async def test_records_reach_the_store_in_batches(ledger: Ledger, line: Line, st
     await until(lambda: ledger.pending == 0)
     assert await store.count_usage() == 95
     assert await store.find_usage("req_94") == replace(RECORD, id="req_94")
-    assert line.attempts == 10
+    assert line.attempts == 10 + 1  # the batches, and what the upkeep gives back
 
 
 async def test_a_single_record_does_not_wait_for_company(make: Make, store: Store) -> None:
@@ -327,6 +328,29 @@ async def test_records_that_are_too_old_are_forgotten(
     ledger.start()
     await _stored(store, 1)
     assert await store.find_usage("new") is not None
+    await ledger.close()
+
+
+async def test_what_was_reserved_without_a_record_comes_back_after_an_hour(
+    line: Line, store: Store, tmp_path: Path, metrics: Metrics
+) -> None:
+    hour_us = 3600 * 1_000_000
+    for name, time_us in (("lost", 10), ("running", 11)):
+        await store.reserve(name, [Reservation("key_1", 0, 5, 100)], time_us=time_us)
+    pace = replace(QUICK, upkeep_s=0.001)
+    now = [10 + hour_us]
+    ledger = Ledger(SqlStore(line), Journal(tmp_path / "l"), metrics=metrics, pace=pace, wall_us=lambda: now[0])
+    line.is_cut = True
+    ledger.start()
+    await until(lambda: line.attempts > 5)
+    line.is_cut = False
+    before = line.attempts
+    await until(lambda: line.attempts > before + 5)
+    assert await store.budget_in_use("key_1", 0) == (0, 10)
+    now[0] += 1
+    async with asyncio.timeout(10):
+        while await store.budget_in_use("key_1", 0) != (0, 5):  # noqa: ASYNC110  # the store announces nothing
+            await asyncio.sleep(0.005)
     await ledger.close()
 
 

@@ -52,8 +52,10 @@ class Table:
         self.asked: list[Reservation] = []
         self._spent, self._reserved, self._error = spent, reserved, error
 
-    async def reserve(self, request_id: str, reservations: Sequence[Reservation]) -> Sequence[BudgetState]:
-        assert request_id == "rec_1"
+    async def reserve(
+        self, record_id: str, reservations: Sequence[Reservation], *, time_us: int
+    ) -> Sequence[BudgetState]:
+        assert (record_id, time_us) == ("rec_1", 5)
         self.asked += reservations
         if self._error is not None:
             raise self._error
@@ -74,7 +76,7 @@ def budgets(table: Table, metrics: Metrics | None = None) -> Budgets:
 async def test_both_the_keys_budget_and_its_organizations_are_reserved() -> None:
     table = Table()
     key = replace(KEY, budget=Budget(5 * DOLLAR, "day"), tenant=TENANT)
-    await budgets(table).reserve("rec_1", key, 7)
+    await budgets(table).reserve("rec_1", key, 7, time_us=5)
     assert table.asked == [
         Reservation("key_1", us("2026-11-28"), 7, 5 * DOLLAR),
         Reservation("org_1", us("2026-11-01"), 7, 100 * DOLLAR),
@@ -83,7 +85,7 @@ async def test_both_the_keys_budget_and_its_organizations_are_reserved() -> None
 
 async def test_without_a_budget_nobody_is_asked() -> None:
     table = Table()
-    await budgets(table).reserve("rec_1", KEY, 7)
+    await budgets(table).reserve("rec_1", KEY, 7, time_us=5)
     assert table.asked == []
 
 
@@ -91,7 +93,7 @@ async def test_a_refusal_says_what_is_left_and_when_it_resets_and_not_to_try_aga
     metrics = Metrics()
     key = replace(KEY, budget=Budget(5 * DOLLAR, "week"))
     with pytest.raises(BudgetExceeded) as caught:
-        await budgets(Table(spent=4 * DOLLAR, reserved=DOLLAR // 2), metrics).reserve("rec_1", key, DOLLAR)
+        await budgets(Table(spent=4 * DOLLAR, reserved=DOLLAR // 2), metrics).reserve("rec_1", key, DOLLAR, time_us=5)
     error = caught.value
     assert (error.status, error.code, error.should_retry, error.retry_after_s) == (429, "budget_exceeded", False, None)
     assert error.message == (
@@ -104,15 +106,15 @@ async def test_a_refusal_says_what_is_left_and_when_it_resets_and_not_to_try_aga
 async def test_a_spent_total_does_not_reset_and_an_organization_is_named() -> None:
     key = replace(KEY, tenant=replace(TENANT, budget=Budget(DOLLAR, "total")))
     with pytest.raises(BudgetExceeded, match=r"organization 'Acme' is \$1 in all, of which \$0 is left.*not reset"):
-        await budgets(Table(spent=2 * DOLLAR)).reserve("rec_1", key, 1)
+        await budgets(Table(spent=2 * DOLLAR)).reserve("rec_1", key, 1, time_us=5)
 
 
 async def test_the_last_fifth_is_counted() -> None:
     metrics = Metrics()
     key = replace(KEY, budget=Budget(10, "day"))
-    await budgets(Table(spent=6), metrics).reserve("rec_1", key, 1)
+    await budgets(Table(spent=6), metrics).reserve("rec_1", key, 1, time_us=5)
     assert metrics.registry.get_sample_value("gaiarouter_budget_soft_threshold_total", {"scope": "key"}) is None
-    await budgets(Table(spent=6), metrics).reserve("rec_1", key, 2)
+    await budgets(Table(spent=6), metrics).reserve("rec_1", key, 2, time_us=5)
     assert metrics.registry.get_sample_value("gaiarouter_budget_soft_threshold_total", {"scope": "key"}) == 1
 
 
@@ -120,7 +122,7 @@ async def test_what_no_budget_could_hold_is_a_number_that_a_database_takes() -> 
     table = Table()
     key = replace(KEY, budget=Budget(10**18, "day"))
     with pytest.raises(BudgetExceeded):
-        await budgets(table).reserve("rec_1", key, 10**40)
+        await budgets(table).reserve("rec_1", key, 10**40, time_us=5)
     assert 10**18 < table.asked[0].amount < 2**62
 
 
@@ -128,5 +130,5 @@ async def test_what_no_budget_could_hold_is_a_number_that_a_database_takes() -> 
 async def test_where_the_store_does_not_answer_nobody_spends(error: Exception) -> None:
     key = replace(KEY, budget=Budget(10, "day"))
     with pytest.raises(Unavailable) as caught:
-        await budgets(Table(error=error)).reserve("rec_1", key, 1)
+        await budgets(Table(error=error)).reserve("rec_1", key, 1, time_us=5)
     assert (caught.value.status, caught.value.code) == (503, "storage_unavailable")

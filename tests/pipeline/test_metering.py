@@ -210,7 +210,9 @@ def test_every_attempt_is_counted_and_every_move_to_another_target() -> None:
 def test_the_line_says_which_attempts_a_provider_may_bill_all_the_same() -> None:
     def prepare(made: Exchange) -> None:
         made.attempts[:] = [
-            AttemptRecord("main", "main-model", "timeout_first_byte", 1.0, billed_unknown=True),
+            AttemptRecord(
+                "main", "main-model", "timeout_first_byte", 1.0, lost=Usage(in_uncached=9, estimated=True), lost_nano=3
+            ),
             AttemptRecord("backup", "backup-model", "ok", 1.0),
         ]
 

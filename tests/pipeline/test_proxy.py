@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
+from gaiarouter.canonical.usage import Usage
+from gaiarouter.config.settings import Retry
 from gaiarouter.errors import (
     Failed,
     GatewayError,
@@ -178,7 +181,7 @@ async def test_a_cancelled_attempt_is_recorded_and_closed(fault: BaseException) 
     made = routed(clock, BODY, match_of("main", "backup"))
     with pytest.raises(type(fault)):
         await proxy(clock, ScriptedTarget(answer), made).request(made)
-    assert [(a.provider, a.outcome, a.billed_unknown) for a in made.attempts] == [("main", "cancelled", True)]
+    assert [(a.provider, a.outcome, a.lost is not None) for a in made.attempts] == [("main", "cancelled", True)]
     assert answer.closed == 1
 
 
@@ -188,7 +191,39 @@ async def test_what_the_provider_may_bill_is_noted() -> None:
     made = routed(clock, BODY, match_of("main", "backup"))
     with pytest.raises(UpstreamError):
         await proxy(clock, target, made).request(made)
-    assert [a.billed_unknown for a in made.attempts] == [False, True, False]
+    assert [a.lost is not None for a in made.attempts] == [False, True, False]
+
+
+async def test_what_may_be_billed_is_what_was_sent_or_what_the_provider_told_of_it() -> None:
+    """Of a stream that broke off before any content; of one that broke off in it, the request's own usage tells."""
+    clock = Clock()
+    told = sse({"choices": [], "usage": {"prompt_tokens": 40, "completion_tokens": 2}})
+    target = ScriptedTarget(stream(clock, ROLE, told), TimedOut("x", phase="first_byte"), stream(clock, ROLE, SAID))
+    made = routed(clock, STREAM_BODY, match_of("main", "backup", "third"))
+    made.estimated_input = 7
+    with pytest.raises(UpstreamError):
+        await proxy(clock, target, made).request(made)
+    assert [each.lost for each in made.attempts] == [
+        Usage(in_uncached=40, out_visible=2),
+        Usage(in_uncached=7, estimated=True),
+        None,
+    ]
+    assert made.usage is not None
+
+
+async def test_who_hangs_up_during_a_pause_has_cost_nothing() -> None:
+    clock = Clock()
+    target = ScriptedTarget(Unreachable("x"), whole(clock))
+    match = match_of("main")
+    match = replace(match, route=replace(match.route, retry=Retry(backoff_s=30.0, max_backoff_s=30.0)))
+    made = routed(clock, BODY, match)
+    task = asyncio.create_task(proxy(clock, target, made).request(made))
+    while len(made.attempts) < 1:  # noqa: ASYNC110  # the pause before the second try announces nothing
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [(each.outcome, each.lost) for each in made.attempts] == [("connect_error", None), ("cancelled", None)]
 
 
 async def test_the_usage_event_is_asked_for_and_taken_out_unless_the_caller_wants_it() -> None:

@@ -28,6 +28,7 @@ class Line:
         self.look_ups: list[object] = []
         self.attempts = 0
         self._database = database
+        self.keeps_days = database.keeps_days
 
     async def open(self, *, migrate: bool) -> Sequence[str]:
         return await self._database.open(migrate=migrate)

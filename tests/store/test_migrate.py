@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 import asyncpg
@@ -16,7 +17,8 @@ from gaiarouter.store.base import ApiKey, MigrationError
 from gaiarouter.store.commands import migrate
 from gaiarouter.store.keyring import KeyRing
 from gaiarouter.store.keys import mint
-from gaiarouter.store.migrate import Migration, load_migrations, pending_migrations, require_none
+from gaiarouter.store.migrate import Engine, Migration, load_migrations, pending_migrations, require_none
+from gaiarouter.store.records import Page, UsageFilter, Window
 
 ONE = Migration(1, "0001_one.sql", "CREATE TABLE a (x TEXT);\n")
 TWO = Migration(2, "0002_two.sql", "CREATE TABLE b (x TEXT);\nCREATE TABLE c (y TEXT);\n")
@@ -70,12 +72,19 @@ def test_a_file_is_cut_into_its_statements() -> None:
     assert [statement.split()[2] for statement in TWO.statements] == ["b", "c"]
 
 
-def test_the_shipped_migrations_are_numbered_without_gaps() -> None:
-    assert [migration.version for migration in load_migrations()] == [*range(1, len(load_migrations()) + 1)]
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_the_shipped_migrations_of_each_engine_are_numbered_without_gaps(engine: Engine) -> None:
+    versions = [migration.version for migration in load_migrations(engine)]
+    assert versions == [*range(1, len(versions) + 1)]
+    assert not [each.name for each in load_migrations(engine) if each.name.count(".") > 1 and engine not in each.name]
+
+
+def _shipped(url: Secret) -> Sequence[Migration]:
+    return load_migrations("sqlite" if url.reveal().startswith("sqlite") else "postgres")
 
 
 async def test_migrating_again_does_nothing(url: Secret) -> None:
-    assert await migrate(open_store(url)) == [migration.name for migration in load_migrations()]
+    assert await migrate(open_store(url)) == [migration.name for migration in _shipped(url)]
     assert await migrate(open_store(url)) == []
 
 
@@ -118,7 +127,7 @@ VALUES ('req_1', 5, 'key_old', NULL, 'r', 'm', 'm', 'p', 1, 200, 'ok', NULL, FAL
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_a_database_of_an_older_version_keeps_all_that_it_holds(url: Secret, version: int) -> None:
-    old = load_migrations()[:version]
+    old = _shipped(url)[:version]
     minted = mint(public_id="old")
     await _run(url, statements.CREATE_MIGRATIONS)
     for migration in old:
@@ -126,7 +135,7 @@ async def test_a_database_of_an_older_version_keeps_all_that_it_holds(url: Secre
         await _run(url, f"INSERT INTO schema_migrations VALUES ({migration.version}, '{migration.sha256}', 0)")
     await _run(url, OLD_KEYS.format(hash=minted.secret_hash.hex()))
     store = open_store(url)
-    assert list(await store.open()) == [migration.name for migration in load_migrations()[version:]]
+    assert list(await store.open()) == [migration.name for migration in _shipped(url)[version:]]
     kept = ApiKey(
         "key_old",
         "old",
@@ -169,7 +178,32 @@ async def _run(url: Secret, sql: str) -> None:
     await connection.close()
 
 
-def test_of_processes_that_start_together_one_migrates_and_one_mints(url: Secret) -> None:
+MANY_RECORDS = """
+INSERT INTO usage_records
+SELECT 'rec_' || n, (20000 + n) * 86400000000 + 7, 'key_1', NULL, 'r', 'm', 'm', 'p', 1, 200, 'ok', NULL, FALSE,
+       1, 2, 3, 4, 5, 6, FALSE, 7, 8, 9, 'x' FROM (SELECT 0 AS n {more}) AS numbers;
+"""
+
+
+@pytest.mark.parametrize("version", [0, 5])
+async def test_of_processes_that_start_together_one_migrates_and_one_mints(url: Secret, version: int) -> None:
+    """From nothing, and from a version whose records have to move."""
+    await _run(url, statements.CREATE_MIGRATIONS)
+    for migration in _shipped(url)[:version]:
+        await _run(url, migration.sql)
+        await _run(url, f"INSERT INTO schema_migrations VALUES ({migration.version}, '{migration.sha256}', 0)")
+    if version:
+        await _run(url, MANY_RECORDS.format(more=" ".join(f"UNION SELECT {n}" for n in range(1, 40))))
+    await asyncio.to_thread(_start_together, url, len(_shipped(url)) - version)
+    store = open_store(url)
+    await store.open(migrate=False)
+    found = await store.list_usage(UsageFilter(Window(0, 2**60)), Page())
+    assert [each.id for each in found] == [f"rec_{n}" for n in reversed(range(40 if version else 0))]
+    assert {(each.key, each.in_tool, each.request_id, each.lost) for each in found} <= {("key_1", 4, "x", ())}
+    await store.close()
+
+
+def _start_together(url: Secret, migrations: int) -> None:
     processes = [
         subprocess.Popen([sys.executable, "-c", OPEN, url.reveal()], stdin=-1, stdout=-1, text=True)
         for _ in range(PROCESSES)
@@ -183,5 +217,5 @@ def test_of_processes_that_start_together_one_migrates_and_one_mints(url: Secret
         process.stdin.flush()
     answers = [process.communicate(timeout=60)[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0] * PROCESSES
-    assert sorted(answer[0] for answer in answers) == ["0"] * (PROCESSES - 1) + [str(len(load_migrations()))]
+    assert sorted(answer[0] for answer in answers) == ["0"] * (PROCESSES - 1) + [str(migrations)]
     assert sorted(answer[1] for answer in answers) == ["False"] * (PROCESSES - 1) + ["True"]

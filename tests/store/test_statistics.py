@@ -9,7 +9,7 @@ import pytest
 from gaiarouter.store.base import Store, UsageRecord
 from gaiarouter.store.records import Page, StatsGroup, UsageFilter, Window
 from gaiarouter.store.tables.histogram import BOUNDS_MS, BUCKETS, bucket_of, quantile_ms
-from tests.store.test_store import RECORD
+from tests.store.test_store import KEPT_LOST, RECORD
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -128,15 +128,29 @@ async def test_records_are_listed_the_newest_first_and_narrowed(store: Store) ->
     assert (await store.count_usage_of(which, at_most=4), await store.count_usage_of(which, at_most=99)) == (4, 6)
 
 
+async def test_tries_that_may_be_billed_are_listed_by_provider(store: Store) -> None:
+    other = replace(KEPT_LOST, provider="other")
+    await store.add_usage(
+        [record(0), record(1, lost=(KEPT_LOST, other)), record(2, lost=(other,)), record(999, lost=(other,))]
+    )
+    await store.add_usage(
+        [record(number, time_us=START, id=f"many{number:04d}", lost=(KEPT_LOST,)) for number in range(2100)]
+    )
+    window = Window(START, START + DAY)
+    found = await store.list_lost(window)
+    assert (found.count(KEPT_LOST), found.count(other)) == (2101, 2)
+    assert await store.list_lost(replace(window, provider="other")) == [other, other]
+
+
 async def test_old_records_are_forgotten_and_their_sums_stay(store: Store) -> None:
-    await store.add_usage([record(number) for number in range(10)])
-    before = START + 3 * HOUR
+    await store.add_usage([record(number, time_us=START + DAY + (number - 6) * HOUR // 2) for number in range(10)])
+    before = START + DAY
     assert await store.forget_usage(before_us=before, at_most=4) == 4
     assert [each.id for each in await store.list_usage(UsageFilter(ALL), Page(offset=4))] == ["r005", "r004"]
     assert await store.forget_usage(before_us=before, at_most=4) == 2
     assert await store.forget_usage(before_us=before, at_most=4) == 0
     assert await store.count_usage() == 4
-    assert (await sums(store, "day"))[START][0] == 10
+    assert {day: count for day, (count, _, _) in (await sums(store, "day")).items()} == {START: 6, START + DAY: 4}
 
 
 def test_quantiles_lie_in_the_bucket_that_they_fall_into() -> None:

@@ -12,7 +12,7 @@ from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Limits, Rate
 from gaiarouter.store import open_store
 from gaiarouter.store.base import ApiKey, Store, UsageRecord
-from gaiarouter.store.records import Budget, PreviousSecret
+from gaiarouter.store.records import Budget, LostAttempt, PreviousSecret
 from tests.store.conftest import AUTHOR, ORGANIZATION, USER
 
 FULL_KEY = ApiKey(
@@ -64,6 +64,8 @@ RECORD = UsageRecord(
     first_content_us=200_000,
     request_id="client-7",
 )
+LOST = LostAttempt("openai", "gpt-5\0'\ud800", "timeout_first_byte", 10, 1, 2, 3, estimated=True, cost_nano_usd=None)
+KEPT_LOST = replace(LOST, model="gpt-5?'?")
 EMPTY_RECORD = replace(
     RECORD,
     **{field.name: None for field in fields(UsageRecord) if "None" in str(field.type)},
@@ -116,7 +118,10 @@ async def test_the_time_of_use_only_moves_forward(store: Store, key: ApiKey) -> 
     assert await store.find_key(key.id) == replace(key, last_used_us=9)
 
 
-@pytest.mark.parametrize("record", [RECORD, EMPTY_RECORD, replace(RECORD, streamed=False, estimated=True)])
+@pytest.mark.parametrize(
+    "record",
+    [RECORD, EMPTY_RECORD, replace(RECORD, streamed=False, estimated=True), replace(RECORD, lost=(KEPT_LOST,))],
+)
 async def test_a_usage_record_comes_back_as_it_was_kept(store: Store, record: UsageRecord) -> None:
     await store.add_usage([record])
     assert await store.find_usage(record.id) == record
@@ -133,7 +138,11 @@ async def test_the_same_batch_twice_is_kept_once(store: Store) -> None:
 
 async def test_what_callers_and_providers_make_up_still_fits(store: Store) -> None:
     hostile = replace(
-        RECORD, model_asked="a\0b\ud800é" + "x" * 10_000, model_served="'; DROP TABLE usage_records; --", in_tool=10**30
+        RECORD,
+        model_asked="a\0b\ud800é" + "x" * 10_000,
+        model_served="'; DROP TABLE usage_records; --",
+        in_tool=10**30,
+        lost=(replace(LOST, cost_nano_usd=10**30),) * 100,
     )
     await store.add_usage([hostile, replace(RECORD, id="req_2")])
     kept = await store.find_usage(hostile.id)
@@ -143,6 +152,7 @@ async def test_what_callers_and_providers_make_up_still_fits(store: Store) -> No
     assert len(kept.model_asked) == 200
     assert kept.model_served == hostile.model_served
     assert kept.in_tool == 2**63 - 1
+    assert kept.lost == (replace(KEPT_LOST, cost_nano_usd=2**63 - 1),) * 20
     assert await store.count_usage() == 2
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, Final
+
+import msgspec
 
 from gaiarouter.server.admin.operation import Call, Operation, Schema, Text
 from gaiarouter.server.admin.shapes import PAGING, list_of, listing, page_of, time_text
 from gaiarouter.server.admin.statistics import PERIOD, period_of
 from gaiarouter.store.base import Store, UsageRecord
-from gaiarouter.store.records import UsageFilter, Window
+from gaiarouter.store.records import LostAttempt, UsageFilter, Window
 
-_MOST_COUNTED: Final = 100_000
+_MOST_COUNTED: Final = 10_000
 _TEXT: Final[Schema] = {"type": "string", "maxLength": 256, "pattern": "^[^\\u0000]*$", "title": "text without NUL"}
 _QUERY: Final[Mapping[str, Schema]] = {
     **PERIOD,
@@ -38,12 +40,24 @@ def _member(annotation: str) -> Schema:
     return {"type": kinds if len(kinds) > 1 else kinds[0]}
 
 
+_LOST: Final[Schema] = {
+    "type": "array",
+    "description": "Tries whose answer did not become the request's and that the provider may bill all the same: in "
+    "none of the other numbers.",
+    "items": {
+        "title": "LostAttempt",
+        "type": "object",
+        "required": [field.name for field in fields(LostAttempt)],
+        "properties": {field.name: _member(str(field.type)) for field in fields(LostAttempt)},
+    },
+}
+_SPECIAL: Final[Mapping[str, Schema]] = {"time": {"type": "string", "format": "date-time"}, "lost": _LOST}
 _RECORD: Final[Schema] = {
     "title": "UsageRecord",
     "type": "object",
     "required": list(_COLUMNS),
     "properties": {
-        name: {"type": "string", "format": "date-time"} if name == "time" else _member(str(field.type))
+        name: _SPECIAL.get(name) or _member(str(field.type))
         for name, field in zip(_COLUMNS, fields(UsageRecord), strict=True)
     },
 }
@@ -91,7 +105,8 @@ def _filter(call: Call) -> UsageFilter:
 def _view(record: UsageRecord) -> dict[str, Any]:
     view = {field.name: getattr(record, field.name) for field in fields(record)}
     return {"time" if name == "time_us" else name: value for name, value in view.items()} | {
-        "time": time_text(record.time_us)
+        "time": time_text(record.time_us),
+        "lost": [asdict(each) for each in record.lost],
     }
 
 
@@ -105,4 +120,6 @@ def _csv(records: Sequence[UsageRecord]) -> bytes:
 
 def _cell(value: Any) -> Any:
     """Names of models come from callers: none may be a formula to the program that opens the file."""
+    if isinstance(value, list):
+        return msgspec.json.encode(value).decode() if value else ""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

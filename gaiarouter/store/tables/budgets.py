@@ -1,8 +1,8 @@
 """What budgets have in use: reserved before a request, settled when its record comes in.
 
 One statement takes a reservation or nothing of it, so that any number of processes never spend more than there is. A
-reservation lies under its request's id: whoever brings the record of that, the request's own process or the one that
-finds its journal, settles it, once.
+reservation lies under its record's id and time: whoever brings that, the request's own process or the one that finds
+its journal, settles it, once. One whose record does not come is given back after a while, and kept with nothing in it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 from gaiarouter.store.database import Database, Unit
 from gaiarouter.store.records import BudgetState, Reservation
+from gaiarouter.store.rows import Row
 
 _OPEN: Final = """
 INSERT INTO budgets (scope, starts_us, spent, reserved) VALUES ($1, $2, 0, 0) ON CONFLICT (scope, starts_us) DO NOTHING
@@ -20,16 +21,23 @@ _RESERVE: Final = """
 UPDATE budgets SET reserved = reserved + $3 WHERE scope = $1 AND starts_us = $2 AND spent + reserved + $3 <= $4
 RETURNING spent, reserved
 """
-_HOLD: Final = "INSERT INTO budget_holds (id, scope, starts_us, amount) VALUES ($1, $2, $3, $4)"
+_HOLD: Final = "INSERT INTO budget_holds (id, scope, starts_us, amount, time_us) VALUES ($1, $2, $3, $4, $5)"
 _STATE: Final = "SELECT spent, reserved FROM budgets WHERE scope = $1 AND starts_us = $2"
-_RELEASE: Final = """
-DELETE FROM budget_holds WHERE EXISTS (SELECT 1 FROM usage_records WHERE usage_records.id = budget_holds.id)
-RETURNING scope, starts_us, amount,
-          (SELECT cost_nano_usd FROM usage_records WHERE usage_records.id = budget_holds.id)
-"""
+_OF_RECORD: Final = "FROM usage_records AS r WHERE r.time_us = budget_holds.time_us AND r.id = budget_holds.id"
+# not EXISTS: PostgreSQL could read all records for it; this looks each one up
+_RELEASE: Final = f"""
+DELETE FROM budget_holds WHERE (SELECT r.status {_OF_RECORD}) IS NOT NULL
+RETURNING scope, starts_us, amount, (SELECT COALESCE(r.cost_nano_usd, 0) + COALESCE(r.lost_nano_usd, 0) {_OF_RECORD})
+"""  # noqa: S608  # constants
 _SETTLE: Final = """
 UPDATE budgets SET reserved = reserved - $3, spent = spent + $4 WHERE scope = $1 AND starts_us = $2
 """
+_LATE: Final = """
+DELETE FROM budget_holds WHERE amount > 0 AND time_us < $1 RETURNING id, scope, starts_us, amount, time_us
+"""
+_GIVE_UP: Final = "DELETE FROM budget_holds WHERE time_us < $1 RETURNING id"
+_GIVEN_UP_US: Final = 30 * 86_400_000_000
+"""Nobody waits longer for a record."""
 
 
 class SqlBudgets:
@@ -37,11 +45,16 @@ class SqlBudgets:
 
     _database: Database
 
-    async def reserve(self, request_id: str, reservations: Sequence[Reservation]) -> Sequence[BudgetState]:
+    async def reserve(
+        self, record_id: str, reservations: Sequence[Reservation], *, time_us: int
+    ) -> Sequence[BudgetState]:
         try:
-            return await self._database.work(lambda: _reserve(request_id, reservations))
+            return await self._database.work(lambda: _reserve(record_id, time_us, reservations))
         except _DoesNotFitError as refusal:
             return (refusal.state,)
+
+    async def give_back(self, *, before_us: int) -> int:
+        return await self._database.work(lambda: _give_back(before_us))
 
     async def budget_in_use(self, scope: str, starts_us: int) -> tuple[int, int]:
         rows = await self._database.read(_STATE, scope, starts_us)
@@ -56,7 +69,7 @@ class _DoesNotFitError(Exception):
         self.state = state
 
 
-def _reserve(request_id: str, reservations: Sequence[Reservation]) -> Unit[Sequence[BudgetState]]:
+def _reserve(record_id: str, time_us: int, reservations: Sequence[Reservation]) -> Unit[Sequence[BudgetState]]:
     states = []
     for each in sorted(reservations, key=lambda reservation: reservation.scope):
         yield _OPEN, (each.scope, each.starts_us)
@@ -64,16 +77,30 @@ def _reserve(request_id: str, reservations: Sequence[Reservation]) -> Unit[Seque
         if not rows:
             ((spent, reserved),) = yield _STATE, (each.scope, each.starts_us)
             raise _DoesNotFitError(BudgetState(each, int(spent), int(reserved), refused=True))
-        yield _HOLD, (request_id, each.scope, each.starts_us, each.amount)
+        yield _HOLD, (record_id, each.scope, each.starts_us, each.amount, time_us)
         states.append(BudgetState(each, int(rows[0][0]), int(rows[0][1]), refused=False))
     return states
 
 
 def settle() -> Unit[None]:
     """Every reservation whose record has come in becomes what the request cost."""
+    yield from _book((yield _RELEASE, ()))
+
+
+def _give_back(before_us: int) -> Unit[int]:
+    late = yield _LATE, (before_us,)
+    yield from _book([(scope, starts_us, amount, 0) for _, scope, starts_us, amount, _ in late])
+    for record_id, scope, starts_us, _, time_us in late:
+        yield _HOLD, (record_id, scope, starts_us, 0, time_us)
+    yield _GIVE_UP, (before_us - _GIVEN_UP_US,)
+    return len(late)
+
+
+def _book(released: Sequence[Row]) -> Unit[None]:
+    """released: scope, start of its period, what was reserved, what it became."""
     changes: dict[tuple[str, int], tuple[int, int]] = {}
-    for scope, starts_us, amount, cost in (yield _RELEASE, ()):
+    for scope, starts_us, amount, cost in released:
         reserved, spent = changes.get((scope, starts_us), (0, 0))
-        changes[scope, starts_us] = (reserved + amount, spent + (cost or 0))
+        changes[scope, starts_us] = (reserved + amount, spent + cost)
     for (scope, starts_us), (reserved, spent) in sorted(changes.items()):
         yield _SETTLE, (scope, starts_us, reserved, spent)

@@ -18,6 +18,7 @@ from gaiarouter.store.records import (
     BudgetState,
     Filter,
     KeyFilter,
+    LostAttempt,
     Organization,
     Page,
     Reservation,
@@ -131,8 +132,13 @@ class UsageTable(Protocol):
 
     async def find_usage(self, record_id: str) -> UsageRecord | None: ...
 
+    async def make_room(self, *, now_us: int) -> None:
+        """For the records of this day and the next ones. To be called every few hours at least."""
+        ...
+
     async def forget_usage(self, *, before_us: int, at_most: int) -> int:
-        """Removes the oldest records from before then, not what is added up of them; how many."""
+        """Removes the oldest records from before then, not what is added up of them; how many. Where days have tables
+        of their own, only whole days, and all at once: what is counted then is what lay outside of those tables."""
         ...
 
     async def count_usage(self) -> int: ...
@@ -143,8 +149,16 @@ class UsageTable(Protocol):
 
 
 class BudgetTable(Protocol):
-    async def reserve(self, request_id: str, reservations: Sequence[Reservation]) -> Sequence[BudgetState]:
-        """All of them, or none: then the one that did not fit. They are settled when the record of that id is added."""
+    async def reserve(
+        self, record_id: str, reservations: Sequence[Reservation], *, time_us: int
+    ) -> Sequence[BudgetState]:
+        """All of them, or none: then the one that did not fit. They are settled when the record of that id and time is
+        added."""
+        ...
+
+    async def give_back(self, *, before_us: int) -> int:
+        """What was reserved for requests from before then whose records have not come; how many reservations. Comes one
+        all the same, what it cost still counts."""
         ...
 
     async def budget_in_use(self, scope: str, starts_us: int) -> tuple[int, int]:
@@ -156,6 +170,10 @@ class StatisticsTable(Protocol):
     async def usage_sums(self, window: Window, by: StatsGroup) -> Sequence[tuple[str | int, Sums]]:
         """By group, in its order; hours and days by when they begin. `window` counts whole hours: those that begin in
         it."""
+        ...
+
+    async def list_lost(self, window: Window) -> Sequence[LostAttempt]:
+        """Of all records in it; only `provider` narrows."""
         ...
 
     async def list_usage(self, which: UsageFilter, page: Page) -> Sequence[UsageRecord]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, Final
 
 from gaiarouter.store.database import Database
-from gaiarouter.store.records import Page, StatsGroup, Sums, UsageFilter, UsageRecord, Window
-from gaiarouter.store.rows import usage_of
+from gaiarouter.store.records import LostAttempt, Page, StatsGroup, Sums, UsageFilter, UsageRecord, Window
+from gaiarouter.store.rows import USAGE_READ, lost_of, usage_of
+from gaiarouter.store.tables.days import DAY_US
 from gaiarouter.store.tables.histogram import BUCKETS
-from gaiarouter.store.tables.usage import DAY_US, HOUR_US, ROLLUPS, SUMS, TOKENS
+from gaiarouter.store.tables.usage import HOUR_US, ROLLUPS, SUMS, TOKENS
 
 _WHERE: Final = "(organization = $3 OR $3 IS NULL) AND (key = $4 OR $4 IS NULL) AND (provider = $5 OR $5 IS NULL)"
 _NAMED: Final[tuple[StatsGroup, ...]] = ("model", "provider", "key", "organization", "route")
@@ -41,9 +41,15 @@ WHERE time_us >= $1 AND time_us < $2
   AND (model_served = $5 OR $5 IS NULL) AND (provider = $6 OR $6 IS NULL) AND (outcome = $7 OR $7 IS NULL)
   AND (request_id = $8 OR $8 IS NULL)
 """
-_NAMES: Final = ", ".join(field.name for field in fields(UsageRecord))
-LIST: Final = f"SELECT {_NAMES} {_RECORDS} ORDER BY time_us DESC, id DESC LIMIT $9 OFFSET $10"  # constants
+LIST: Final = (
+    f"SELECT {', '.join(USAGE_READ)} {_RECORDS} ORDER BY time_us DESC, id DESC LIMIT $9 OFFSET $10"  # constants
+)
 COUNT: Final = f"SELECT count(*) FROM (SELECT 1 {_RECORDS} LIMIT $9) AS counted"  # noqa: S608  # constants
+_LOST: Final = """
+SELECT time_us, id, lost FROM usage_records
+WHERE lost IS NOT NULL AND time_us >= $1 AND time_us < $2 AND (time_us > $1 OR id > $3) ORDER BY time_us, id LIMIT $4
+"""
+_LOST_AT_ONCE: Final = 2000
 
 
 class SqlStatistics:
@@ -61,6 +67,14 @@ class SqlStatistics:
                 group = name * DAY_US if by == "day" else name
                 groups[group] = groups[group] + _sums(values) if group in groups else _sums(values)
         return sorted(groups.items())
+
+    async def list_lost(self, window: Window) -> Sequence[LostAttempt]:
+        found: list[LostAttempt] = []
+        start_us, after = window.start_us, ""
+        while rows := await self._database.read(_LOST, start_us, window.end_us, after, _LOST_AT_ONCE):
+            found += [each for *_, lost in rows for each in lost_of(lost)]
+            start_us, after, _ = rows[-1]
+        return [each for each in found if window.provider in (None, each.provider)]
 
     async def list_usage(self, which: UsageFilter, page: Page) -> Sequence[UsageRecord]:
         rows = await self._database.read(LIST, *_narrowed(which), page.limit, page.offset)

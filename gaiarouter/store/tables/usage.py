@@ -5,24 +5,21 @@ the requests had reserved of budgets, so that no batch counts twice however ofte
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from operator import add, attrgetter
 from typing import Any, Final
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.store.database import Database, Unit
 from gaiarouter.store.records import UsageRecord
-from gaiarouter.store.rows import Row, storable, usage_of, usage_row
+from gaiarouter.store.rows import USAGE_READ, USAGE_WRITTEN, Row, storable, usage_of, usage_row
 from gaiarouter.store.tables.budgets import settle
+from gaiarouter.store.tables.days import DAY_US, drop_days, make_days
 from gaiarouter.store.tables.histogram import BUCKETS, bucket_of
 
-_COLUMNS: Final = tuple(field.name for field in fields(UsageRecord))
-_NAMES: Final = ", ".join(_COLUMNS)
 _AT_ONCE: Final = (100, 10, 1)
 """Rows of one statement: few texts, so that each is prepared once."""
 
 HOUR_US: Final = 3_600_000_000
-DAY_US: Final = 24 * HOUR_US
 TOKENS: Final = ("in_uncached", "in_cache_read", "in_cache_write", "in_tool", "out_visible", "out_reasoning")
 GROUP: Final = ("organization", "key", "route", "model", "provider", "status_class")
 SUMS: Final = (
@@ -36,11 +33,12 @@ ROLLUPS: Final = {HOUR_US: ("usage_stats", "hour_us"), DAY_US: ("usage_days", "d
 _MOST: Final = 10**15
 """Of one record: nothing real comes near it, and sums of it fit."""
 
-FIND: Final = f"SELECT {_NAMES} FROM usage_records WHERE id = $1"  # noqa: S608  # constants
+FIND: Final = f"SELECT {', '.join(USAGE_READ)} FROM usage_records WHERE id = $1"  # noqa: S608  # constants
 COUNT: Final = "SELECT count(*) FROM usage_records"
 FORGET: Final = """
-DELETE FROM usage_records
-WHERE id IN (SELECT id FROM usage_records WHERE time_us < $1 ORDER BY time_us, id LIMIT $2) RETURNING id
+DELETE FROM usage_records WHERE time_us < $1 AND (time_us, id) IN (
+    SELECT time_us, id FROM usage_records WHERE time_us < $1 ORDER BY time_us, id LIMIT $2
+) RETURNING id
 """
 ASKED: Final = (
     f"SELECT model_asked, count(*), {', '.join(f'sum({name})' for name in TOKENS)} "  # noqa: S608  # constants
@@ -54,8 +52,8 @@ def _places(rows: int, columns: int) -> str:
 
 
 _ADD: Final = {
-    rows: f"INSERT INTO usage_records ({_NAMES}) VALUES {_places(rows, len(_COLUMNS))} "  # noqa: S608  # constants
-    f"ON CONFLICT DO NOTHING RETURNING id"
+    rows: f"INSERT INTO usage_records ({', '.join(USAGE_WRITTEN)}) "  # noqa: S608  # constants
+    f"VALUES {_places(rows, len(USAGE_WRITTEN))} ON CONFLICT DO NOTHING RETURNING id"
     for rows in _AT_ONCE
 }
 _ADD_SUMS: Final = {
@@ -78,7 +76,13 @@ class SqlUsage:
         rows = await self._database.read(FIND, record_id)
         return usage_of(rows[0]) if rows else None
 
+    async def make_room(self, *, now_us: int) -> None:
+        if self._database.keeps_days:
+            await self._database.work(lambda: make_days(now_us))
+
     async def forget_usage(self, *, before_us: int, at_most: int) -> int:
+        if self._database.keeps_days:
+            before_us = await self._database.work(lambda: drop_days(before_us))
         return len(await self._database.write(FORGET, before_us, at_most))
 
     async def count_usage(self) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from gaiarouter.store.base import UsageRecord
 from gaiarouter.store.keyring import now_us
 from tests.server.admin.conftest import Admit, Operator
-from tests.store.test_store import RECORD
+from tests.store.test_store import KEPT_LOST, RECORD
 
 DAY_US = 86_400_000_000
 MONDAY = "2026-11-23T00:00:00.000000Z"
@@ -155,6 +156,16 @@ async def test_csv_has_the_same_and_no_cell_is_a_formula(admit: Admit) -> None:
     assert [row["id"] for row in rows] == ["r1", "r0"]
     assert rows[1]["model_asked"] == '\'=HYPERLINK("x"),é'
     assert rows[0]["cost_nano_usd"] == "1500000000"
+
+
+async def test_tries_that_may_be_billed_stand_beside_the_record(admit: Admit) -> None:
+    operator = await admit()
+    await add(operator, used(0, lost=(KEPT_LOST,)), used(1))
+    first, second = (await get(operator, f"/v1/usage?{WEEKS}"))["data"]
+    assert (first["lost"], second["lost"]) == ([], [asdict(KEPT_LOST)])
+    reply = await operator.ask("GET", f"/v1/usage?{WEEKS}&format=csv")
+    cells = [row["lost"] for row in csv.DictReader(io.StringIO(reply.body.decode()))]
+    assert (cells[0], json.loads(cells[1])) == ("", [asdict(KEPT_LOST)])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Limits that hold over all workers and replicas together, counted in Redis: all of a request's in one round trip.
 
 While Redis is away each process goes on with its own share, and a metric says so: nobody is let in without a limit, and
-nobody shut out. What was taken there and never settled runs out by itself.
+nobody shut out. What was taken there and never settled runs out by itself: slots are kept for seconds only, and renewed
+as long as their process lives.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from gaiarouter.config.settings import Limits, Rate
 from gaiarouter.errors import LimitExceeded
 from gaiarouter.limits.base import Lease, Limiter, Window
 from gaiarouter.limits.memory import too_many_running, used_up
-from gaiarouter.limits.scripts import SETTLE, TAKE
+from gaiarouter.limits.scripts import RENEW, SETTLE, TAKE
 from gaiarouter.limits.together import Together
 from gaiarouter.store.base import StorageUnavailable
 from gaiarouter.telemetry import Metrics
 
 _log = structlog.get_logger("gaiarouter.limits")
 
-_SLOT_S: Final = 3600
-"""After so long a slot that nobody gave back is another's."""
+_SLOT_S: Final = 20.0
+"""After so long a slot that nobody gave back or renewed is another's."""
+_RENEWALS: Final = 4
+"""In that time: an answer may be lost."""
+_AT_ONCE: Final = 500
 _MOST_OWED: Final = 10_000
 _REST_S: Final = 1.0
 """Between two tries while Redis is away."""
@@ -65,14 +69,27 @@ class _Limit:
 
 
 class SharedLimits:
-    """fallback: this process's share, for as long as Redis is away. clock: monotonic seconds."""
+    """fallback: this process's share, for as long as Redis is away. clock: monotonic seconds. slot_s: how long a slot
+    outlives its process."""
 
-    def __init__(self, scripts: Scripts, fallback: Limiter, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        scripts: Scripts,
+        fallback: Limiter,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        *,
+        slot_s: float = _SLOT_S,
+    ) -> None:
         self._scripts = scripts
         self._fallback = fallback
         self._metrics = metrics
         self._clock = clock
+        self._slot_s = slot_s
         self._away_until = 0.0
+        self._held: set[tuple[str, str]] = set()
+        """Slots, by their key and the request that has it."""
+        self._renewing: asyncio.Task[None] | None = None
         self._settling: set[asyncio.Task[None]] = set()
         self._owed: deque[tuple[str, _Limit]] = deque(maxlen=_MOST_OWED)
         """Slots that the server may still hold for requests of ours that hold none; it is told when it is heard."""
@@ -86,7 +103,9 @@ class SharedLimits:
         if self._clock() < self._away_until:
             return self._fall_back(holders, tokens, local)
         try:
-            told = [float(text) for text in await self._scripts.run(TAKE, _keys(limits), _asked(request_id, limits))]
+            told = [
+                float(text) for text in await self._scripts.run(TAKE, _keys(limits), self._asked(request_id, limits))
+            ]
         except StorageUnavailable as error:
             self._owe(request_id, limits)  # they may have been taken, and only the answer was lost
             self._went_away(error)
@@ -99,15 +118,20 @@ class SharedLimits:
         refused, wait_s, *levels = told
         if refused:
             raise _refusal(limits[int(refused) - 1], wait_s, limits, levels)
+        self._hold(request_id, limits)
         return _SharedLease(self, request_id, limits, levels, local)
 
     def settle(self, request_id: str, limits: Sequence[_Limit], tokens: int) -> None:
         """Never waits: it is called while a caller may already have hung up."""
+        self._held.difference_update(_slots(request_id, limits))
         task = asyncio.get_running_loop().create_task(self._settle(request_id, limits, tokens))
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
 
     async def close(self) -> None:
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.wait([self._renewing])
         if self._settling:
             await asyncio.wait(self._settling, timeout=1.0)
         await self._scripts.close()
@@ -124,6 +148,31 @@ class SharedLimits:
         except StorageUnavailable as error:
             self._owe(request_id, touched)
             self._went_away(error)
+
+    def _asked(self, request_id: str, limits: Sequence[_Limit]) -> list[str | int | float]:
+        values: list[str | int | float] = [request_id, self._slot_s]
+        for limit in limits:
+            values += ["window" if limit.is_window else "slots", limit.amount, limit.limit, limit.rate]
+        return values
+
+    def _hold(self, request_id: str, limits: Sequence[_Limit]) -> None:
+        held = _slots(request_id, limits)
+        self._held.update(held)
+        if held and self._renewing is None:
+            self._renewing = asyncio.get_running_loop().create_task(self._renew(), name="limits-renew")
+
+    async def _renew(self) -> None:
+        """A server that lost them has them again by it."""
+        while True:
+            await asyncio.sleep(self._slot_s / _RENEWALS)
+            held = list(self._held)
+            for start in range(0, len(held), _AT_ONCE):
+                some = [slot for slot in held[start : start + _AT_ONCE] if slot in self._held]
+                try:
+                    await self._scripts.run(RENEW, [key for key, _ in some], [self._slot_s, *(of for _, of in some)])
+                except StorageUnavailable as error:
+                    self._went_away(error)
+                    break
 
     def _owe(self, request_id: str, limits: Sequence[_Limit]) -> None:
         """Of windows nothing: what was taken there goes by itself, and must not be given back twice."""
@@ -205,11 +254,8 @@ def _keys(limits: Sequence[_Limit]) -> list[str]:
     return [limit.key for limit in limits]
 
 
-def _asked(request_id: str, limits: Sequence[_Limit]) -> list[str | int | float]:
-    values: list[str | int | float] = [request_id, _SLOT_S]
-    for limit in limits:
-        values += ["window" if limit.is_window else "slots", limit.amount, limit.limit, limit.rate]
-    return values
+def _slots(request_id: str, limits: Sequence[_Limit]) -> list[tuple[str, str]]:
+    return [(limit.key, request_id) for limit in limits if not limit.is_window]
 
 
 def _window(what: str, limits: Sequence[_Limit], levels: Sequence[float], *, taken: bool) -> Window | None:

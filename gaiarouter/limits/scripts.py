@@ -1,16 +1,17 @@
 """The scripts that Redis runs, each as one step that nothing comes between. Times are the server's, in seconds.
 
 A window is a hash: `l`, the level at the time `t`; time lowers it at the limit's rate, and what would lift it above the
-limit is refused (GCRA, see meter.py). Slots are a sorted set of requests by when they are given up for lost.
+limit is refused (GCRA, see meter.py). Slots are a sorted set of requests by when they are given up for lost, which
+their process puts off as long as it lives.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# KEYS: of every limit. ARGV: the request's id, for how long its slot is kept, then for each limit: `window`, amount,
-# limit, rate; or `slots`, 1, limit, 0. Returns the number of the limit that refuses (0: none) and the wait in seconds,
-# then for each limit its level before this request.
+# KEYS: of every limit. ARGV: the request's id, for how many seconds its slot is kept, then for each limit: `window`,
+# amount, limit, rate; or `slots`, 1, limit, 0. Returns the number of the limit that refuses (0: none) and the wait in
+# seconds, then for each limit its level before this request.
 TAKE: Final = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -38,7 +39,7 @@ if refused == 0 then
     local amount, rate = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 3])
     if ARGV[at] == 'slots' then
       redis.call('ZADD', key, now + tonumber(ARGV[2]), ARGV[1])
-      redis.call('EXPIRE', key, tonumber(ARGV[2]))
+      redis.call('PEXPIRE', key, math.ceil(ARGV[2] * 1000))
     else
       local level = levels[i] + amount
       redis.call('HSET', key, 'l', string.format('%.6f', level), 't', string.format('%.6f', now))
@@ -49,6 +50,17 @@ end
 local told = {tostring(refused), string.format('%.6f', wait)}
 for i, level in ipairs(levels) do told[i + 2] = string.format('%.6f', level) end
 return told
+"""
+
+# KEYS: of slots. ARGV: for how many seconds they are kept from now, then the request's id for each.
+RENEW: Final = """
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+for i, key in ipairs(KEYS) do
+  redis.call('ZADD', key, now + tonumber(ARGV[1]), ARGV[i + 1])
+  redis.call('PEXPIRE', key, math.ceil(ARGV[1] * 1000))
+end
+return 1
 """
 
 # KEYS: of every limit. ARGV: the request's id, then for each limit: `window`, what to add to the level (less than

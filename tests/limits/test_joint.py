@@ -39,12 +39,12 @@ class NoLease:
 class Process:
     """One that shares its limits with others. `monotonic` is set by the test."""
 
-    def __init__(self, valkey: ValkeyServer, *, share: int = 2) -> None:
+    def __init__(self, valkey: ValkeyServer, *, share: int = 2, slot_s: float = 20.0) -> None:
         self.metrics = Metrics()
         self.monotonic = 0.0
         fallback = MemoryLimiter(lambda: self.monotonic, share=share)
         scripts = RedisScripts(Secret(f"{valkey.url}?socket_timeout=5&socket_connect_timeout=5"))
-        self.limits = SharedLimits(scripts, fallback, self.metrics, lambda: self.monotonic)
+        self.limits = SharedLimits(scripts, fallback, self.metrics, lambda: self.monotonic, slot_s=slot_s)
 
     async def claim(self, *holders: Holder, tokens: int = 0) -> Lease:
         return await self.limits.claim(uuid4().hex, holders, tokens, NoLease())
@@ -194,8 +194,10 @@ class Cut:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
         self.lost = self.unheard = False
+        self.runs = 0
 
     async def run(self, script: str, keys: Sequence[str], values: Sequence[str | int | float]) -> Any:
+        self.runs += 1
         if self.lost:
             raise StorageUnavailable("cut")
         answer = await self._scripts.run(script, keys, values)
@@ -205,6 +207,46 @@ class Cut:
 
     async def close(self) -> None:
         await self._scripts.close()
+
+
+async def test_a_killed_process_s_slot_is_another_s_in_seconds_and_a_living_one_s_is_not(valkey: ValkeyServer) -> None:
+    one, other = Process(valkey, slot_s=0.4), Process(valkey)
+    whose = holder(replace(NONE, concurrent=1))
+    await one.claim(whose)
+    renewing = one.limits._scripts = Cut(one.limits._scripts)
+    async with asyncio.timeout(10):
+        while renewing.runs < 10:  # two and a half times as long as a slot is kept
+            await refused(other.claim(whose))
+        await one.limits.close()
+        while not await _outcome(other, whose):  # noqa: ASYNC110  # the server announces nothing
+            await asyncio.sleep(0.01)
+    await other.limits.close()
+
+
+async def test_a_server_that_lost_everything_is_told_of_slots_again(valkey: ValkeyServer) -> None:
+    one, other = Process(valkey, slot_s=0.2), Process(valkey)
+    whose = holder(replace(NONE, concurrent=1))
+    lease = await one.claim(whose)
+    valkey.stop()
+    valkey.start()
+    async with asyncio.timeout(10):
+        while await _settled_again(other, whose):  # noqa: ASYNC110  # the server announces nothing
+            await asyncio.sleep(0.01)
+    await one.settled(lease, None)
+    assert await _outcome(other, whose)
+    for each in (one, other):
+        await each.limits.close()
+
+
+async def _settled_again(process: Process, whose: Holder) -> bool:
+    """Whether a slot was free; it is then free again."""
+    try:
+        lease = await process.claim(whose)
+    except LimitExceeded:
+        return False
+    process.monotonic += 2
+    await process.settled(lease, None)
+    return True
 
 
 async def test_who_hangs_up_while_asking_keeps_no_slot(two: tuple[Process, Process]) -> None:

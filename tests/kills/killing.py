@@ -1,6 +1,7 @@
 """Workers killed at random moments under load, and then the books compared with what the provider itself counted.
 
     .venv/bin/python -m tests.kills.killing 200
+    .venv/bin/python -m tests.kills.killing 200 postgres
 
 Nothing may be lost: each request that the provider saw has a row, and one whose answer came whole to its caller has one
 that says so. Nothing may be there twice.
@@ -12,7 +13,6 @@ import asyncio
 import json
 import os
 import signal
-import sqlite3
 import sys
 import tempfile
 from collections import Counter
@@ -29,9 +29,10 @@ from aiohttp import web
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Limits
 from gaiarouter.server.workers import WORKER_VARIABLE
-from gaiarouter.store import open_store
+from gaiarouter.store import open_database, open_store
 from gaiarouter.store.commands import create_key
 from gaiarouter.store.keyring import now_us
+from tests.store.postgres_server import PostgresServer
 
 CALLERS = 12
 WORKERS = 2
@@ -51,10 +52,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What the store says. rows: how many by request id. outcomes: by request id."""
+    """What the store says, by request id: how many rows, and how it ended. summed: requests in the statistics."""
 
     rows: Counter[str]
     outcomes: dict[str, str]
+    summed: int
 
     def lost(self, counts: Counts) -> list[str]:
         """Those without a row, and those whole for the caller and not in the books."""
@@ -66,12 +68,13 @@ class Books:
         return [each for each, count in self.rows.items() if count > 1]
 
 
-async def kill_workers(kills: int, *, seed: int, folder: Path) -> tuple[Counts, Books]:
+async def kill_workers(kills: int, *, seed: int, folder: Path, store: str) -> tuple[Counts, Books]:
+    """store: its address. folder: for the configuration and the journals."""
     rng, counts = Random(seed), Counts()
     async with _provider(counts) as provider:
         port = _free_port()
-        config = _config(folder, provider, port)
-        key = await _key(folder)
+        config = _config(folder, store, provider, port)
+        key = await _key(store)
         workers = [await _start(config, number) for number in range(1, WORKERS + 1)]
         load = [asyncio.create_task(_ask(f"http://127.0.0.1:{port}", key, counts, rng, n)) for n in range(CALLERS)]
         try:
@@ -88,7 +91,7 @@ async def kill_workers(kills: int, *, seed: int, folder: Path) -> tuple[Counts, 
                 task.cancel()
             await asyncio.wait(load)
         await _end(config, folder, workers)
-    return counts, _books(folder)
+    return counts, await _books(store)
 
 
 async def _answers(counts: Counts, more: int) -> None:
@@ -146,11 +149,12 @@ def _free_port() -> int:
         return port
 
 
-def _config(folder: Path, provider: str, port: int) -> Path:
+def _config(folder: Path, store: str, provider: str, port: int) -> Path:
     path = folder / "gaiarouter.yaml"
     path.write_text(
         f"server: {{port: {port}, drain: 5s}}\n"
-        f"store: sqlite:///{folder}/gaia.db\n"
+        f"store: '{store}'\n"
+        f"ledger: {{path: '{folder}/ledger'}}\n"
         f"providers: {{p: {{dialect: openai, base_url: '{provider}'}}}}\n"
         "routes: [{match: m, targets: [{provider: p}]}]\n",
         encoding="utf-8",
@@ -158,8 +162,8 @@ def _config(folder: Path, provider: str, port: int) -> Path:
     return path
 
 
-async def _key(folder: Path) -> str:
-    store = open_store(Secret(f"sqlite:///{folder}/gaia.db"))
+async def _key(url: str) -> str:
+    store = open_store(Secret(url))
     await store.open()
     unlimited = Limits(requests=None, tokens=None, concurrent=None)
     minted = await create_key(store, name="load", now_us=now_us(), limits=unlimited)
@@ -219,29 +223,40 @@ async def _stop(worker: asyncio.subprocess.Process) -> None:
 
 
 def _locks(folder: Path) -> list[Path]:
-    return list((folder / "gaia-ledger").glob("*.lock"))
+    return list((folder / "ledger").glob("*.lock"))
 
 
-def _books(folder: Path) -> Books:
-    with sqlite3.connect(folder / "gaia.db") as database:
-        rows = database.execute("SELECT request_id, outcome FROM usage_records").fetchall()
-    database.close()
-    return Books(Counter(name for name, _ in rows), dict(rows))
+async def _books(url: str) -> Books:
+    database = open_database(Secret(url))
+    await database.open(migrate=False)
+    rows = await database.read("SELECT request_id, outcome FROM usage_records")
+    ((summed,),) = await database.read("SELECT sum(requests) FROM usage_stats")
+    await database.close()
+    return Books(Counter(name for name, _ in rows), dict(map(tuple, rows)), int(summed))
 
 
 def main() -> int:
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
-        counts, books = asyncio.run(kill_workers(kills, seed=1, folder=Path(folder)))
+        server = PostgresServer() if "postgres" in sys.argv else None
+        if server is not None:
+            server.start()
+        url = server.url if server is not None else f"sqlite:///{folder}/gaia.db"
+        try:
+            counts, books = asyncio.run(kill_workers(kills, seed=1, folder=Path(folder), store=url))
+        finally:
+            if server is not None:
+                server.remove()
     lost, twice = books.lost(counts), books.twice()
     outcomes = Counter(books.outcomes.values())
     print(
         f"{counts.kills} kills, {len(counts.seen)} requests seen by the provider, {len(counts.whole)} whole for their "
-        f"callers, {sum(books.rows.values())} rows {dict(outcomes)}: {len(lost)} lost, {len(twice)} twice"
+        f"callers, {sum(books.rows.values())} rows {dict(outcomes)}: {len(lost)} lost, {len(twice)} twice; "
+        f"the statistics count {books.summed}"
     )
     for name in [*lost, *twice][:20]:
         print(name, books.rows[name], books.outcomes.get(name), name in counts.seen, name in counts.whole)
-    return 1 if lost or twice else 0
+    return 1 if lost or twice or books.summed != books.rows.total() else 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ several choices may come in between. Nothing follows a Failure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from msgspec import Raw, Struct
@@ -136,6 +137,23 @@ class End(Struct, frozen=True):
 
 PartDelta = TextDelta | ReasoningDelta | SealedDelta | ArgumentsDelta | CitationDelta | LogprobsDelta | OpaqueDelta
 Event = Start | PartStart | PartDelta | PartEnd | UsageSnapshot | Aside | Finish | Failure | End
+
+
+class TextRun(Struct, frozen=True):
+    """No event of its own, but what several TextDeltas in a row say, for who tells them at once. No text is empty."""
+
+    index: int
+    texts: list[str]
+    choice: int = 0
+
+
+def spread(told: Iterable[Event | TextRun]) -> Iterator[Event]:
+    """Events only."""
+    for each in told:
+        if isinstance(each, TextRun):
+            yield from (TextDelta(each.index, text, each.choice) for text in each.texts)
+        else:
+            yield each
 
 
 class Choice(Struct, frozen=True):

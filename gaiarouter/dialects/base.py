@@ -122,8 +122,12 @@ class StreamWatcher(Protocol):
     finished: bool
     """The dialect's own ending has been seen: nothing that follows is sent on."""
     error: UpstreamError | None
-    usage: Usage | None
     finish_reason: str | None
+
+    @property
+    def usage(self) -> Usage | None:
+        """As far as the stream has come; None where it has not told any."""
+        ...
 
     @property
     def text_tokens(self) -> int:

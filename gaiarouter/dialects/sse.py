@@ -8,6 +8,7 @@ as much as one that comes whole.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
@@ -43,14 +44,34 @@ class EventFramer:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The events that `data` completes."""
+        whole = self.gather(data)
+        if not self._carriage_returns and whole.find(b"\n\n") + 2 == len(whole):
+            return [whole]
+        return self.part(whole)
+
+    def gather(self, data: bytes) -> bytes:
+        """The same in one piece, for `part`."""
         if not self._carriage_returns:
             self._carriage_returns = b"\r" in data
-        events = self._cut_any(data) if self._carriage_returns else self._cut_plain(data)
+        if self._started and not self._pending and not self._carriage_returns and data.endswith(b"\n\n"):
+            return data  # as nearly always
+        whole = self._gather_any(data) if self._carriage_returns else self._gather_plain(data)
         self.overflowed = len(self._pending) > self._limit
-        if events and not self._started:
+        if whole and not self._started:
             self._started = True
-            events[0] = events[0].removeprefix(_BOM)
-        return events
+            whole = whole.removeprefix(_BOM)
+        return whole
+
+    def part(self, whole: bytes) -> list[bytes]:
+        """The events of which `gather` has made one piece."""
+        if not self._carriage_returns:
+            return [event + b"\n\n" for event in whole[:-2].split(b"\n\n")] if whole else []
+        events = whole.split(b"\r\n\r\n")
+        ends = 2 * (len(events) - 1)
+        if not events.pop() and whole.count(b"\r") == ends and whole.count(b"\n") == ends:
+            return [event + b"\r\n\r\n" for event in events]  # each of one line, as nearly all are
+        edges = [0, *(blank.end() for blank in _BLANK_LINE.finditer(whole))]
+        return [whole[first:last] for first, last in pairwise(edges)]
 
     def close(self) -> bytes:
         """What is left when the stream is at its end: an event without its blank line, whole or cut short."""
@@ -58,51 +79,41 @@ class EventFramer:
         self._pending.clear()
         return rest if self._started else rest.removeprefix(_BOM)
 
-    def _cut_plain(self, data: bytes) -> list[bytes]:
+    def _gather_plain(self, data: bytes) -> bytes:
         """No CR has come yet, and in almost every stream none will."""
         pending = self._pending
         if pending:
             if b"\n\n" not in data and not (pending.endswith(b"\n") and data.startswith(b"\n")):
                 pending += data
-                return []
+                return b""
             data = bytes(pending) + data
             pending.clear()
-        end = data.rfind(b"\n\n")
-        if end < 0:
-            pending += data
-            return []
-        whole = end + 2 == len(data)
-        if not whole:
-            pending += data[end + 2 :]
-        if data.find(b"\n\n") == end:
-            return [data if whole else data[: end + 2]]
-        return [event + b"\n\n" for event in data[:end].split(b"\n\n")]
+        if data.endswith(b"\n\n"):
+            return data
+        found = data.rfind(b"\n\n")
+        end = found + 2 if found >= 0 else 0
+        pending += data[end:]
+        return data[:end]
 
-    def _cut_crlf(self, data: bytes) -> list[bytes] | None:
-        """data: with what was pending. None, and nothing done, unless every line of it ends in CRLF."""
-        ends = data.count(b"\r\n")
-        if data.count(b"\r") != ends or data.count(b"\n") != ends:
-            return None
-        end = data.rfind(b"\r\n\r\n")
-        self._pending[:] = data if end < 0 else data[end + 4 :]
-        return [] if end < 0 else [event + b"\r\n\r\n" for event in data[:end].split(b"\r\n\r\n")]
-
-    def _cut_any(self, data: bytes) -> list[bytes]:
+    def _gather_any(self, data: bytes) -> bytes:
         pending = self._pending
-        if len(pending) <= _SHORT and (usual := self._cut_crlf(bytes(pending) + data)) is not None:
-            return usual
+        if len(pending) <= _SHORT and b"\r\n\r\n" in data:
+            known = bytes(pending) + data
+            end = known.rfind(b"\r\n\r\n") + 4
+            if _BLANK_LINE.search(known, end) is None:
+                pending[:] = known[end:]
+                return known[:end]
         start = max(0, len(pending) - _LONGEST_BLANK_LINE + 1)
         pending += data
-        events: list[bytes] = []
         done = 0
         for blank in _BLANK_LINE.finditer(pending, start):
             end = blank.end()
             if end == len(pending) and pending[-1] == _CR and blank.group().startswith(b"\r\n"):
                 break  # a stream of CRLF: the LF is on its way
-            events.append(bytes(pending[done:end]))
             done = end
+        whole = bytes(pending[:done])
         del pending[:done]
-        return events
+        return whole
 
 
 class Event(NamedTuple):

@@ -6,7 +6,7 @@ Nothing here knows which two they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from gaiarouter.canonical.events import (
     Failure,
     Finish,
     TextDelta,
+    TextRun,
     UsageSnapshot,
     is_content,
     said,
@@ -33,7 +34,13 @@ from gaiarouter.errors import Rejected, UpstreamError
 class StreamDecoder(Protocol):
     """Their bytes in, events out. One instance per answer; never raises: what is wrong is the last event, a Failure."""
 
-    def feed(self, data: bytes) -> list[Event]: ...
+    def feed(self, data: bytes) -> list[Event]:
+        """Also what an earlier `read` has left untold."""
+        ...
+
+    def read(self, data: bytes) -> Sequence[Event | TextRun]:
+        """As `feed`, with many pieces of one text as one. Totals that came with them may be told later."""
+        ...
 
     def close(self) -> list[Event]:
         """The bytes are at their end."""
@@ -43,7 +50,7 @@ class StreamDecoder(Protocol):
 class StreamEncoder(Protocol):
     """Events in, our bytes out: whole events of the caller's dialect. A Failure writes nothing."""
 
-    def encode(self, events: Iterable[Event]) -> bytes: ...
+    def encode(self, events: Iterable[Event | TextRun]) -> bytes: ...
 
 
 class PreparedRequest(Protocol):
@@ -161,34 +168,49 @@ class TranslatedStream:
         self.content_started = False
         self.finished = False
         self.error: UpstreamError | None = None
-        self.usage: Usage | None = None
         self.finish_reason: str | None = None
+        self._usage: Usage | None = None
+        self._ran = False
+
+    @property
+    def usage(self) -> Usage | None:
+        """As far as the stream has come."""
+        if self._ran:
+            self._ran = False
+            self._note_all(self._decoder.feed(b""))
+        return self._usage
 
     @property
     def text_tokens(self) -> int:
         return math.ceil(self._weight)
 
     def feed(self, data: bytes) -> bytes:
-        return self._pass(self._decoder.feed, data)
-
-    def close(self) -> bytes:
-        return self._pass(lambda _: self._decoder.close(), b"")
-
-    def _pass(self, read: Callable[[bytes], list[Event]], data: bytes) -> bytes:
         if self.finished or self.error:
             return b""
-        events = read(data)
-        for event in events:
-            self._note(event)
+        return self._pass(self._decoder.read(data))
+
+    def close(self) -> bytes:
+        return b"" if self.finished or self.error else self._pass(self._decoder.close())
+
+    def _pass(self, events: Sequence[Event | TextRun]) -> bytes:
+        self._note_all(events)
         return self._encoder.encode(events)
 
-    def _note(self, event: Event) -> None:
+    def _note_all(self, events: Sequence[Event | TextRun]) -> None:
+        for event in events:
+            self._note(event)
+
+    def _note(self, event: Event | TextRun) -> None:
         match event:
+            case TextRun(texts=texts):
+                self._weight += token_weight("".join(texts))
+                self.content_started = self.content_started or bool(texts)
+                self._ran = True
             case TextDelta(text=text) if text:
                 self._weight += token_weight(text)
                 self.content_started = True
             case UsageSnapshot(usage=usage):
-                self.usage = usage
+                self._usage = usage
             case Finish(reason=reason, choice=0):
                 self.finish_reason = reason
             case Failure(error=error):

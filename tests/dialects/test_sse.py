@@ -51,6 +51,11 @@ def test_t41_t42_t43_events_are_those_of_the_standard_wherever_reads_end(stream:
     assert read_all(pieces(stream, cuts)) == plain_reader(stream)
 
 
+def test_line_ends_may_change_from_event_to_event() -> None:
+    stream = b"data: 1\r\n\r\ndata: 2\n\n"
+    assert EventFramer().feed(stream) == [b"data: 1\r\n\r\n", b"data: 2\n\n"]
+
+
 @given(STREAMS)
 def test_t42_a_byte_at_a_time_says_the_same(stream: bytes) -> None:
     assert read_all([stream[i : i + 1] for i in range(len(stream))]) == plain_reader(stream)

@@ -25,7 +25,9 @@ from gaiarouter.canonical.events import (
     SealedDelta,
     Start,
     TextDelta,
+    TextRun,
     UsageSnapshot,
+    spread,
 )
 from gaiarouter.canonical.parts import (
     AnswerPart,
@@ -58,15 +60,22 @@ class StreamEncoder:
         self._head = b""
         self._tail = b',"usage":null}\n\n' if view.include_usage else b"}\n\n"
         self._choices: dict[int, _ChoiceEncoder] = {}
+        self._around: dict[int, tuple[bytes, bytes]] = {}
         self._usage: Usage | None = None
 
-    def encode(self, events: Iterable[Event]) -> bytes:
+    def encode(self, events: Iterable[Event | TextRun]) -> bytes:
         return b"".join(chunk for event in events for chunk in self._encode(event))
 
-    def _encode(self, event: Event) -> list[bytes]:
+    def _encode(self, event: Event | TextRun) -> list[bytes]:
         match event:
-            case TextDelta(text=text) if (known := self._choices.get(event.choice)) and known.says(event):
-                return [self._said(event.choice, text)]
+            case TextRun(index, texts) if self._says(event.choice, index, "".join(texts)):
+                before, after = self._around_text(event.choice)
+                return [before, (after + before).join(map(_json, texts)), after]
+            case TextRun():
+                return [chunk for delta in spread([event]) for chunk in self._encode(delta)]
+            case TextDelta(index, text) if self._says(event.choice, index, text):
+                before, after = self._around_text(event.choice)
+                return [before, _json(text), after]
             case Start():
                 self._begin(event)
                 return self._chunks(0, [])
@@ -112,10 +121,19 @@ class StreamEncoder:
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None} | (ending or {})
         return self._head + b',"choices":[' + _json(choice) + b"]" + self._tail
 
-    def _said(self, index: int, text: str) -> bytes:
-        """Nearly every chunk, without its detours."""
-        choice = b',"choices":[{"index":%d,"delta":{"content":%b},"logprobs":null,"finish_reason":null}]'
-        return self._head + choice % (index, _json(text)) + self._tail
+    def _says(self, choice: int, index: int, text: str) -> bool:
+        """As of a choice that may not have been heard of yet."""
+        known = self._choices.get(choice)
+        return known is not None and known.says(index, text)
+
+    def _around_text(self, index: int) -> tuple[bytes, bytes]:
+        """What stands before and after a text in nearly every chunk."""
+        around = self._around.get(index)
+        if around is None:
+            before = self._head + b',"choices":[{"index":%d,"delta":{"content":' % index
+            after = b'},"logprobs":null,"finish_reason":null}]' + self._tail
+            around = self._around[index] = (before, after)
+        return around
 
     def _usage_chunk(self) -> list[bytes]:
         if not self._view.include_usage or self._usage is None:
@@ -161,12 +179,12 @@ class _ChoiceEncoder:
             case _:
                 return self._more(self._parts[event.index], event)
 
-    def says(self, event: TextDelta) -> bool:
-        """Whether a delta is more of a text in a choice that has begun; it is counted as told then."""
-        opened = self._parts[event.index]
-        if not self.begun or not event.text or not isinstance(opened.part, Text):
+    def says(self, index: int, text: str) -> bool:
+        """Whether it is more of a text in a choice that has begun; it is counted as told then."""
+        opened = self._parts[index]
+        if not self.begun or not text or not isinstance(opened.part, Text):
             return False
-        self._text(opened, event.text)
+        self._text(opened, text)
         return True
 
     def refusal(self, finish: Finish) -> list[Delta]:

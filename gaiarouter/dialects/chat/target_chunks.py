@@ -41,6 +41,9 @@ class StreamDecoder:
             events += self._fail(BadAnswer(text, code="upstream_response_too_large", outcome="too_large"))
         return events
 
+    def read(self, data: bytes) -> list[Event]:
+        return self.feed(data)
+
     def close(self) -> list[Event]:
         """The bytes are at their end: the rest of the events, and a Failure where the answer was not complete."""
         if self.finished:

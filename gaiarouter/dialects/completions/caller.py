@@ -18,8 +18,10 @@ from gaiarouter.canonical.events import (
     PartStart,
     Start,
     TextDelta,
+    TextRun,
     UsageSnapshot,
     said,
+    spread,
 )
 from gaiarouter.canonical.losses import refused
 from gaiarouter.canonical.parts import AnswerPart, Refusal, Text
@@ -156,8 +158,8 @@ class CompletionsStreamEncoder:
         self._texts: set[tuple[int, int]] = set()
         """By choice and index: the parts that are read as text."""
 
-    def encode(self, events: Iterable[Event]) -> bytes:
-        return b"".join(self._encode(event) for event in events)
+    def encode(self, events: Iterable[Event | TextRun]) -> bytes:
+        return b"".join(self._encode(event) for event in spread(events))
 
     def _encode(self, event: Event) -> bytes:
         match event:

@@ -18,6 +18,7 @@ from gaiarouter.canonical.events import (
     ReasoningDelta,
     SealedDelta,
     TextDelta,
+    TextRun,
 )
 from gaiarouter.canonical.parts import AnswerPart, Audio, Base64, Image, Opaque, Reasoning, Sealed, Text, ToolCall
 from gaiarouter.canonical.rawjson import compact
@@ -33,12 +34,12 @@ _MINTED = "call_gm_"
 
 @dataclass(slots=True)
 class _Told:
-    """A part, and what one response tells of it. text: all of it so far. grows: the next response may add to it."""
+    """A part, and what one response tells of it. texts: all of it so far. grows: the next response may add to it."""
 
     index: int
     kind: Literal["text", "thought", "other"]
     grows: bool
-    text: str = ""
+    texts: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
 
@@ -66,6 +67,17 @@ class CandidateReader:
             by_part.append(self._part(raw, told, may_continue=position == 0))
         self._comment(candidate, told, by_part)
         return self._tell(told)
+
+    @property
+    def text(self) -> int | None:
+        """The index of the text that may go on."""
+        return self._open.index if self._open is not None and self._open.kind == "text" else None
+
+    def run(self, texts: list[str]) -> TextRun:
+        """More of the text that may go on, of several responses."""
+        assert self._open is not None
+        self._open.texts += texts
+        return TextRun(self._open.index, texts, self.choice)
 
     def open_parts(self) -> list[int]:
         return [self._open.index] if self._open else []
@@ -114,7 +126,7 @@ class CandidateReader:
         if before is None or not may_continue or signature or before.kind != kind or not before.grows:
             start: AnswerPart = Reasoning(format=SIGNATURE_FORMAT) if kind == "thought" else Text(text="")
             before = self._begin(told, kind, start, grows=not signature)
-        before.text += text
+        before.texts.append(text)
         if text and kind == "thought":
             before.events.append(ReasoningDelta(before.index, text, choice=self.choice))
         elif text:
@@ -177,7 +189,7 @@ class CandidateReader:
         if not texts:
             return
         if candidate.grounding_metadata or candidate.citation_metadata:
-            found = Texts({index: part.text for index, part in texts.items()}, by_part)
+            found = Texts({index: "".join(part.texts) for index, part in texts.items()}, by_part)
             for index, citation in citations(candidate, found):
                 texts[index].events.append(CitationDelta(index, citation, self.choice))
         if candidate.logprobs_result:

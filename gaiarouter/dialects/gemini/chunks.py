@@ -5,13 +5,16 @@ It comes as events, or, where nobody asked for those, as one JSON array. An erro
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 
-from gaiarouter.canonical.events import Event, Failure
+from gaiarouter.canonical.events import Event, Failure, TextRun, spread
 from gaiarouter.dialects.gemini.errors import error_in, read_error_in_answer
 from gaiarouter.dialects.gemini.json_stream import ObjectFramer
 from gaiarouter.dialects.gemini.plan import AnswerPlan
 from gaiarouter.dialects.gemini.reader import AnswerReader
+from gaiarouter.dialects.runs import RunReader
 from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, check_utf8, read_event, sole_data
 from gaiarouter.errors import BadAnswer, Interrupted, UpstreamError
 
@@ -28,28 +31,44 @@ class StreamDecoder:
         self._reader = AnswerReader(plan)
         self._limit = max_event_bytes
         self._events = EventFramer(max_event_bytes)
+        self._runs = RunReader(self._run, self._events_of)
         self._objects: ObjectFramer | None = None
         self._begun = False
         self.finished = False
 
     def feed(self, data: bytes) -> list[Event]:
+        return [*self._reader.owed(), *spread(self._told(data, self._events_of))]
+
+    def read(self, data: bytes) -> list[Event | TextRun]:
+        return self._told(data, self._runs.read)
+
+    def _told(self, data: bytes, read: Callable[[bytes], Sequence[Event | TextRun]]) -> list[Event | TextRun]:
+        """read: what whole events say."""
         if self.finished:
             return []
         if not self._begun:
-            data = data.lstrip(_BLANK)
-            if not data:
-                return []
-            self._begun = True
-            if data[:1] in (b"[", b"{"):
-                self._objects = ObjectFramer(self._limit)
+            data = self._begin(data)
         if self._objects is not None:
-            return self._read_all(self._objects.feed(data), overflowed=self._objects.overflowed)
-        framed = self._events.feed(data)
+            return [*self._read_all(self._objects.feed(data), overflowed=self._objects.overflowed)]
+        return [*read(self._events.gather(data)), *self._read_all([], overflowed=self._events.overflowed)]
+
+    def _begin(self, data: bytes) -> bytes:
+        """What is left of the first bytes; they say how the stream comes."""
+        data = data.lstrip(_BLANK)
+        self._begun = bool(data)
+        if data[:1] in (b"[", b"{"):
+            self._objects = ObjectFramer(self._limit)
+        return data
+
+    def _run(self, whole: bytes) -> TextRun | None:
+        return None if self.finished else self._reader.run(whole)
+
+    def _events_of(self, whole: bytes) -> list[Event]:
         events: list[Event] = []
-        for raw in framed:
+        for raw in self._events.part(whole):
             if not self.finished:
                 events += self._event(raw)
-        return events + self._read_all([], overflowed=self._events.overflowed)
+        return events
 
     def close(self) -> list[Event]:
         """The bytes are at their end: the rest of the events, and a Failure where the answer was not complete."""
@@ -108,7 +127,7 @@ class StreamDecoder:
 
     def _fail(self, error: UpstreamError) -> list[Event]:
         self.finished = True
-        return [Failure(error)]
+        return [*self._reader.owed(), Failure(error)]
 
 
 def _not_a_stream() -> BadAnswer:

@@ -16,7 +16,9 @@ from gaiarouter.canonical.events import (
     Failure,
     Finish,
     Start,
+    TextRun,
     UsageSnapshot,
+    spread,
 )
 from gaiarouter.canonical.fold import unfold
 from gaiarouter.dialects.gemini.encode_candidate import CandidateWriter
@@ -47,10 +49,10 @@ class StreamEncoder:
     def __init__(self, view: AnswerView) -> None:
         self._writer = _ResponseWriter(view, streams=True)
 
-    def encode(self, events: Iterable[Event]) -> bytes:
+    def encode(self, events: Iterable[Event | TextRun]) -> bytes:
         """All that the events tell is one response."""
         ended = failed = False
-        for event in events:
+        for event in spread(events):
             self._writer.note(event)
             ended = ended or isinstance(event, End)
             failed = failed or isinstance(event, Failure)

@@ -11,13 +11,14 @@ from datetime import datetime
 
 from msgspec import Raw
 
-from gaiarouter.canonical.events import Aside, End, Event, PartEnd, Start, UsageSnapshot
+from gaiarouter.canonical.events import Aside, End, Event, PartEnd, Start, TextRun, UsageSnapshot
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.gemini import finish, wire
 from gaiarouter.dialects.gemini.candidate import CandidateReader
 from gaiarouter.dialects.gemini.errors import read_error_in_answer
 from gaiarouter.dialects.gemini.parts import DIALECT
 from gaiarouter.dialects.gemini.plan import AnswerPlan
+from gaiarouter.dialects.gemini.runs import pieces_of
 from gaiarouter.dialects.gemini.usage import UsageTotals
 
 _READ = frozenset({"responseId", "modelVersion", "createTime", "candidates", "usageMetadata", "error"})
@@ -53,11 +54,31 @@ class AnswerReader:
         members = wire.decode_members(data)
         if not members.keys() <= _READ:
             events += _asides(members, _READ, "")
-        usage = self._totals.take(response.usage_metadata)
-        if usage is not None and usage != self._usage:
-            self._usage = usage
-            events.append(UsageSnapshot(usage))
-        return events
+        self._totals.take(response.usage_metadata)
+        return events + self.owed()
+
+    def run(self, events: bytes) -> TextRun | None:
+        """What whole events add to the text that is open; their totals are owed then. None, and nothing read, if that
+        is not all that they say."""
+        if all(reader.text is None for reader in self._candidates.values()):
+            return None
+        pieces = pieces_of(events)
+        told = [piece.candidates[0] for piece in pieces]
+        reader = self._candidates.get(told[0].index) if told else None
+        if reader is None or reader.text is None:
+            return None
+        texts = [each.content.parts[0].text for each in told if each.index == reader.choice]
+        if len(texts) != len(told) or not self._totals.follow([piece.usage_metadata for piece in pieces]):
+            return None
+        return reader.run(texts if all(texts) else [text for text in texts if text])
+
+    def owed(self) -> list[Event]:
+        """Totals that were read and not told yet."""
+        usage = self._totals.usage
+        if usage is None or usage == self._usage:
+            return []
+        self._usage = usage
+        return [UsageSnapshot(usage)]
 
     def _candidate(self, position: int, raw: Raw) -> list[Event]:
         told = wire.decode_candidate(raw)
@@ -83,7 +104,7 @@ class AnswerReader:
 
     def close(self) -> list[Event]:
         """The rest of the events. Raises Failed where what the model made is of no use."""
-        events: list[Event] = []
+        events = self.owed()
         for reader in self._candidates.values():
             events += (PartEnd(part, reader.choice) for part in reader.open_parts())
         for choice in self._candidates or (0,):

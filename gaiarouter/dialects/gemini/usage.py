@@ -6,6 +6,8 @@ holds no thinking.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -40,6 +42,9 @@ class _Usage(Struct, gc=False, rename="camel"):
         return all(count is None for count in counts)
 
 
+_DIGITS = b"0123456789"
+_DIGIT_IN_A_NAME = re.compile(rb'[0-9][^"]*+"\s*+:')
+
 _decode_counts = msgspec.json.Decoder(_Usage).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
@@ -50,13 +55,39 @@ class UsageTotals:
 
     def __init__(self) -> None:
         self._members: dict[str, Raw] = {}
-        self._last = Raw(b"")
+        self._last = b""
+        self._form: bytes | None = None
+        self._latest: Raw | None = None
         self._usage: Usage | None = None
 
-    def take(self, raw: Raw) -> Usage | None:
+    @property
+    def usage(self) -> Usage | None:
         """The usage so far; None while there is none, or none to believe."""
-        if raw and bytes(raw) == bytes(self._last):
-            return self._usage
+        if self._latest is not None:
+            latest, self._latest = self._latest, None
+            self._read(latest)
+        return self._usage
+
+    def follow(self, raws: Sequence[Raw]) -> bool:
+        """Whether they tell the same members as the one before them: then the last of them holds alone, and is not read
+        before somebody asks. Nothing is done otherwise."""
+        if self._form is None:
+            named = self._last and not _DIGIT_IN_A_NAME.search(self._last)
+            self._form = self._last.translate(None, _DIGITS) if named else b""
+        if b"\n".join(raws).translate(None, _DIGITS) != b"\n".join([self._form] * len(raws)):
+            return False
+        if raws[-1]:
+            self._latest = raws[-1]
+        return True
+
+    def take(self, raw: Raw) -> Usage | None:
+        """The usage so far, but none where `raw` is none to believe."""
+        before = self.usage  # what is still to be read comes first
+        if raw and bytes(raw) == self._last:
+            return before
+        return self._read(raw)
+
+    def _read(self, raw: Raw) -> Usage | None:
         try:
             told = _decode_members(raw)
             merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
@@ -64,7 +95,7 @@ class UsageTotals:
             counts = _decode_counts(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        self._members, self._last = merged, raw
+        self._members, self._last, self._form = merged, bytes(raw), None
         self._usage = None if counts.says_nothing() else _usage(counts, bytes(body))
         return self._usage
 

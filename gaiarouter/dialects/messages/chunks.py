@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -21,6 +22,7 @@ from gaiarouter.canonical.events import (
     SealedDelta,
     Start,
     TextDelta,
+    TextRun,
     UsageSnapshot,
 )
 from gaiarouter.canonical.parts import AnswerPart, Opaque, Reasoning, Sealed, Text, ToolCall
@@ -29,7 +31,9 @@ from gaiarouter.dialects.messages.blocks import DIALECT, THINKING_FORMAT
 from gaiarouter.dialects.messages.content import finish_of, read_citation, read_part, written_text
 from gaiarouter.dialects.messages.errors import read_error_in_answer
 from gaiarouter.dialects.messages.plan import AnswerPlan
+from gaiarouter.dialects.messages.runs import text_run
 from gaiarouter.dialects.messages.usage import UsageTotals
+from gaiarouter.dialects.runs import RunReader
 from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, check_utf8, read_event
 from gaiarouter.errors import BadAnswer, Interrupted, UpstreamError
 
@@ -68,14 +72,16 @@ class _OpenBlock:
 class StreamDecoder:
     """One instance per answer. Never raises: what is wrong with a stream is its last event, a Failure.
 
-    finished: the stream has said its last; what follows is not read.
+    finished: the stream has said its last; what follows is not read. _text: the open block that began last, if a text.
     """
 
     def __init__(self, plan: AnswerPlan, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._plan = plan
         self._framer = EventFramer(max_event_bytes)
+        self._runs = RunReader(self._run, self._read_all)
         self._usage = UsageTotals()
         self._blocks: dict[int, _OpenBlock] = {}
+        self._text: int | None = None
         self._started = False
         self._stop: wire.Delta | None = None
         self._calls = False
@@ -83,14 +89,30 @@ class StreamDecoder:
         self.finished = False
 
     def feed(self, data: bytes) -> list[Event]:
+        return [] if self.finished else self._read_all(self._framer.gather(data)) + self._overflow()
+
+    def read(self, data: bytes) -> Sequence[Event | TextRun]:
+        if self.finished:
+            return []
+        whole = self._framer.gather(data)
+        return [*self._runs.read(whole), *self._overflow()]
+
+    def _run(self, whole: bytes) -> TextRun | None:
+        run = text_run(whole) if self._text is not None and not self.finished else None
+        return run if run is not None and run.index == self._text else None
+
+    def _read_all(self, whole: bytes) -> list[Event]:
         events: list[Event] = []
-        for raw in () if self.finished else self._framer.feed(data):
+        for raw in self._framer.part(whole):
             if not self.finished:
                 events += self._read(raw)
-        if self._framer.overflowed and not self.finished:
-            text = f"The provider sent an event of over {MAX_EVENT_BYTES >> 20} MiB"
-            events += self._fail(BadAnswer(text, code="upstream_response_too_large"))
         return events
+
+    def _overflow(self) -> list[Event]:
+        if self.finished or not self._framer.overflowed:
+            return []
+        text = f"The provider sent an event of over {MAX_EVENT_BYTES >> 20} MiB"
+        return self._fail(BadAnswer(text, code="upstream_response_too_large"))
 
     def close(self) -> list[Event]:
         """The bytes are at their end: the rest of the events, and a Failure where the answer was not complete."""
@@ -157,6 +179,7 @@ class StreamDecoder:
         part = read_part(raw, self._plan)
         hidden = self._plan.hidden is not None and isinstance(part, Text) and wire.decode_block(raw).type == "tool_use"
         block = self._blocks[index] = _OpenBlock(part, hidden)
+        self._text = index if isinstance(part, Text) else None
         match part:
             case Text(text=text) if hidden:
                 self._hidden = True
@@ -214,6 +237,7 @@ class StreamDecoder:
         block = self._blocks.pop(index, None)
         if block is None:
             return []
+        self._text = None
         events: list[Event] = []
         if isinstance(block.part, Opaque) and block.held is not None:
             events.append(PartStart(index, _with_input(block.part, "".join(block.held))))

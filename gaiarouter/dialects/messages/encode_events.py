@@ -24,7 +24,9 @@ from gaiarouter.canonical.events import (
     SealedDelta,
     Start,
     TextDelta,
+    TextRun,
     UsageSnapshot,
+    spread,
 )
 from gaiarouter.canonical.parts import Audio, Citation, Image, Opaque, Reasoning, Refusal, Sealed, Text, ToolCall
 from gaiarouter.canonical.usage import Usage
@@ -61,8 +63,8 @@ class StreamEncoder:
         self._open: int | None = None
         self._waiting: dict[int, list[PartStart | PartDelta | PartEnd]] = {}
 
-    def encode(self, events: Iterable[Event]) -> bytes:
-        return b"".join(piece for event in events for piece in self._encode(event))
+    def encode(self, events: Iterable[Event | TextRun]) -> bytes:
+        return b"".join(piece for event in spread(events) for piece in self._encode(event))
 
     def _encode(self, event: Event) -> list[bytes]:
         match event:

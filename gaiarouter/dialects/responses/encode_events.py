@@ -7,7 +7,18 @@ from typing import Any
 
 import msgspec
 
-from gaiarouter.canonical.events import End, Event, Finish, PartDelta, PartEnd, PartStart, Start, UsageSnapshot
+from gaiarouter.canonical.events import (
+    End,
+    Event,
+    Finish,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    Start,
+    TextRun,
+    UsageSnapshot,
+    spread,
+)
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.responses.output import Told
 from gaiarouter.dialects.responses.telling import Telling
@@ -23,8 +34,8 @@ class StreamEncoder:
         self._story = Story(view)
         self._number = 0
 
-    def encode(self, events: Iterable[Event]) -> bytes:
-        return b"".join(self._event(*told) for event in events for told in self._story.take(event))
+    def encode(self, events: Iterable[Event | TextRun]) -> bytes:
+        return b"".join(self._event(*told) for event in spread(events) for told in self._story.take(event))
 
     def _event(self, kind: str, members: Body) -> bytes:
         data = write_event(kind, self._number, members)

@@ -1,0 +1,79 @@
+"""Many events of a stream read in one go: those of one form that come together are read as one JSON array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import msgspec
+
+from gaiarouter.canonical.events import Event, TextRun
+from gaiarouter.dialects.sse import check_utf8
+
+_T = TypeVar("_T")
+_MOST: Final = 1 << 14
+"""Bytes that are tried at once."""
+_GROWTH: Final = 4
+
+
+class RunReader:
+    """Finds the runs in a stream. One instance per answer.
+
+    run: what some whole events say together, None where that is no run. read: what one of them says.
+    """
+
+    def __init__(self, run: Callable[[bytes], TextRun | None], read: Callable[[bytes], list[Event]]) -> None:
+        self._run = run
+        self._read = read
+        self._size = 0
+
+    def read(self, events: bytes) -> list[Event | TextRun]:
+        """What `events`, whole ones, say. After a run more is tried at once; where several are none, only one."""
+        end = _end(events)
+        told: list[Event | TextRun] = []
+        at = 0
+        while at < len(events):
+            stop = first = events.find(end, at) + len(end)
+            if first < len(end):
+                stop = first = len(events)
+            elif self._size > first - at:
+                stop = max(first, events.rfind(end, at, at + self._size) + len(end))
+            some = events[at:stop]
+            found = self._run(some)
+            if found is not None:
+                told.append(found)
+                self._size = min(max(self._size, _GROWTH * len(some)), _MOST)
+            else:
+                self._size = 0
+                if stop > first:
+                    continue
+                told += self._read(some)
+            at = stop
+        return told
+
+
+def read_alike(events: bytes, decoder: msgspec.json.Decoder[list[_T]], *, start: bytes) -> list[_T]:
+    """The data of `events`, each an object in one line after `start`. Empty where one of them is not.
+
+    Whatever else stands between two of them leaves a line end, or makes the array no JSON. A tab parts the objects
+    there: it may stand in no text, so that none can begin in one event and end in the next.
+    """
+    end = _end(events)
+    if not (events.startswith(start) and events.endswith(end)):
+        return []
+    border = b"}" + end + start + b"{"
+    objects = events[len(start) : -len(end)].replace(border, b"},\t{")
+    if b"\n" in objects or b"\r" in objects:
+        return []
+    try:
+        check_utf8(objects)
+        found = decoder.decode(b"[" + objects + b"]")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    borders = (len(events) - len(start) - len(end) - len(objects)) // (len(border) - 4)
+    return found if len(found) == borders + 1 else []
+
+
+def _end(events: bytes) -> bytes:
+    """What nearly all of them end in."""
+    return b"\r\n\r\n" if events.endswith(b"\r\n") else b"\n\n"

@@ -14,7 +14,7 @@ from tests.packaging.checkout import ROOT, copy_tracked, environment, free_port,
 
 README = (ROOT / "README.md").read_text()
 START, CURL, TEST = (block.strip() for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
-SNIPPET = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 FIRST_SCREEN_LINES = 45
 
 
@@ -31,7 +31,8 @@ def test_the_first_line_starts_it_and_the_second_gets_a_streamed_answer(clone: P
     with running(["bash", "-c", START], cwd=clone, env=env, port=port) as server:
         assert "Hello" in _ask(clone, env, port)
         assert "Hello" in _ask(clone, {**env, "GAIAROUTER_KEY": server.first_key}, port)
-        assert "Hello" in _run_snippet(server.first_key, port)
+        assert len(SNIPPETS) == 2
+        assert all("Hello" in _run_snippet(snippet, server.first_key, port) for snippet in SNIPPETS)
 
     with running(["bash", "-c", START], cwd=clone, env=env, port=port) as server:
         assert "Hello" in _ask(clone, env, port)
@@ -51,9 +52,9 @@ def _ask(clone: Path, env: dict[str, str], port: int) -> str:
     return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
 
 
-def _run_snippet(key: str, port: int) -> str:
-    """The Python of the README, in this environment, which has OpenAI's library."""
-    source = SNIPPET.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+def _run_snippet(snippet: str, key: str, port: int) -> str:
+    """In this environment, which has the vendors' libraries."""
+    source = snippet.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
     env = environment(GAIAROUTER_KEY=key)
     command = [sys.executable, "-c", source]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
@@ -61,7 +62,7 @@ def _run_snippet(key: str, port: int) -> str:
 
 def test_it_all_stands_on_the_first_screen() -> None:
     screen = "\n".join(README.splitlines()[:FIRST_SCREEN_LINES])
-    for part in (START, CURL, SNIPPET.strip()):
+    for part in (START, CURL, SNIPPETS[0].strip()):
         assert part in screen
 
 

@@ -126,17 +126,28 @@ def test_prometheus_scrapes_where_the_gateway_serves_metrics_and_callers_do_not_
     assert not any(f":{settings.server.admin_listen[1]}:" in port for port in published)
 
 
+def test_grafana_s_role_is_made_by_the_shipped_statements() -> None:
+    reader = SERVICES["reader"]
+    (mount,) = _mounts("reader").items()
+    assert (FOLDER / mount[1] / "reader.sql").resolve() == ROOT / "config" / "grafana" / "sql" / "reader.sql"
+    assert f"--file {mount[0]}/reader.sql" in reader["entrypoint"][-1]
+    assert reader["image"] == SERVICES["postgres"]["image"]
+    assert reader["environment"]["READER_PASSWORD"] == SERVICES["grafana"]["environment"]["GAIAROUTER_READER_PASSWORD"]
+
+
 def test_grafana_finds_its_provisioning_its_dashboard_and_prometheus() -> None:
     grafana, mounts = SERVICES["grafana"], _mounts("grafana")
     provisioning = ROOT / "config" / "grafana" / "provisioning"
     assert (FOLDER / mounts["/etc/grafana/provisioning"]).resolve() == provisioning
-    (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())["datasources"]
-    variable = source["url"].strip("${}")
-    assert grafana["environment"][variable] == "http://prometheus:9090"
+    given = grafana["environment"]
+    for file in sorted((provisioning / "datasources").iterdir()):
+        assert set(re.findall(r"\$\{(\w+)\}", file.read_text())) <= given.keys()
+    assert given["GAIAROUTER_PROMETHEUS"] == "http://prometheus:9090"
+    assert given["GAIAROUTER_POSTGRES"] == "postgres:5432"
     (folder,) = yaml.safe_load((provisioning / "dashboards" / "gaiarouter.yml").read_text())["providers"]
     path = folder["options"]["path"]
     assert (FOLDER / mounts[path]).resolve() == ROOT / "config" / "grafana" / "dashboards"
-    home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    home = Path(given["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
     assert str(home.parent) == path
     assert (FOLDER / mounts[path] / home.name).exists()
 
@@ -150,11 +161,13 @@ def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
     assert int(service["user"].split(":")[0]) > 0
     if "build" not in service:
         assert re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)?$", service["image"]), "pinned by its version"
+    if "build" not in service and service["restart"] != "no":
         assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
 
 
 def test_whoever_is_waited_for_tells_when_it_is_healthy() -> None:
     for service in SERVICES.values():
         for other, condition in service.get("depends_on", {}).items():
-            assert condition == {"condition": "service_healthy"}
-            assert "healthcheck" in SERVICES[other]
+            ends = SERVICES[other]["restart"] == "no"
+            assert condition == {"condition": "service_completed_successfully" if ends else "service_healthy"}
+            assert ends or "healthcheck" in SERVICES[other] or "build" in SERVICES[other]

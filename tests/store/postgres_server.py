@@ -40,6 +40,11 @@ class PostgresServer:
         )
 
     @property
+    def psql(self) -> Path:
+        """The client of this very version."""
+        return self._bin / "psql"
+
+    @property
     def _data(self) -> Path:
         return self._folder / "data"
 

@@ -52,15 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     from gaiarouter.config.source import ConfigFile
-    from gaiarouter.server.outlet import hold_standard_descriptors
     from gaiarouter.server.workers import kept_in, worker_of
 
-    hold_standard_descriptors()
     worker = worker_of(os.environ)
     kept = None if worker is None else kept_in(worker.shared)
     source = ConfigFile(arguments.config, lambda path: _load_file(str(path), arguments), kept=kept)
-    loaded = source.begin()
-    settings = _settings(loaded)
+    settings = _settings(loaded := source.begin())
 
     from gaiarouter.assembly.process import serve
 
@@ -71,14 +68,17 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from gaiarouter.assembly.production import beyond_the_file
+
     arguments.config = arguments.file or arguments.config
     loaded = _load(arguments)
-    for problem in loaded.problems:
+    problems = (*loaded.problems, *beyond_the_file(loaded.settings, strict=arguments.strict))
+    for problem in problems:
         print(problem)
     if loaded.settings is not None:
         print(_summary(arguments.config, loaded.settings))
-    errors, warnings = len(loaded.errors), len(loaded.warnings)
-    if errors or warnings:
+    errors, warnings = (sum(each.severity == kind for each in problems) for kind in ("error", "warning"))
+    if problems:
         _say(f"{arguments.config}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
     return 1 if errors or (arguments.strict and warnings) else 0
 

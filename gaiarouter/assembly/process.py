@@ -24,7 +24,9 @@ from gaiarouter.config.source import ConfigFile
 from gaiarouter.server import logs
 from gaiarouter.server.banner import banner
 from gaiarouter.server.log_level import LevelInForce
+from gaiarouter.server.outlet import hold_standard_descriptors
 from gaiarouter.server.run import hold_signals, listen, run
+from gaiarouter.server.tls import Certificate, UnusableCertificate, load_pair
 from gaiarouter.server.workers import (
     CRASH_WINDOW_S,
     CRASHES,
@@ -48,6 +50,7 @@ def serve(settings: Settings, source: ConfigFile, *, migrate: bool = True, argum
     source: the file that the settings come from. arguments: those of this process, for the workers that it starts when
     the settings ask for several. 3 is a store that cannot be used, 1 an address that cannot be listened on.
     """
+    hold_standard_descriptors()
     log = logs.configure(level=settings.log.level, form=settings.log.format)
     hold_signals()
     worker = worker_of(os.environ)
@@ -63,6 +66,8 @@ def serve(settings: Settings, source: ConfigFile, *, migrate: bool = True, argum
                 level=level,
             )
             return run(_serve(gateway, settings, log, level, worker=worker))
+        if settings.server.tls is not None:
+            load_pair(settings.server.tls)
         first = run(_prepare(settings, migrate=migrate))
         words = banner(settings, version=__version__, store=place(settings.store), first_key=first)
         if settings.server.workers > 1:
@@ -73,6 +78,9 @@ def serve(settings: Settings, source: ConfigFile, *, migrate: bool = True, argum
     except (StorageUnavailable, MigrationError) as error:
         print(f"gaiarouter: the store {place(settings.store)} cannot be used: {error}", file=sys.stderr)
         return 3
+    except UnusableCertificate as error:
+        print(f"gaiarouter: server.tls: {error}", file=sys.stderr)
+        return 1
     except OSError as error:
         server = settings.server
         print(f"gaiarouter: cannot listen on {server.host}:{server.port}: {error.strerror}", file=sys.stderr)
@@ -140,6 +148,7 @@ async def _serve(
         started=say,
         turned_away=gateway.turned_away,
         watchdog=gateway.watchdog,
+        certificate=None if settings.server.tls is None else Certificate(settings.server.tls, gateway.metrics),
         told={signal.SIGHUP: gateway.ask_for_reload, **_louder_and_back(level)},
         lifeline=None if worker is None else worker.lifeline,
     )
@@ -164,6 +173,7 @@ def _tell_of_start(settings: Settings, level: LevelInForce, worker: Worker | Non
         worker=worker and worker.number,
         workers=server.workers,
         address=f"{server.host}:{server.port}",
+        tls=server.tls is not None,
         admin_address=aside,
         store=place(settings.store),
         config=settings.fingerprint,

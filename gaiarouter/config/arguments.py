@@ -88,16 +88,19 @@ def _add_check(commands: Commands) -> None:
         "check",
         "check the routing table",
         "Reads the file as `serve` would and prints all that is wrong with it at once, each as FILE:LINE:COLUMN: "
-        "path.to.key: what is wrong, what was expected. Asks no network. Ends with 1 if there is an error.",
+        "path.to.key: what is wrong, what was expected. Looks too whether the certificate of `server.tls` can be used. "
+        "Asks no network. Ends with 1 if there is an error. --strict asks whether it is fit for production: TLS or a "
+        "trusted proxy, an admin key and a pepper in the environment, no caller without a key, the control plane "
+        "apart, a price for every model that is named, a store that replicas can share.",
         """
         gaiarouter check
         gaiarouter check staging.yaml
-        gaiarouter check --strict          a warning is a failure too, for a pipeline
+        gaiarouter check --strict          what production needs, too; a warning is a failure
         """,
     )
     parser.add_argument("file", metavar="FILE", nargs="?", help="the same as -c FILE")
     add_config(parser)
-    parser.add_argument("--strict", action="store_true", help="end with 1 for a warning too")
+    parser.add_argument("--strict", action="store_true", help="ask for what production needs; a warning ends with 1")
     parser.add_argument("--insecure", action="store_true", help="check for a `serve --insecure`")
 
 

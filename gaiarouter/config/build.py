@@ -30,6 +30,7 @@ from gaiarouter.config.settings import (
     Stream,
     Target,
     Timeouts,
+    Tls,
     Transform,
     Upstream,
 )
@@ -82,6 +83,8 @@ def _server(given: Mapping[str, Any]) -> Server:
         port=int(given.get("port", default.port)),
         workers=cpu_count() if workers == "auto" else int(workers),
         cors_origins=tuple(given.get("cors", {}).get("origins", ())),
+        forwarded=given.get("forwarded", default.forwarded),
+        tls=Tls(**given["tls"]) if "tls" in given else None,
         admin_listen=_address(given["admin_listen"]) if "admin_listen" in given else None,
         body_limit=parse_size(given["body_limit"]) if "body_limit" in given else default.body_limit,
         drain_s=_seconds(given, "drain", default.drain_s),

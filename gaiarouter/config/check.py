@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from gaiarouter.config.addresses import fault_of_base_url, goes_in_clear, is_loopback, is_network, is_private
+from gaiarouter.config.addresses import fault_of_base_url, goes_in_clear, is_loopback, is_network
 from gaiarouter.config.problems import Findings, Path, clip
 from gaiarouter.config.structure import nearest
 from gaiarouter.config.units import parse_duration
@@ -30,8 +30,11 @@ def check_server(server: Mapping[str, Any], host: str, *, required: bool, insecu
     if not required and not insecure and not is_loopback(host):
         message = f"callers need no key, and {clip(host)} can be reached from outside: expected true, or --insecure"
         findings.error(("auth", "required"), message)
-    if not is_loopback(host) and not is_private(host):
-        message = f"{clip(host)} is open to every network: put a proxy with TLS before it, and keep /metrics inside"
+    if not is_loopback(host) and not server.get("tls") and not server.get("trusted_proxies"):
+        message = (
+            f"keys and prompts come to {clip(host)} in clear: set `server.tls`, or name the proxy with TLS that stands "
+            "before it in `server.trusted_proxies`"
+        )
         findings.warning(("server", "host"), message)
     for index, text in enumerate(server.get("trusted_proxies", ())):
         if not is_network(text):

@@ -16,16 +16,25 @@ from gaiarouter.config.secret import Secret
 Balance = Literal["weighted", "least_latency", "least_busy", "cheapest"]
 Affinity = Literal["key", "user", "prefix"]
 Client = Literal["own", "aiohttp"]
+Forwarded = Literal["x-forwarded-for", "forwarded"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "json", "console"]
 FallbackCondition = Literal["context_length", "content_policy"]
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM: the certificate with those of its issuers behind it, and its key."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """max_requests: that run at the same time in one process; max_pending_requests: that wait for one of them.
-    memory_limit: bytes for all workers together; None is the container's. trusted_proxies: whose X-Forwarded-For is
-    believed."""
+    memory_limit: bytes for all workers together; None is the container's. trusted_proxies: whose word of
+    where a request comes from is believed; forwarded: the header that says it."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -40,6 +49,8 @@ class Server:
     drain_delay_s: float = 0.0
     cors_origins: tuple[str, ...] = ()
     admin_listen: tuple[str, int] | None = None
+    forwarded: Forwarded = "x-forwarded-for"
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)

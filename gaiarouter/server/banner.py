@@ -9,9 +9,10 @@ from gaiarouter.config.settings import Provider, Settings
 
 def banner(settings: Settings, *, version: str, store: str, first_key: str | None) -> str:
     """A few lines for a person. first_key: shown here once, and never again."""
-    address = f"http://{_host(settings.server.host)}:{settings.server.port}"
+    scheme = "http" if settings.server.tls is None else "https"
+    address = f"{scheme}://{_host(settings.server.host)}:{settings.server.port}"
     host, port = settings.server.admin_listen or (settings.server.host, settings.server.port)
-    operators = f"http://{_host(host)}:{port}"
+    operators = f"{scheme}://{_host(host)}:{port}"
     lines = [
         f"GaiaRouter {version} listens on {address}",
         _row("routes", ", ".join(route.name for route in settings.routes) or "none: every model answers 404"),

@@ -147,7 +147,7 @@ class DataPlane:
             received_us=time.time_ns() // 1000,
             envelope=envelope,
             form=form,
-            source=partial(source_of, request, service.settings.server.trusted_proxies),
+            source=partial(source_of, request, service.settings.server),
             trace=None if service.spans is None else begun(service.spans, request),
         )
         reply.attach(exchange)

@@ -103,7 +103,7 @@ class Ops:
         service = self._service()
         key = await service.auth.identify(
             credentials(request.headers, from_query=request.query.get("key", "")),
-            partial(source_of, request, service.settings.server.trusted_proxies),
+            partial(source_of, request, service.settings.server),
         )
         grants = key.grants if key else ()
         return [model for model in service.models if all(service.allows(globs, model.name) for globs in grants)]

@@ -6,7 +6,9 @@ import asyncio
 import gc
 import resource
 import signal
+import ssl
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -17,6 +19,7 @@ from gaiarouter.config.settings import Server
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.server.handler import DataPlane
 from gaiarouter.server.protocol import Listener
+from gaiarouter.server.tls import Certificate
 from gaiarouter.server.watchdog import Watchdog
 
 _log = structlog.get_logger("gaiarouter.server")
@@ -103,23 +106,24 @@ async def listen(
     turned_away: Callable[[str], None],
     watchdog: Callable[[Listener, Listener | None], Watchdog],
     told: Mapping[int, Callable[[], None]],
+    certificate: Certificate | None = None,
     lifeline: int | None = None,
 ) -> None:
     """Serves until told to stop, then drains. operators: what listens on `server.admin_listen`. shared_port: other
     workers listen on the same ports. turned_away: called with each connection that cannot be taken in. watchdog: made
-    with the listener of callers, and that of operators. told: what each of the signals TOLD does. lifeline: a
-    descriptor at whose end it stops."""
+    with the listener of callers, and that of operators. told: what each of the signals TOLD does. certificate:
+    None listens without TLS. lifeline: a descriptor at whose end it stops."""
     _heed(life, told, lifeline)
     app.on_response_prepare.append(life.take_leave)
     listener = Listener(app, dialect, on_shed=turned_away)
     aside = None if operators is None else Listener(operators, dialect, on_shed=turned_away)
     watch = watchdog(listener, aside)
-    await listener.setup()
+    renewal = None if certificate is None else asyncio.create_task(certificate.watch(), name="certificate")
+    listen_at = partial(_listen_at, shared_port=shared_port, tls=None if certificate is None else certificate.context)
     try:
-        if aside is not None:
-            await _listen_aside(aside, server, shared_port=shared_port)
-        site = web.TCPSite(listener, server.host, server.port, backlog=_BACKLOG, reuse_port=shared_port or None)
-        await site.start()
+        if aside is not None and server.admin_listen is not None:
+            await listen_at(aside, server.admin_listen)  # until the very end: a drain can be watched there
+        site = await listen_at(listener, (server.host, server.port))
         watch.start()
         life.ready()
         started()
@@ -127,9 +131,21 @@ async def listen(
         await _drain(site, server, data_plane, life)
     finally:
         await watch.stop()
+        if renewal is not None:
+            renewal.cancel()
+            await asyncio.wait([renewal])
         if aside is not None:
             await aside.cleanup()
         await listener.cleanup()
+
+
+async def _listen_at(
+    listener: Listener, address: tuple[str, int], *, shared_port: bool, tls: ssl.SSLContext | None
+) -> web.TCPSite:
+    await listener.setup()
+    site = web.TCPSite(listener, *address, backlog=_BACKLOG, reuse_port=shared_port or None, ssl_context=tls)
+    await site.start()
+    return site
 
 
 async def _drain(site: web.TCPSite, server: Server, data_plane: DataPlane, life: Lifecycle) -> None:
@@ -142,14 +158,6 @@ async def _drain(site: web.TCPSite, server: Server, data_plane: DataPlane, life:
         data_plane.cut_short()
         await life.until_idle(data_plane, _LAST_WORDS_S)
     _log.info("server.drained", running=data_plane.running)
-
-
-async def _listen_aside(listener: Listener, server: Server, *, shared_port: bool) -> None:
-    """Until the very end: a drain can be watched there."""
-    assert server.admin_listen is not None
-    host, port = server.admin_listen
-    await listener.setup()
-    await web.TCPSite(listener, host, port, backlog=_BACKLOG, reuse_port=shared_port or None).start()
 
 
 def _heed(life: Lifecycle, told: Mapping[int, Callable[[], None]], lifeline: int | None) -> None:

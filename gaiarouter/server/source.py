@@ -1,16 +1,20 @@
 """Where a request comes from: the address of the connection, or what a trusted proxy says of it.
 
-A header is believed only as far as proxies of ours wrote it: from the right, the first address that is none of theirs.
+1. A header is believed only as far as proxies of ours wrote it: from the right, the first address that is not theirs.
+2. Of the two headers that say it one is read, the one that the proxies write: the other may be the caller's own.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
+
+from gaiarouter.config.settings import Server
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -20,38 +24,42 @@ _REMEMBERED: Final = 256
 """Characters of a header at most: what callers make up must not fill the memory."""
 _ONE_CALLER_BITS: Final = 64
 """Of an IPv6 address: what one customer of a network is given at least, and can choose freely below."""
+_FOR: Final = re.compile(r'(?:^|;)\s*for=("[^"]*"|[^";]*)', re.IGNORECASE)
+"""Of one hop of a Forwarded header (RFC 7239), as `for="[2001:db8::1]:4711";proto=https`."""
 
 
-def source_of(request: web.Request, trusted: tuple[Network, ...]) -> str:
+def source_of(request: web.Request, server: Server) -> str:
     """An address, or the network that one caller has to itself; `unknown` on a socket that is a file."""
-    peer = request.remote or ""
+    peer, trusted = request.remote or "", server.trusted_proxies
     if not trusted:
         return _directly(peer)
-    forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+    forwarded = ",".join(request.headers.getall(server.forwarded, ()))
     find = _found if len(forwarded) <= _REMEMBERED else _found.__wrapped__
-    return find(peer, forwarded, trusted)
+    return find(peer, forwarded, server.forwarded == "forwarded", trusted)
 
 
 @lru_cache(maxsize=4096)
 def _directly(peer: str) -> str:
     """Every request asks, and a connection always has the same answer."""
-    return _found.__wrapped__(peer, "", ())
+    return _found.__wrapped__(peer, "", False, ())
 
 
 @lru_cache(maxsize=4096)
-def _found(remote: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
+def _found(remote: str, forwarded: str, is_rfc_7239: bool, trusted: tuple[Network, ...]) -> str:
     peer = _address(remote)
     if peer is None:
         return "unknown"
     if trusted and _is_in(peer, trusted):
-        peer = _behind(peer, forwarded, trusted)
+        hops = reversed(forwarded.rsplit(",", _HOPS)[-_HOPS:])
+        peer = _behind(peer, map(_for, hops) if is_rfc_7239 else hops, trusted)
     if isinstance(peer, ipaddress.IPv6Address):
         return str(ipaddress.IPv6Network((int(peer), _ONE_CALLER_BITS), strict=False))
     return str(peer)
 
 
-def _behind(peer: Address, forwarded: str, trusted: Sequence[Network]) -> Address:
-    for hop in reversed(forwarded.rsplit(",", _HOPS)[-_HOPS:]):
+def _behind(peer: Address, hops: Iterator[str], trusted: Sequence[Network]) -> Address:
+    """hops: from the nearest."""
+    for hop in hops:
         address = _address(_without_port(hop.strip()))
         if address is None:
             break  # what stands further left was not written by who wrote this
@@ -59,6 +67,11 @@ def _behind(peer: Address, forwarded: str, trusted: Sequence[Network]) -> Addres
         if not _is_in(address, trusted):
             break
     return peer
+
+
+def _for(hop: str) -> str:
+    found = _FOR.search(hop)
+    return "" if found is None else found[1].strip().strip('"')
 
 
 def _without_port(text: str) -> str:

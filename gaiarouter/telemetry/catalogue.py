@@ -128,6 +128,16 @@ _OF_THE_PROCESS: Final = (
         "When the configuration in force was read.",
         of_all="livemin",
     ),
+    _gauge(
+        "tls_certificate_expiry_timestamp_seconds", "When the certificate in use ends; 0 without TLS.", of_all="livemin"
+    ),
+    _counter("tls_reloads_total", "Times that files of the certificate had changed, by each worker's look."),
+    _counter("tls_reload_failures_total", "Those of which could not be used: the certificate before them serves on."),
+    _gauge(
+        "tls_last_reload_successful",
+        "1 if the certificate in the files is in use, else 0.",
+        of_all="livemin",
+    ),
     _histogram("event_loop_lag_seconds", "How late the event loop was, looked at twice a second.", buckets=_LAG),
     _gauge("event_loop_tasks", "Tasks on the event loop."),
     _gauge("memory_resident_bytes", "Memory that is in use."),

@@ -101,6 +101,10 @@ class Metrics:
             self._gauge("config_last_reload_successful"),
             self._gauge("config_last_reload_success_timestamp_seconds"),
         )
+        self.tls_expiry = self._gauge("tls_certificate_expiry_timestamp_seconds")
+        self.tls_reloads = self._counter("tls_reloads_total").labels()
+        self.tls_reload_failures = self._counter("tls_reload_failures_total").labels()
+        self.tls_last_reload_successful = self._gauge("tls_last_reload_successful")
         self.loop_lag = self._histogram("event_loop_lag_seconds").labels()
         self.loop_tasks = self._gauge("event_loop_tasks")
         self.memory = self._gauge("memory_resident_bytes")

@@ -94,7 +94,7 @@ AFTER_GOOD: dict[str, tuple[str, str]] = {
     ),
     "a store in memory": ("store: 'sqlite:///:memory:'", "4:8: store: found another address, expected sqlite:///FILE"),
     "no key needed from outside": (
-        "server: {host: 10.0.0.1}\nauth: {required: false}",
+        "server: {host: 10.0.0.1, trusted_proxies: [10.0.0.2]}\nauth: {required: false}",
         "5:18: auth.required: callers need no key, and 10.0.0.1 can be reached from outside",
     ),
     "a variable that is not set": ("store: 'sqlite:///${NOPE}'", "4:8: store: ${NOPE} is not set"),

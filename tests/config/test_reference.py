@@ -30,6 +30,7 @@ NEEDED = {
     "prices[]": {"match": "gpt-*", "input": 1},
     "api_key[]": {"key": "${OPENAI_API_KEY}"},
     "fallbacks[]": {"provider": "openai"},
+    "tls": {"certificate": "tls.crt", "key": "tls.key"},
     "traces": {"endpoint": "http://collector:4318"},
 }
 """What else must stand in an entry, beside the key that the example is of."""

@@ -94,8 +94,20 @@ OTHERS: dict[str, tuple[str, str | None]] = {
     "clear text to a private number": ("providers: {openai: {base_url: 'http://10.1.2.3/v1'}}\nroutes: []\n", None),
     "clear text inside a cluster": ("providers: {openai: {base_url: 'http://vllm.ai.svc/v1'}}\nroutes: []\n", None),
     "TLS over the internet": ("providers: {openai: {base_url: 'https://api.example.com/v1'}}\nroutes: []\n", None),
-    "listening everywhere": ("server: {host: 0.0.0.0}\nroutes: []\n", "1:16: server.host: 0.0.0.0 is open to every"),
-    "listening everywhere, IPv6": ("server: {host: '::'}\nroutes: []\n", "1:16: server.host: :: is open to every"),
+    "listening everywhere": (
+        "server: {host: 0.0.0.0}\nroutes: []\n",
+        "1:16: server.host: keys and prompts come to 0.0.0.0 in clear",
+    ),
+    "listening everywhere, IPv6": (
+        "server: {host: '::'}\nroutes: []\n",
+        "1:16: server.host: keys and prompts come to :: in clear",
+    ),
+    "listening in a network": (
+        "server: {host: 10.0.0.1}\nroutes: []\n",
+        "1:16: server.host: keys and prompts come to 10.0.0.1 in clear",
+    ),
+    "with TLS": ("server: {host: 0.0.0.0, tls: {certificate: c, key: k}}\nroutes: []\n", None),
+    "behind a proxy": ("server: {host: 0.0.0.0, trusted_proxies: [10.0.0.2]}\nroutes: []\n", None),
     "listening on this machine": ("server: {host: '::1'}\nroutes: []\n", None),
     "no routes at all": ("providers: {openai: {}}\n", "1:1: has no `routes`"),
 }
@@ -110,7 +122,7 @@ def test_what_is_hardly_meant_is_warned_of(name: str, tmp_path: Path) -> None:
 
 
 def test_an_open_gateway_from_outside_needs_the_flag(tmp_path: Path) -> None:
-    text = "server: {host: 192.168.0.7}\nauth: {required: false}\nroutes: []\n"
+    text = "server: {host: 192.168.0.7, trusted_proxies: [192.168.0.1]}\nauth: {required: false}\nroutes: []\n"
     assert warnings_of(text, tmp_path, insecure=True) == []
     assert load(tmp_path / "g.yaml").settings is None
 

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -34,9 +35,10 @@ class Served:
     key: str
     folder: Path
     session: aiohttp.ClientSession
+    scheme: str = "http"
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
     def headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.key}"}
@@ -93,10 +95,11 @@ async def served(
     *,
     stdout: int | None = None,
     wrapped_in: Sequence[str] = (),
+    trusting: ssl.SSLContext | None = None,
     **changes: Any,
 ) -> AsyncIterator[Served]:
     """Ready, with a key; killed at the end if it still runs. stdout: a descriptor for its log, in place of the file.
-    wrapped_in: a command that runs the one behind it."""
+    wrapped_in: a command that runs the one behind it. trusting: it speaks TLS, and this is the client's."""
     port, key = free_port(), await _key(folder)
     server = {"port": port, **changes.pop("server", {})}
     path = folder / "gaiarouter.yaml"
@@ -107,8 +110,9 @@ async def served(
             *command, stdout=log if stdout is None else stdout, stderr=log, env=dict(os.environ)
         )
     # a connection each: what one test does to a connection is not the next request's
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=0)) as session:
-        running = Served(process, port, key, folder, session)
+    connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=trusting or True)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        running = Served(process, port, key, folder, session, "http" if trusting is None else "https")
         try:
             await running.until_ready()
             yield running

@@ -68,7 +68,7 @@ class Access:
 
     def source(self, request: web.Request) -> str:
         """The address that it came from, as far as that can be trusted."""
-        return source_of(request, self._service().settings.server.trusted_proxies)
+        return source_of(request, self._service().settings.server)
 
     def _is_admin_key(self, sent: Sequence[str]) -> bool:
         digest = self._admin_digest

@@ -31,6 +31,6 @@ VOLUME ["/data"]
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ.get('GAIAROUTER_PORT', '8000') + '/health/live', timeout=2).close()"]
+    CMD ["python", "-m", "gaiarouter.server.probe"]
 ENTRYPOINT ["gaiarouter"]
 CMD ["serve"]

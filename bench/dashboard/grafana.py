@@ -15,19 +15,25 @@ HEIGHTS: Final = {"stat": 4, "timeseries": 8, "state-timeline": 8, "table": 8}
 LOW: Final = ("Instances", "Configuration in force", "Database")
 
 
+ALWAYS: Final[dict[str, Any]] = {
+    "tags": ["gaiarouter"],
+    "schemaVersion": 39,
+    "version": 1,
+    "editable": True,
+    "graphTooltip": 1,
+    "timezone": "browser",
+}
+"""What both dashboards say alike."""
+
+
 def dashboard() -> dict[str, Any]:
     return {
         "uid": "gaiarouter",
         "title": "GaiaRouter",
         "description": "What the gateway does, costs and suffers. Written by python -m bench.dashboard.grafana.",
-        "tags": ["gaiarouter"],
-        "schemaVersion": 39,
-        "version": 1,
-        "editable": True,
-        "graphTooltip": 1,
+        **ALWAYS,
         "refresh": "30s",
         "time": {"from": "now-1h", "to": "now"},
-        "timezone": "browser",
         "templating": {"list": list(variables())},
         "annotations": {"list": [alerts_as_annotations()]},
         "panels": list(panels()),

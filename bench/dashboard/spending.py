@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bench.dashboard.grafana import OPTIONS, at, defaults
+from bench.dashboard.grafana import ALWAYS, OPTIONS, at, defaults
 from bench.dashboard.panels import WIDE, Panel
 
 FILE: Final = Path(__file__).parents[2] / "config" / "grafana" / "dashboards" / "spending.json"
@@ -79,14 +79,9 @@ def dashboard() -> dict[str, Any]:
         "uid": "gaiarouter-spending",
         "title": "GaiaRouter: who spends",
         "description": "Cost and tokens by organization, key, route and model. Written by bench/dashboard/spending.py.",
-        "tags": ["gaiarouter"],
-        "schemaVersion": 39,
-        "version": 1,
-        "editable": True,
-        "graphTooltip": 1,
+        **ALWAYS,
         "refresh": "5m",
         "time": {"from": "now-7d", "to": "now"},
-        "timezone": "browser",
         "templating": {"list": list(_variables())},
         "panels": list(_panels()),
     }

@@ -111,7 +111,7 @@ def test_the_values_keep_their_schema() -> None:
     validator = jsonschema.Draft7Validator(SCHEMA)
     validator.check_schema(SCHEMA)
     assert list(validator.iter_errors(VALUES)) == []
-    assert list(validator.iter_errors({**VALUES, **PRODUCTION})) == []
+    assert list(validator.iter_errors({**VALUES, **PRODUCTION, "config": VALUES["config"]})) == []
 
 
 @pytest.mark.parametrize(
@@ -190,6 +190,19 @@ def test_probes_ask_what_the_gateway_answers(documents: Documents, tmp_path: Pat
     assert probes["readiness"]["path"] == "/health/ready"
     assert probes["liveness"]["path"] == "/health/live", "a database that is away must not have pods killed"
     assert {probe["port"] for probe in probes.values()} == {"http"}
+    speaks_tls = _settings(documents, tmp_path).server.tls is not None
+    assert speaks_tls is (documents is FULL)
+    assert {probe["scheme"] for probe in probes.values()} == {"HTTPS" if speaks_tls else "HTTP"}
+
+
+def test_the_certificate_is_mounted_where_the_table_looks(tmp_path: Path) -> None:
+    tls = _settings(FULL, tmp_path).server.tls
+    assert tls is not None
+    (container,) = _pod(FULL)["containers"]
+    (mount,) = (mount for mount in container["volumeMounts"] if mount["name"] == "tls")
+    assert [f"{mount['mountPath']}/tls.crt", f"{mount['mountPath']}/tls.key"] == [tls.certificate, tls.key]
+    (volume,) = (volume["secret"] for volume in _pod(FULL)["volumes"] if volume["name"] == "tls")
+    assert volume == {"secretName": PRODUCTION["tlsSecret"], "defaultMode": 0o440}
 
 
 @both
@@ -275,7 +288,8 @@ def test_the_operator_s_objects_are_the_shipped_rules_and_dashboard() -> None:
     labels = _only(FULL, "Service", "gaiarouter-admin")["metadata"]["labels"]
     assert monitor["selector"]["matchLabels"].items() <= labels.items()
     assert labels[monitor["jobLabel"]] == "gaiarouter", "the job that rules and dashboard count by"
-    assert monitor["endpoints"] == [{"port": "admin", "path": "/metrics", "interval": "15s"}]
+    (endpoint,) = monitor["endpoints"]
+    assert (endpoint["port"], endpoint["path"], endpoint["scheme"]) == ("admin", "/metrics", "https")
     shipped = [
         group
         for name in ("recording.rules.yml", "alerts.rules.yml")

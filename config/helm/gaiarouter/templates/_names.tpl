@@ -44,3 +44,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "gaiarouter.restartOn" -}}
 {{- pick .Values.config "server" "store" "redis" "ledger" "upstream" | toYaml | sha256sum -}}
 {{- end }}
+
+{{- define "gaiarouter.scheme" -}}
+{{ ternary "HTTPS" "HTTP" (hasKey .Values.config.server "tls") }}
+{{- end }}

@@ -1,4 +1,4 @@
-"""Every link from one page to another leads somewhere, and every page is reached from the README."""
+"""Every link of a page leads somewhere, to its heading too, and every page is reached from the README."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "config" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+ANCHOR = re.compile(r"\]\(([^)#:]*)#([^)]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def links(page: Path) -> set[Path]:
@@ -19,6 +21,18 @@ def links(page: Path) -> set[Path]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     assert {link for link in links(page) if not link.exists()} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_anchors_of_a_page_are_headings(page: Path) -> None:
+    anchors = {(page.parent / link if link else page, name) for link, name in ANCHOR.findall(page.read_text("utf-8"))}
+    assert {(target.name, name) for target, name in anchors if name not in headings(target)} == set()
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors that a forge makes of the headings of `page`."""
+    found = HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
 def test_every_page_is_reached_from_the_readme() -> None:

@@ -1,4 +1,4 @@
-"""What stands in code in the README and in docs/: fenced blocks, and words inside of sentences."""
+"""What stands in code on the pages (the README, config/README.md, docs/): fenced blocks, and words in sentences."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Block:
 @cache
 def pages() -> tuple[tuple[str, str], ...]:
     """Every page's name and text."""
-    files: list[Path] = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    files: list[Path] = [ROOT / "README.md", ROOT / "config" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return tuple((file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8")) for file in files)
 
 

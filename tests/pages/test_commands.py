@@ -16,7 +16,7 @@ from gaiarouter.server.openapi.data_plane import data_plane_paths
 from gaiarouter.server.openapi.document import openapi
 from gaiarouter.server.routes import DATA_PLANE, FORMS, KEPT_PATHS, MODEL_METHODS
 from tests.packaging.checkout import ROOT
-from tests.pages.blocks import blocks, calls, commands, inline
+from tests.pages.blocks import FENCE, blocks, calls, commands, inline, pages
 
 LANGUAGES = {"console", "diff", "ini", "json", "python", "sh", "toml", "yaml"}
 """What a block may be: each is held to something in this folder."""
@@ -35,6 +35,14 @@ MADE = {"gaiarouter/providers/lantern.py"}
 def test_every_block_says_what_it_is() -> None:
     assert [block.place for block in blocks() if block.language not in {*LANGUAGES, *NOT_RUN}] == []
     assert {block.language for block in blocks()} >= NOT_RUN.keys()
+
+
+def test_every_command_stands_in_a_block_with_a_fence() -> None:
+    """Indented alone it would be held to nothing."""
+    indented = re.compile(r"^ {4,}(?:\$ )?(?:\S*/)?(?:gaiarouter|python|curl|docker|kubectl|make) ", re.MULTILINE)
+    assert [
+        (page, indented.findall(FENCE.sub("", text))) for page, text in pages() if indented.search(FENCE.sub("", text))
+    ] == []
 
 
 def test_the_shell_takes_every_line() -> None:

@@ -18,7 +18,7 @@ lint:
 	.venv/bin/mypy gaiarouter bench
 
 docs:
-	.venv/bin/sphinx-build -W -n -q docs build/site
+	.venv/bin/sphinx-build -W -n -q -a -E docs build/site
 
 bench:
 	.venv/bin/python -m bench

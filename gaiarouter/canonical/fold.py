@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import TypeVar, assert_never
 
@@ -28,6 +29,7 @@ from gaiarouter.canonical.events import (
     Start,
     TextDelta,
     UsageSnapshot,
+    said,
 )
 from gaiarouter.canonical.parts import (
     AnswerPart,
@@ -41,7 +43,7 @@ from gaiarouter.canonical.parts import (
     Text,
     ToolCall,
 )
-from gaiarouter.canonical.usage import Usage
+from gaiarouter.canonical.usage import Usage, token_weight
 from gaiarouter.errors import Interrupted
 
 _T = TypeVar("_T")
@@ -188,6 +190,11 @@ def unfold(answer: CanonicalAnswer) -> Iterator[Event]:
     for choice in answer.choices:
         yield choice.finish
     yield End()
+
+
+def text_tokens(answer: CanonicalAnswer) -> int:
+    """Estimated tokens of all that it says."""
+    return math.ceil(sum(token_weight(said(event)) for event in unfold(answer)))
 
 
 def _told(index: int, part: AnswerPart, choice: int) -> Iterator[Event]:

@@ -100,7 +100,7 @@ class Answer:
     """A whole answer that is not streamed: the bytes for the caller and what was read in them.
 
     usage: None where it tells none; `estimated` where it tells the gateway's own.
-    text_tokens: estimated tokens of the text it holds, for when `usage` is None.
+    text_tokens: estimated tokens of the text it holds, where `usage` is None.
     """
 
     body: bytes

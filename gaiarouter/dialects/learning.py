@@ -7,6 +7,7 @@ written again without it, and every later one is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 from gaiarouter.errors import Rejected, UpstreamError
@@ -19,7 +20,7 @@ class Learned(Generic[_Known]):
     """table: what is known of a model beforehand."""
 
     def __init__(self, table: Callable[[str], _Known]) -> None:
-        self._table = table
+        self._table = lru_cache(_MOST_MODELS)(table)
         self._better: dict[str, _Known] = {}
 
     def of(self, model: str) -> _Known:

@@ -29,14 +29,13 @@ class RunReader:
 
     def read(self, events: bytes) -> list[Event | TextRun]:
         """What `events`, whole ones, say. After a run more is tried at once; where several are none, only one."""
-        end = _end(events)
+        end, length = _end(events), len(events)
         told: list[Event | TextRun] = []
         at = 0
-        while at < len(events):
-            stop = first = events.find(end, at) + len(end)
-            if first < len(end):
-                stop = first = len(events)
-            elif self._size > first - at:
+        while at < length:
+            found_at = events.find(end, at)
+            stop = first = length if found_at < 0 else found_at + len(end)
+            if first < length and self._size > first - at:
                 stop = max(first, events.rfind(end, at, at + self._size) + len(end))
             some = events[at:stop]
             found = self._run(some)
@@ -70,7 +69,8 @@ def read_alike(events: bytes, decoder: msgspec.json.Decoder[list[_T]], *, start:
         found = decoder.decode(b"[" + objects + b"]")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
-    borders = (len(events) - len(start) - len(end) - len(objects)) // (len(border) - 4)
+    less = len(events) - len(start) - len(end) - len(objects)  # four bytes stand for each border
+    borders = less // (len(border) - 4) if less else 0
     return found if len(found) == borders + 1 else []
 
 

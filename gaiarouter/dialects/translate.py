@@ -22,7 +22,7 @@ from gaiarouter.canonical.events import (
     is_content,
     said,
 )
-from gaiarouter.canonical.fold import fold, unfold
+from gaiarouter.canonical.fold import fold, text_tokens, unfold
 from gaiarouter.canonical.losses import Loss
 from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.request import CanonicalRequest
@@ -66,7 +66,7 @@ class PreparedRequest(Protocol):
     @property
     def losses(self) -> tuple[Loss, ...]: ...
 
-    def decode_answer(self, body: bytes) -> Iterable[Event]:
+    def decode_answer(self, body: bytes) -> CanonicalAnswer:
         """A 200. Raises BadAnswer, or the error that it holds."""
         ...
 
@@ -128,7 +128,7 @@ class Translation:
 
     def read_answer(self, body: bytes) -> Answer:
         """For a target that answers as a whole. Raises BadAnswer, or the error that it holds."""
-        return self._answer(fold(self.request.decode_answer(body)))
+        return self._answer(self.request.decode_answer(body))
 
     def answer_of(self, stream: bytes) -> Answer:
         """For a target that streamed although it was not asked to. Raises what is wrong with the stream."""
@@ -138,7 +138,7 @@ class Translation:
     def stream_of(self, body: bytes) -> tuple[bytes, Answer]:
         """For a target that answered as a whole although it was asked to stream: the stream for the caller, and the
         answer that it tells."""
-        answer = fold(self.request.decode_answer(body))
+        answer = self.request.decode_answer(body)
         return self._writer.stream_encoder().encode(unfold(answer)), self._answer(answer)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
@@ -148,12 +148,11 @@ class Translation:
         return error
 
     def _answer(self, answer: CanonicalAnswer) -> Answer:
-        weight = sum(token_weight(said(event)) for event in unfold(answer))
         finish = answer.choices[0].finish if answer.choices else None
         return Answer(
             body=self._writer.encode_answer(answer),
             usage=answer.usage,
-            text_tokens=math.ceil(weight),
+            text_tokens=text_tokens(answer) if answer.usage is None else 0,
             finish_reason=finish.reason if finish else None,
         )
 

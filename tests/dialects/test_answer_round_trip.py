@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaiarouter.canonical.events import CanonicalAnswer, Choice, Event, Finish, Reason
+from gaiarouter.canonical.events import CanonicalAnswer, Choice, Finish, Reason
 from gaiarouter.canonical.fold import fold, unfold
 from gaiarouter.canonical.parts import AnswerPart, Reasoning, Sealed, Text, ToolCall
 from gaiarouter.canonical.usage import Usage
@@ -43,7 +43,7 @@ class Format:
     was written to a cache."""
 
     writer: AnswerWriter
-    read: Callable[[bytes], Iterable[Event]]
+    read: Callable[[bytes], CanonicalAnswer]
     decoder: Callable[[], StreamDecoder]
     own: str
     reasons: tuple[Reason, ...]
@@ -153,7 +153,7 @@ def told(answer: CanonicalAnswer) -> dict[str, Any]:
 def test_an_answer_says_the_same_after_it_was_written_and_read(name: str, data: st.DataObject) -> None:
     format_ = FORMATS[name]
     answer = data.draw(answers(format_))
-    whole = fold(format_.read(format_.writer.encode_answer(answer)))
+    whole = format_.read(format_.writer.encode_answer(answer))
     assert told(whole) == told(answer)
     stream = format_.writer.stream_encoder().encode(unfold(answer))
     edges = [0, *sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8))), len(stream)]

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from gaiarouter.canonical.fold import fold
 from gaiarouter.dialects.chat.plan import AnswerPlan
 from gaiarouter.dialects.chat.target_response import decode_answer
 from gaiarouter.dialects.logprobs import is_told
@@ -33,5 +32,5 @@ def test_a_list_of_tokens_is_one(raw: str, told: bool) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_other_things_in_their_place_are_no_crash(name: str, odd: Any) -> None:
     choice = {"index": 0, "message": {"content": "Hi"}, "logprobs": {"content": odd}, "finish_reason": "stop"}
-    answer = fold(decode_answer(json.dumps({"id": "x", "model": "m", "choices": [choice]}).encode(), AnswerPlan()))
+    answer = decode_answer(json.dumps({"id": "x", "model": "m", "choices": [choice]}).encode(), AnswerPlan())
     assert "Hi" in FORMATS[name].writer.encode_answer(answer).decode()

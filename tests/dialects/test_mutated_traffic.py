@@ -36,7 +36,7 @@ class Source:
         return FORMATS[self.name].decoder
 
     def read(self, body: bytes) -> Iterable[Event]:
-        return FORMATS[self.name].read(body)
+        return unfold(FORMATS[self.name].read(body))
 
 
 SOURCES = (

@@ -1,12 +1,11 @@
-"""A whole answer in Chat's form as canonical events."""
+"""A whole answer in Chat's form as a canonical one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
-from gaiarouter.canonical.events import End, Event, Start, UsageSnapshot
+from gaiarouter.canonical.events import CanonicalAnswer, End, Event, Start, UsageSnapshot
+from gaiarouter.canonical.fold import fold
 from gaiarouter.dialects.chat import spoken
 from gaiarouter.dialects.chat.plan import AnswerPlan
 from gaiarouter.dialects.chat.response import read_answer
@@ -15,14 +14,14 @@ from gaiarouter.dialects.chat.usage import read_usage
 from gaiarouter.errors import BadAnswer
 
 
-def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
+def decode_answer(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
     """`body`: of a 200. Raises BadAnswer, or the error object that it holds."""
     body = read_answer(body).body  # sound from here on: no error, choices with messages, strict JSON
     try:
         answer = spoken.decode_body(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadAnswer("The provider's answer is not of Chat's form") from error
-    return iter(_events(answer, plan))
+    return fold(_events(answer, plan))
 
 
 def _events(answer: spoken.Body, plan: AnswerPlan) -> list[Event]:

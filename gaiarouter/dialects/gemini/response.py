@@ -1,13 +1,13 @@
-"""A whole answer of the Gemini format as canonical events."""
+"""A whole answer of the Gemini format as a canonical one."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import msgspec
 
-from gaiarouter.canonical.events import Event
+from gaiarouter.canonical.events import CanonicalAnswer, Event
+from gaiarouter.canonical.fold import fold
 from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.gemini import wire
 from gaiarouter.dialects.gemini.plan import AnswerPlan
@@ -36,7 +36,7 @@ def read_answer(body: bytes) -> Answer:
     )
 
 
-def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
+def decode_answer(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
     """`body`: of a 200, one response or a list of what a stream would have been. Raises BadAnswer, the error object
     that it holds, or Failed where what the model made is of no use."""
     is_list = body.lstrip().startswith(b"[")
@@ -53,4 +53,4 @@ def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
         raise BadAnswer("The provider's answer holds no candidate")
     if is_list and not reader.is_complete:
         raise Interrupted("The provider's stream ended before the answer was complete")
-    yield from [*events, *reader.close()]
+    return fold([*events, *reader.close()])

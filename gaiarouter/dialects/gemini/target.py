@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from gaiarouter.canonical.events import Event
+from gaiarouter.canonical.events import CanonicalAnswer
 from gaiarouter.canonical.losses import Loss
 from gaiarouter.canonical.media import Media, web_address
 from gaiarouter.canonical.request import CanonicalRequest
@@ -69,7 +69,7 @@ class PreparedGemini:
     def losses(self) -> tuple[Loss, ...]:
         return self._encoded.losses
 
-    def decode_answer(self, body: bytes) -> Iterable[Event]:
+    def decode_answer(self, body: bytes) -> CanonicalAnswer:
         return decode_answer(body, self._encoded.plan)
 
     def stream_decoder(self) -> StreamDecoder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from gaiarouter.canonical.fold import fold
+from gaiarouter.canonical.fold import fold, unfold
 from gaiarouter.dialects.base import BARE, Answer, Envelope, WindowView
 from gaiarouter.dialects.messages import errors, head, response
 from gaiarouter.dialects.messages.chunks import StreamDecoder
@@ -39,8 +39,7 @@ class MessagesDialect:
         return MessagesStreamWatcher()
 
     def stream_of(self, answer: Answer, *, include_usage: bool) -> bytes:
-        events = response.decode_answer(answer.body, _PLAIN)
-        return StreamEncoder(_OWN).encode(events)
+        return StreamEncoder(_OWN).encode(unfold(response.decode_answer(answer.body, _PLAIN)))
 
     def answer_of(self, stream: bytes) -> Answer:
         decoder = StreamDecoder(_PLAIN)

@@ -1,16 +1,12 @@
-"""A whole answer of the Messages format as canonical events."""
+"""A whole answer of the Messages format as a canonical one."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-
 import msgspec
 
-from gaiarouter.canonical.events import Aside, CanonicalAnswer, Choice, Event, said
-from gaiarouter.canonical.fold import fold, unfold
+from gaiarouter.canonical.events import Aside, CanonicalAnswer, Choice
+from gaiarouter.canonical.fold import text_tokens
 from gaiarouter.canonical.parts import ToolCall
-from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.messages import wire
 from gaiarouter.dialects.messages.blocks import DIALECT
@@ -25,13 +21,12 @@ _READ = frozenset({"id", "type", "role", "model", "content", "stop_reason", "sto
 
 def read_answer(body: bytes) -> Answer:
     """Read a 200 body that goes on as it came. Raises BadAnswer, or the error object that it holds."""
-    answer = fold(decode_answer(body, AnswerPlan()))
-    finish = answer.choices[0].finish
-    weight = sum(token_weight(said(event)) for event in unfold(answer))
-    return Answer(body=body, usage=answer.usage, text_tokens=math.ceil(weight), finish_reason=finish.native)
+    answer = decode_answer(body, AnswerPlan())
+    said = text_tokens(answer) if answer.usage is None else 0
+    return Answer(body=body, usage=answer.usage, text_tokens=said, finish_reason=answer.choices[0].finish.native)
 
 
-def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
+def decode_answer(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
     """`body`: of a 200. Raises BadAnswer, or the error object that it holds."""
     try:
         if not body.isascii():
@@ -55,12 +50,10 @@ def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
         hidden=plan.hidden is not None,
     )
     asides = [Aside(name, raw, DIALECT) for name, raw in members.items() if name not in _READ and wire.is_given(raw)]
-    return unfold(
-        CanonicalAnswer(
-            id=message.id or "",
-            model=message.model or "",
-            choices=(Choice(0, parts, finish),),
-            usage=UsageTotals().take(message.usage),
-            asides=tuple(asides),
-        )
+    return CanonicalAnswer(
+        id=message.id or "",
+        model=message.model or "",
+        choices=(Choice(0, parts, finish),),
+        usage=UsageTotals().take(message.usage),
+        asides=tuple(asides),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import assert_never
 
-from gaiarouter.canonical.events import Event
+from gaiarouter.canonical.events import CanonicalAnswer
 from gaiarouter.canonical.losses import Loss
 from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.parts import Audio, Document, Image, Video
@@ -55,7 +55,7 @@ class PreparedResponses:
     def losses(self) -> tuple[Loss, ...]:
         return self._encoded.losses
 
-    def decode_answer(self, body: bytes) -> Iterable[Event]:
+    def decode_answer(self, body: bytes) -> CanonicalAnswer:
         return decode_answer(body, self._encoded.plan)
 
     def stream_decoder(self) -> StreamDecoder:

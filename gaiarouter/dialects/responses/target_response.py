@@ -1,14 +1,11 @@
-"""A whole Response as canonical events."""
+"""A whole Response as a canonical answer."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import msgspec
 from msgspec import Raw, Struct
 
-from gaiarouter.canonical.events import Aside, CanonicalAnswer, Choice, Event
-from gaiarouter.canonical.fold import unfold
+from gaiarouter.canonical.events import Aside, CanonicalAnswer, Choice
 from gaiarouter.dialects.responses import wire
 from gaiarouter.dialects.responses.errors import read_error_object
 from gaiarouter.dialects.responses.fields import DIALECT
@@ -38,7 +35,7 @@ decode_output = msgspec.json.Decoder(_Output).decode
 decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
-def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
+def decode_answer(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
     """`body`: of a 200. Raises BadAnswer, or the error object that it holds."""
     try:
         if not body.isascii():
@@ -52,15 +49,13 @@ def decode_answer(body: bytes, plan: AnswerPlan) -> Iterator[Event]:
         asides = asides_of(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer("The provider's answer is not of the Responses format") from error
-    return unfold(
-        CanonicalAnswer(
-            id=head.id or "",
-            model=head.model or "",
-            created=None if head.created_at is None else int(head.created_at),
-            choices=(Choice(0, parts, finish_of(response, parts)),),
-            usage=read_usage(response.usage, response.service_tier),
-            asides=asides,
-        )
+    return CanonicalAnswer(
+        id=head.id or "",
+        model=head.model or "",
+        created=None if head.created_at is None else int(head.created_at),
+        choices=(Choice(0, parts, finish_of(response, parts)),),
+        usage=read_usage(response.usage, response.service_tier),
+        asides=asides,
     )
 
 

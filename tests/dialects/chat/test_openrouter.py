@@ -54,7 +54,7 @@ def plain(details: list[Json]) -> list[Json]:
 def answer(interaction: Interaction) -> CanonicalAnswer | None:
     try:
         if not interaction.is_stream:
-            return fold(decode_answer(interaction.body, AnswerPlan()))
+            return decode_answer(interaction.body, AnswerPlan())
         decoder = StreamDecoder(AnswerPlan())
         return fold([*decoder.feed(interaction.body), *decoder.close()])
     except UpstreamError:

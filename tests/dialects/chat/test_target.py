@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from gaiarouter.canonical.fold import fold
 from gaiarouter.canonical.losses import Loss
 from gaiarouter.canonical.parts import Base64, Document, ToolCall
 from gaiarouter.canonical.request import CanonicalRequest, Turn
@@ -115,7 +114,7 @@ def test_t29_names_that_are_too_long_come_back_as_they_were() -> None:
     ]
     choice = {"index": 0, "message": {"tool_calls": calls}, "finish_reason": "tool_calls"}
     answer = json.dumps({"id": "1", "model": "m", "choices": [choice]}).encode()
-    parts = fold(target.decode_answer(answer)).choices[0].parts
+    parts = target.decode_answer(answer).choices[0].parts
     assert [part.name for part in parts if isinstance(part, ToolCall)] == names
 
 

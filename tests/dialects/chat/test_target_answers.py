@@ -24,7 +24,7 @@ def whole(message: dict[str, Any], finish: str | None = "stop", **members: Any) 
 
 
 def read(body: bytes, plan: AnswerPlan = AnswerPlan()) -> CanonicalAnswer:  # noqa: B008  # frozen
-    return fold(decode_answer(body, plan))
+    return decode_answer(body, plan)
 
 
 def stream(*chunks: dict[str, Any] | bytes, done: bool = True) -> list[Any]:

@@ -170,11 +170,11 @@ def as_data(arguments: Any) -> Any:
 @pytest.mark.parametrize("interaction", WHOLE, ids=repr)
 def test_a_recorded_answer_tells_the_same_when_it_is_written_again(interaction: Interaction) -> None:
     try:
-        events = list(decode_answer(interaction.body, PLAN))
+        answer = decode_answer(interaction.body, PLAN)
     except UpstreamError:
         assert interaction.answer.get("error") or "error" in interaction.body.decode().lower()
         return
-    written = json.loads(encode_answer(fold(events), VIEW))
+    written = json.loads(encode_answer(answer, VIEW))
     assert told(written) == told(interaction.answer)
     reasoning = interaction.answer["choices"][0]["message"].get("reasoning_content")
     if reasoning:

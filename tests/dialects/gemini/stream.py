@@ -61,7 +61,7 @@ def streamed(*responses: dict[str, Any], plan: AnswerPlan = PLAN) -> CanonicalAn
 
 
 def whole(body: dict[str, Any], plan: AnswerPlan = PLAN) -> CanonicalAnswer:
-    return fold(decode_answer(json.dumps(body, ensure_ascii=False).encode(), plan))
+    return decode_answer(json.dumps(body, ensure_ascii=False).encode(), plan)
 
 
 def only(answer: CanonicalAnswer) -> Choice:

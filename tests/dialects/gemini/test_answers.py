@@ -231,7 +231,7 @@ def test_an_answer_without_candidates_and_without_a_reason_is_none(body: dict[st
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[", b'"x"', b"[[]]", b'{"candidates":5}', b"\xff"])
 def test_t84_what_is_no_answer_is_a_bad_one(body: bytes) -> None:
     with pytest.raises(BadAnswer):
-        list(decode_answer(body, AnswerPlan()))
+        decode_answer(body, AnswerPlan())
 
 
 def test_t34_an_error_inside_a_200_is_one() -> None:

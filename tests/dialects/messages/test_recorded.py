@@ -69,7 +69,7 @@ def grow(block: dict[str, Any], delta: dict[str, Any]) -> None:
 def read(interaction: Interaction) -> CanonicalAnswer:
     if interaction.is_stream:
         return fold(decode(interaction.body))
-    return fold(decode_answer(interaction.body, PLAN))
+    return decode_answer(interaction.body, PLAN)
 
 
 def as_block(part: object) -> dict[str, Any]:

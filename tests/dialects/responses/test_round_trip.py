@@ -159,7 +159,7 @@ def written(answer: CanonicalAnswer) -> Json:
 
 @pytest.mark.parametrize("recorded", ANSWERS, ids=ids)
 def test_an_answer(recorded: Interaction) -> None:
-    found = written(fold(decode_answer(recorded.body, PLAN)))
+    found = written(decode_answer(recorded.body, PLAN))
     for ours, theirs in zip(found["output"], recorded.answer["output"], strict=True):
         if "id" not in theirs:
             del ours["id"]  # the API's items have one
@@ -311,4 +311,4 @@ def test_t34_an_error_is_the_last_event(data: bytes) -> None:
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"output":{}}', b'{"output":[3]}', b'{"output":[],"id":"\xff"}'])
 def test_what_is_no_answer_is_an_error(body: bytes) -> None:
     with pytest.raises(BadAnswer):
-        list(decode_answer(body, PLAN))
+        decode_answer(body, PLAN)

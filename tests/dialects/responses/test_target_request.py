@@ -177,8 +177,8 @@ def test_tools_say_that_they_are_not_strict_and_names_are_made_legal() -> None:
     assert found["tools"][3] == {"type": "custom", "name": "c"}
     assert found["tool_choice"] == {"type": "function", "name": "get_it_2"}
     body = {"id": "r", "status": "completed", "output": [{"type": "function_call", "call_id": "c", "name": "get_it_2"}]}
-    events = list(prepare(tools=tools).decode_answer(json.dumps(body).encode()))
-    assert events[1].part.name == "get.it"  # type: ignore[union-attr]
+    (part,) = prepare(tools=tools).decode_answer(json.dumps(body).encode()).choices[0].parts
+    assert part.name == "get.it"  # type: ignore[union-attr]
 
 
 def test_allowed_tools_and_custom_calls() -> None:

@@ -1,7 +1,9 @@
-"""The report's ratios as a picture: a bar for each subject in each row, and lines where the goals are."""
+"""Pictures of what was measured: the report's ratios, a bar for each subject in each row and lines where the goals are;
+and a value over time."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import Final
@@ -80,3 +82,40 @@ def _legend(shown: Sequence[str]) -> str:
 
 def _colour(place: int) -> str:
     return _COLOURS[place % len(_COLOURS)]
+
+
+_CURVE_HEIGHT: Final = 240
+_MARGIN: Final = 50
+_STEPS: Final = 5
+
+
+def curve(points: Sequence[tuple[float, float]], *, x_title: str, y_title: str) -> str:
+    """A line through `points`, which are in the order of x; both axes begin at 0."""
+    most_x, most_y = (_round_up(max(values)) for values in zip(*points, strict=True))
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across, up = _WIDTH - 2 * _MARGIN, _CURVE_HEIGHT - 2 * _MARGIN
+        return _MARGIN + x / most_x * across, _CURVE_HEIGHT - _MARGIN - y / most_y * up
+
+    marks = []
+    for step in range(_STEPS + 1):
+        (x, bottom), (left, y) = place(most_x * step / _STEPS, 0), place(0, most_y * step / _STEPS)
+        marks.append(
+            f'<text x="{x:.1f}" y="{bottom + 16:.1f}" text-anchor="middle">{most_x * step / _STEPS:g}</text>'
+            f'<text x="{left - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{most_y * step / _STEPS:g}</text>'
+            f'<path d="M{left:.1f} {y:.1f}H{_WIDTH - _MARGIN}" stroke="#e5e7eb"/>'
+        )
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_CURVE_HEIGHT}" font-family="sans-serif" '
+        f'font-size="11"><rect width="{_WIDTH}" height="{_CURVE_HEIGHT}" fill="white"/>{"".join(marks)}'
+        f'<polyline points="{line}" fill="none" stroke="{_COLOURS[0]}" stroke-width="1.5"/>'
+        f'<text x="{_MARGIN}" y="{_MARGIN - 16}">{escape(y_title)}</text>'
+        f'<text x="{_WIDTH - _MARGIN}" y="{_CURVE_HEIGHT - 16}" text-anchor="end">{escape(x_title)}</text></svg>\n'
+    )
+
+
+def _round_up(value: float) -> float:
+    """To a number that is easy to divide in five; a fiftieth beyond it may be cut."""
+    power = 10 ** math.floor(math.log10(value)) if value > 0 else 1
+    return float(next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power * 1.02 >= value))

@@ -199,7 +199,7 @@ async def gateway(folder: Path) -> AsyncIterator[Subject]:
     key = minted(command, file)
     process = processes.start([*command, "serve", "-c", str(file)], cpu=processes.cpus()[0], log=folder / "log")
     try:
-        await until_ready(f"http://127.0.0.1:{port}")
+        await until_ready(f"http://127.0.0.1:{port}", process)
         yield Subject(process.pid, port, key)
     finally:
         processes.stop(process)

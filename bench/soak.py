@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from bench import faulty, processes
+from bench import chart, faulty, processes
 
 SAMPLE_S: Final = 30.0
 WARM_UP_S: Final = 300.0
@@ -40,7 +40,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=20.0, help="requests a second (default 20)")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, help="a folder for soak.json, all samples, and soak.svg, the memory")
     return parser.parse_args()
+
+
+class GatewayGone(Exception):
+    """It ended before it answered once."""
 
 
 @dataclass
@@ -146,7 +151,7 @@ def minted(command: Sequence[str], file: Path, *options: str) -> str:
     return found[0]
 
 
-async def until_ready(base: str) -> None:
+async def until_ready(base: str, process: subprocess.Popen[str]) -> None:
     async with aiohttp.ClientSession() as session, asyncio.timeout(30):
         while True:
             try:
@@ -154,7 +159,20 @@ async def until_ready(base: str) -> None:
                     if response.status == 200:
                         return
             except aiohttp.ClientConnectionError:
+                if process.poll() is not None:
+                    raise GatewayGone(process.returncode) from None
                 await asyncio.sleep(0.1)
+
+
+def keep(out: Path, found: Sequence[dict[str, float]], summary: dict[str, Any]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "soak.json").write_text(json.dumps({"samples": found, "summary": summary}, indent=1) + "\n")
+    (out / "soak.svg").write_text(memory_curve(found))
+
+
+def memory_curve(found: Sequence[dict[str, float]]) -> str:
+    points = [(each["minute"], each["rss_mib"]) for each in found]
+    return chart.curve(points, x_title="minutes", y_title="resident memory, MiB")
 
 
 async def soak(folder: Path, asked: argparse.Namespace) -> int:
@@ -167,7 +185,7 @@ async def soak(folder: Path, asked: argparse.Namespace) -> int:
     process = processes.start([*command, "serve", "-c", str(file)], cpu=None, log=folder / "log")
     base, found = f"http://127.0.0.1:{port}", list[dict[str, float]]()
     try:
-        await until_ready(base)
+        await until_ready(base, process)
         watching = asyncio.create_task(samples(base, process.pid, found))
         load = Soak(f"{base}/v1/chat/completions", key, random.Random(asked.seed))
         await load.load(asked.minutes * 60, asked.rate)
@@ -188,6 +206,8 @@ async def soak(folder: Path, asked: argparse.Namespace) -> int:
         "exit_code": process.returncode,
     }
     print(json.dumps(summary, indent=2))
+    if asked.out is not None:
+        keep(asked.out, found, summary)
     return 0 if not summary["bugs_in_the_log"] and last["requests_in_flight"] == 0 else 1
 
 

@@ -155,8 +155,8 @@ async def show(folder: Path, asked: argparse.Namespace) -> None:
     watching = Prometheus(asked.prometheus, scrape(folder, ports[:2]), folder / "data", ports[2])
     try:
         bases = [f"http://127.0.0.1:{port}" for port in ports[:2]]
-        for base in bases:
-            await until_ready(base)
+        for base, process in zip(bases, running, strict=True):
+            await until_ready(base, process)
         watching.start()
         breaking = asyncio.create_task(asyncio.to_thread(mistake, file, seconds))
         await Load(bases, keys, rng).run(seconds, asked.rate)

@@ -44,3 +44,16 @@ def test_a_bar_is_as_long_as_its_ratio_and_never_leaves_the_picture() -> None:
     widths = [float(bar.attrib["width"]) for bar in bars]
     assert widths[0] > widths[3] > widths[1]
     assert all(300 + width <= right for width in widths)
+
+
+def test_a_curve_goes_through_its_points_and_its_axes_begin_at_nothing() -> None:
+    root = ElementTree.fromstring(chart.curve([(0, 70), (30, 140), (60, 0)], x_title="minutes", y_title="<MiB>"))
+    (line,) = root.iter("{http://www.w3.org/2000/svg}polyline")
+    points = [tuple(map(float, each.split(","))) for each in line.attrib["points"].split()]
+    (left, high), (middle, highest), (right, bottom) = points
+    assert left < middle < right < float(root.attrib["viewBox"].split()[2])
+    assert middle - left == right - middle
+    assert highest < high < bottom
+    assert abs((bottom - high) * 2 - (bottom - highest)) < 0.2
+    texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"0", "12", "60", "30", "150", "minutes", "<MiB>"} <= {*texts}

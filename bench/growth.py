@@ -53,11 +53,13 @@ def _turn(
 ) -> None:
     for name, each in grown.items():
         values["floor"][name].append(_cost(bench, usual, sizes))
-        values["gateway"][name].append(_cost(bench, each, sizes))
+        workers = GROWN[name].workers if name in GROWN else 1
+        values["gateway"][name].append(_cost(bench, each, sizes, workers))
 
 
-def _cost(bench: Bench, running: subjects.Running, sizes: Sizes) -> float:
-    return measure.small(bench, running, sizes)["request_small"]
+def _cost(bench: Bench, running: subjects.Running, sizes: Sizes, workers: int = 1) -> float:
+    """Each worker has as many connections as one alone."""
+    return measure.small_on(measure.CONNECTIONS * workers, bench, running, sizes)
 
 
 def crowd_that_fits(wanted: int, files: int) -> int:

@@ -80,15 +80,27 @@ def _line(process: subprocess.Popen[str]) -> str:
     return line
 
 
+CONNECTIONS: Final = 8
+"""On which requests are asked at once."""
+
 Measurement = Callable[[Bench, Running, Sizes], Mapping[str, float]]
 
 
 def small(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
-    return {"request_small": bench.cpu_per_item(running, "requests", count=sizes.small, concurrency=8, prompt="small")}
+    return {"request_small": small_on(CONNECTIONS, bench, running, sizes)}
+
+
+def small_on(connections: int, bench: Bench, running: Running, sizes: Sizes) -> float:
+    """A small request, asked on so many connections at once."""
+    return bench.cpu_per_item(running, "requests", count=sizes.small, concurrency=connections, prompt="small")
 
 
 def large(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
-    return {"request_large": bench.cpu_per_item(running, "requests", count=sizes.large, concurrency=8, prompt="large")}
+    return {
+        "request_large": bench.cpu_per_item(
+            running, "requests", count=sizes.large, concurrency=CONNECTIONS, prompt="large"
+        )
+    }
 
 
 def paced(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, float]:
@@ -111,7 +123,7 @@ def translated(bench: Bench, running: Running, sizes: Sizes) -> Mapping[str, flo
     found: dict[str, float] = {}
     for vendor in ("claude", "gemini"):
         found[f"request_{vendor}"] = bench.cpu_per_item(
-            running, "requests", count=sizes.small, concurrency=8, prompt="small", model=f"{vendor}-json"
+            running, "requests", count=sizes.small, concurrency=CONNECTIONS, prompt="small", model=f"{vendor}-json"
         )
         found[f"chunk_{vendor}"] = bench.cpu_per_item(running, "streams", count=sizes.streams, model=f"{vendor}-burst")
     return found

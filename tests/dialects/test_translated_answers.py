@@ -42,8 +42,14 @@ def test_a_whole_answer() -> None:
         "usage": usage_chunk(10, 5)["usage"],
         "system_fingerprint": None,
     }
-    assert (found.finish_reason, found.text_tokens) == ("stop", 1)
+    assert found.finish_reason == "stop"
     assert found.usage is not None
+
+
+def test_what_is_said_is_weighed_where_the_provider_tells_no_usage() -> None:
+    texts = ({"type": "text", "text": "Hell"}, {"type": "text", "text": "o"})
+    found = translation().read_answer(answer(*texts, usage=None))
+    assert (found.usage, found.text_tokens) == (None, 2)
 
 
 def message(*content: dict[str, Any], translated: Translation | None = None, **members: Any) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""`python -m bench.crowd idle|overload`: ten thousand connections on which nothing is asked, and three times as many
-requests as there is room for.
+"""`python -m bench.crowd idle|overload|reload`: ten thousand connections on which nothing is asked, three times as many
+requests as there is room for, and a table of a thousand routes that is read again every two seconds.
 
 The provider takes 100 ms for each answer, and `server.max_requests` is 40: what the gateway can do is 400 requests a
 second, whatever the machine can. Requests come at their times (open loop), each on a connection that is free.
@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
+import aiohttp
 import uvloop
 
 from bench import processes, wire
@@ -31,6 +32,7 @@ from bench.soak import minted, until_ready
 ANSWERS_AFTER_S: Final = 0.1
 ROOM: Final = 40
 CAPACITY: Final = ROOM / ANSWERS_AFTER_S
+ROUTES: Final = 1000
 _RETRY_AFTER: Final = re.compile(rb"\r\nretry-after: *\d", re.IGNORECASE)
 _ANSWER: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
 
@@ -113,6 +115,7 @@ class Seen:
             "goodput_per_s": round(len(self.admitted_s) / seconds, 1),
             "admitted_p50_ms": _ms(self.admitted_s, 0.5),
             "admitted_p99_ms": _ms(self.admitted_s, 0.99),
+            "admitted_max_ms": round(1000 * max(self.admitted_s, default=0.0), 2),
             "refused_p99_ms": _ms(self.refused_s, 0.99),
             "refused_without_retry_after": self.without_hint,
             "sent_late_p99_ms": _ms(self.sent_late_s, 0.99),
@@ -175,9 +178,13 @@ class Callers:
 
 @dataclass(frozen=True)
 class Subject:
+    """written: what stands in `file`."""
+
     pid: int
     port: int
     key: str
+    file: Path
+    written: dict[str, Any]
 
 
 @asynccontextmanager
@@ -196,11 +203,11 @@ async def gateway(folder: Path) -> AsyncIterator[Subject]:
     file = folder / "gaiarouter.yaml"
     file.write_text(json.dumps(written))
     command = (sys.executable, "-m", "gaiarouter")
-    key = minted(command, file)
+    key = minted(command, file, "--permission", "admin")
     process = processes.start([*command, "serve", "-c", str(file)], cpu=processes.cpus()[0], log=folder / "log")
     try:
         await until_ready(f"http://127.0.0.1:{port}", process)
-        yield Subject(process.pid, port, key)
+        yield Subject(process.pid, port, key, file, written)
     finally:
         processes.stop(process)
         provider.close()
@@ -247,6 +254,38 @@ async def overload(subject: Subject, seconds: float) -> dict[str, Any]:
     }
 
 
+async def reload(subject: Subject, seconds: float) -> dict[str, Any]:
+    """A hundred requests a second beside it, each of which the provider holds for ANSWERS_AFTER_S."""
+    callers, loop = Callers(subject.port, subject.key), asyncio.get_running_loop()
+    await _reloaded(subject, 0)
+    alone = await callers.at(100, seconds)
+    took_s: list[float] = []
+    beside = asyncio.create_task(callers.at(100, seconds))
+    while not beside.done():
+        began = loop.time()
+        await _reloaded(subject, len(took_s) + 1)
+        took_s.append(loop.time() - began)
+        await asyncio.wait([beside], timeout=2.0)
+    return {
+        "routes": ROUTES,
+        "reloads": len(took_s),
+        "reload_ms": round(1000 * statistics.median(took_s)),
+        "alone": alone.summary(seconds),
+        "beside_them": beside.result().summary(seconds),
+    }
+
+
+async def _reloaded(subject: Subject, number: int) -> None:
+    """Every route is another one than before. Returns when the gateway has the new table."""
+    more = [{"match": f"m-{number}-{n}", "targets": [{"provider": "main"}]} for n in range(ROUTES - 1)]
+    subject.file.write_text(json.dumps({**subject.written, "routes": [*more, *subject.written["routes"]]}, indent=1))
+    url, key = f"http://127.0.0.1:{subject.port}/v1/config/reload", {"authorization": f"Bearer {subject.key}"}
+    async with aiohttp.ClientSession(headers=key) as session, session.post(url) as answer:
+        told = await answer.json()
+        if answer.status != 200 or not told["changed"]:
+            raise RuntimeError(f"the table was not read again: {told}")
+
+
 async def run(asked: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         async with gateway(Path(folder)) as subject:
@@ -254,6 +293,8 @@ async def run(asked: argparse.Namespace) -> dict[str, Any]:
             match asked.what:
                 case "idle":
                     found = await idle(subject, asked.connections)
+                case "reload":
+                    found = await reload(subject, asked.seconds)
                 case _:
                     found = await overload(subject, asked.seconds)
     return {**found, "seconds": round(time.monotonic() - began), "load_average": os.getloadavg()[0]}
@@ -261,9 +302,9 @@ async def run(asked: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.crowd")
-    parser.add_argument("what", choices=("idle", "overload"))
+    parser.add_argument("what", choices=("idle", "overload", "reload"))
     parser.add_argument("--connections", type=int, default=10_000)
-    parser.add_argument("--seconds", type=float, default=60.0, help="of overload (default 60)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of overload and reload (default 60)")
     asked = parser.parse_args()
     processes.allow_many_files()
     if (cpu := processes.cpus()[1]) is not None:

@@ -1,5 +1,5 @@
 # Shorthands for people who like make; nothing needs it. The README's two lines do the same.
-.PHONY: setup run test lint docs bench lock
+.PHONY: setup run test lint sbom audit docs bench lock
 
 setup:
 	python3 -m venv .venv
@@ -20,6 +20,12 @@ lint:
 docs:
 	.venv/bin/sphinx-build -W -n -q -a -E docs build/site
 
+sbom:
+	.venv/bin/python .ci/bill_of_materials.py
+
+audit:
+	.venv/bin/python .ci/audit.py
+
 bench:
 	.venv/bin/python -m bench
 
@@ -28,3 +34,4 @@ LOCK = uv pip compile setup.cfg --quiet --universal --no-strip-extras --generate
 lock:
 	$(LOCK) -o requirements.lock
 	$(LOCK) --extra dev -o requirements-dev.lock
+	echo "pip-audit>=2.10,<3" | $(subst compile setup.cfg,compile -,$(LOCK)) -o .ci/audit.lock

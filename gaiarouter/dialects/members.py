@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw
 
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+# no format has a hundred; each costs a step of our own, and tens of thousands would hold up everybody
+_Members = Annotated[dict[str, Raw], Meta(max_length=1024)]
+_decode_members = msgspec.json.Decoder(_Members).decode
 # blank space, the comma, a name, the colon: what lies between two values of an object known to be JSON
 _GAP = re.compile(rb'[ \t\r\n{,]*+("(?:[^"\\]|\\.)*+")[ \t\r\n]*+:[ \t\r\n]*+', re.DOTALL)
 _TAIL = re.compile(rb"[ \t\r\n{]*+\}[ \t\r\n]*+")

@@ -6,6 +6,7 @@ has been read by a watcher before it leaves, and a stream without its own ending
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +25,9 @@ Charge = Callable[[str, str, Usage], int | None]
 
 _MAX_HELD: Final = 1 << 20
 """Bytes of a stream that may pass without content before it is no answer."""
+_STEP: Final = 4096
+_CROWDED: Final = 1024
+"""Lines of one read beyond which it is looked at in steps of so many bytes."""
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*", re.ASCII)
 
 
@@ -115,15 +119,30 @@ class Relay:
         """Until the first content has gone to the caller, or the stream is at its end. What has come by then is not
         held for as long as the stream lasts."""
         async for data in self._response.chunks():
-            await self._pass_on(watcher, watcher.feed(data))
+            await self._in_steps(watcher, data)
             if watcher.finished or self._exchange.reply.committed:
                 return
+
+    async def _in_steps(self, watcher: StreamWatcher, data: bytes) -> None:
+        """Others have their turn in between where one read brought thousands of events."""
+        if len(data) <= _STEP or not _is_crowded(data):
+            await self._pass_on(watcher, watcher.feed(data))
+            return
+        for start in range(0, len(data), _STEP):
+            await self._pass_on(watcher, watcher.feed(data[start : start + _STEP]))
+            if watcher.finished:
+                return
+            await asyncio.sleep(0)
 
     async def _pour(self, watcher: StreamWatcher) -> None:
         """The stream after its first content: each read goes on from where it comes in, without waking this task."""
         reply, heard = self._exchange.reply, self._heard
+        crowded: list[bytes] = []
 
         def take(data: bytes) -> bool:
+            if len(data) > _STEP and _is_crowded(data):
+                crowded.append(data)
+                return False
             events = watcher.feed(data)
             if heard is not None:
                 heard.add(events)
@@ -133,6 +152,8 @@ class Relay:
         while not await self._response.pour(take):
             if watcher.error is not None:
                 raise watcher.error
+            if crowded:
+                await self._in_steps(watcher, crowded.pop())
             if watcher.finished:
                 return
             await reply.room()
@@ -231,6 +252,10 @@ class Relay:
             elif self._heard is not None:
                 said = tokenizer.heard(said, self._heard)
         return Usage(in_uncached=given, out_visible=said, estimated=True)
+
+
+def _is_crowded(data: bytes) -> bool:
+    return data.count(b"\n") + data.count(b"\r") > _CROWDED
 
 
 def _shown(content_type: str) -> str:

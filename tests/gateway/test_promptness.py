@@ -23,7 +23,7 @@ OPEN = 2
 OWN_S = 0.005
 """What a provider that is well may take more than the gateway's own."""
 PATIENT = {"timeouts": {"connect": "9s", "first_byte": "9s", "idle": "9s", "total": "60s"}}
-LARGE = "x" * 12_000_000
+LARGE = "x" * 6_000_000
 
 
 @asynccontextmanager
@@ -47,8 +47,8 @@ async def longest_step() -> AsyncIterator[Callable[[], float]]:
 
 
 ANSWERS: dict[str, tuple[Script, bool]] = {
-    "a whole answer of 12 MB": (json_answer(completion(LARGE)), False),
-    "an event of 8 MB": (sse_answer([ROLE, sse(chunk_of(LARGE[:8_000_000])), FINISH, DONE]), True),
+    "a whole answer of 6 MB": (json_answer(completion(LARGE)), False),
+    "an event of 4 MB": (sse_answer([ROLE, sse(chunk_of(LARGE[:4_000_000])), FINISH, DONE]), True),
     "two thousand events at once": (sse_answer([ROLE, b"".join([sse(chunk_of("x"))] * 2000), FINISH, DONE]), True),
     "a line without end": ([Send(SSE_HEAD), Send(chunk(b"data: ")), Send(chunk(b"x" * 2**16), times=None)], True),
     "blank lines": ([Send(SSE_HEAD), Send(chunk(b"\n" * 300_000)), Send(chunk(ROLE + FINISH + DONE))], True),
@@ -67,13 +67,13 @@ async def test_n8_no_answer_holds_up_the_others(start: Starter, name: str) -> No
         assert longest() < STALL_S
 
 
-TURNS = [{"role": "user", "content": "x"}] * 30_000
+TURNS = [{"role": "user", "content": "x"}] * 20_000
 BODIES = {
-    "a prompt of 12 MB": json.dumps(chat_body("alone", user=LARGE)).encode(),
-    "thirty thousand turns": json.dumps({"model": "alone", "messages": TURNS}).encode(),
+    "a prompt of 6 MB": json.dumps(chat_body("alone", user=LARGE)).encode(),
+    "twenty thousand turns": json.dumps({"model": "alone", "messages": TURNS}).encode(),
     "a hundred thousand members": json.dumps(chat_body("alone", **{f"m{n}": n for n in range(100_000)})).encode(),
     "brackets": b'{"model": "alone", "messages": ' + b"[" * 4_000_000,
-    "escapes": b'{"model": "alone", "messages": [{"role": "user", "content": "' + b"\\u0041" * 1_500_000 + b'"}]}',
+    "escapes": b'{"model": "alone", "messages": [{"role": "user", "content": "' + b"\\u0041" * 800_000 + b'"}]}',
 }
 REFUSED = {"a hundred thousand members", "brackets"}
 

@@ -40,7 +40,8 @@ class Content:
 class _OpenCalls:
     """The calls of the last turn. following: what stands between them and the next one, their results apart."""
 
-    calls: list[ToolCall] = field(default_factory=list)
+    calls: Sequence[ToolCall] = ()
+    ids: frozenset[str] = frozenset()
     results: dict[str, ToolResult] = field(default_factory=dict)
     following: list[Content] = field(default_factory=list)
 
@@ -90,7 +91,8 @@ class ContentWriter:
             before.parts += content.parts  # calls must follow the user directly
         else:
             self._contents.append(content)
-        self._open = _OpenCalls([part for part in turn.parts if isinstance(part, ToolCall)])
+        calls = [part for part in turn.parts if isinstance(part, ToolCall)]
+        self._open = _OpenCalls(calls, frozenset(call.call_id for call in calls))
 
     def _user_turn(self, turn: Turn) -> None:
         if turn.role != "user":
@@ -105,7 +107,7 @@ class ContentWriter:
 
     def _take(self, result: ToolResult) -> None:
         call_id = result.call_id
-        if call_id in self._open.results or all(call.call_id != call_id for call in self._open.calls):
+        if call_id in self._open.results or call_id not in self._open.ids:
             text = f"{call_id[:64]!r} answers no call of the message before"
             raise refused(result.path, text, code="invalid_value")
         self._open.results[call_id] = result

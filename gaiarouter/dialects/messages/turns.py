@@ -6,6 +6,7 @@ refuse thinking whose earlier messages differ.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -160,9 +161,9 @@ def _answer_calls(messages: list[Message]) -> None:
 
 
 def _check_results(calls: list[tuple[str, str]], results: list[tuple[str, str]]) -> None:
-    called, answered = {call for call, _ in calls}, [call for call, _ in results]
+    called, answered = {call for call, _ in calls}, Counter(call for call, _ in results)
     for call, path in results:
-        if call not in called or answered.count(call) > 1:
+        if call not in called or answered[call] > 1:
             raise refused(path, f"{call[:64]!r} answers no call of the message before", code="invalid_value")
     for call, path in calls:
         if call not in answered:

@@ -159,7 +159,7 @@ MEANINGS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         {"id": "1", "seq": "the newest entry's", "hash": "the newest entry's"},
     ),
     "usage_records": (
-        "One row a request: what it was and used, never what it said.",
+        "One row a request: what it was and used, never what it said. In PostgreSQL each day is a table of its own.",
         {
             "id": "of the row; a record that is written twice is there once",
             "time_us": "when the request began",
@@ -180,6 +180,8 @@ MEANINGS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "duration_us": "from the head of the request to the end of the answer",
             "first_content_us": "until the first content; null if there was none",
             "request_id": "what the caller was told, or told the gateway: not unique",
+            "lost": "tries that did not become the answer and that a provider may bill; null is none",
+            "lost_nano_usd": "what those cost, unpriced ones as 0; null where there are none",
         },
     ),
     "usage_stats": ("The same added up by the hour.", {"hour_us": "when the hour began", **_SUMS}),
@@ -203,6 +205,7 @@ MEANINGS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "scope": "a key's or an organization's id",
             "starts_us": "of the period that it counts for",
             "amount": "in nano-dollars",
+            "time_us": "of the record that will settle it; 0 for those from before version 6",
         },
     ),
     "schema_migrations": (
@@ -227,7 +230,7 @@ def page(sqlite: Tables, postgres: Tables) -> str:
 def _section(name: str, sqlite: Table, postgres: Table) -> str:
     purpose, meanings = MEANINGS[name]
     columns, theirs = _merged(sqlite.columns), {column.name: column for column in _merged(postgres.columns)}
-    assert [column.name for column in columns] == list(meanings), (name, [column.name for column in columns])
+    assert {column.name for column in columns} == theirs.keys() == meanings.keys(), (name, theirs.keys())
     rows = [_row(column, theirs[column.name], meanings[column.name]) for column in columns]
     lines = [
         f"## `{name}`",

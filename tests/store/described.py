@@ -75,7 +75,8 @@ async def _postgres_table(database: Database, table: str, partitioned: object) -
 
 def index_words(sql: str) -> str:
     """`(a, b) where …`, with `unique` before it; of either engine the same."""
-    found = re.search(r"CREATE (UNIQUE )?INDEX .*? (\(.*?\))(?: WHERE \(?(.*?)\)?)?$", " ".join(sql.split()))
+    words = " ".join(sql.split()).replace(" USING btree", "")
+    found = re.search(r"CREATE (UNIQUE )?INDEX .*? ((?:hash )?\(.*?\))(?: WHERE \(?(.*?)\)?)?$", words)
     assert found is not None, sql
     unique, columns, where = found.groups()
     return ("unique " if unique else "") + columns + (f" where {where.lower()}" if where else "")

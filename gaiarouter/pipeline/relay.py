@@ -27,7 +27,9 @@ _MAX_HELD: Final = 1 << 20
 """Bytes of a stream that may pass without content before it is no answer."""
 _STEP: Final = 4096
 _CROWDED: Final = 1024
-"""Lines of one read beyond which it is looked at in steps of so many bytes."""
+"""Lines of one read beyond which it is looked at in steps of so many bytes, if they are short."""
+_SHORT_LINE: Final = 32
+"""Bytes. Of a stream that comes fast one read has hundreds of real events, with longer lines."""
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*", re.ASCII)
 
 
@@ -255,7 +257,8 @@ class Relay:
 
 
 def _is_crowded(data: bytes) -> bool:
-    return data.count(b"\n") + data.count(b"\r") > _CROWDED
+    lines = data.count(b"\n") + data.count(b"\r")
+    return lines > _CROWDED and lines * _SHORT_LINE > len(data)
 
 
 def _shown(content_type: str) -> str:

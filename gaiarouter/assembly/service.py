@@ -143,14 +143,15 @@ def _planner(settings: Settings, parts: Parts, affinities: Affinities, price: Pr
     """Plans by the table that the request began with."""
 
     def plan(exchange: Exchange) -> Plan:
-        assert exchange.match is not None
+        match = exchange.match
+        assert match is not None
         return Plan(
-            exchange.match,
-            providers=settings.providers,
-            health=parts.health,
-            rng=parts.rng,
-            now=exchange.received_s,
-            affinity=affinities.of(exchange),
+            match,
+            settings.providers,
+            parts.health,
+            parts.rng,
+            exchange.received_s,
+            affinity=None if match.route.affinity is None else affinities.of(exchange),
             price=price,
         )
 

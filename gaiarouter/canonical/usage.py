@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final
+
+from msgspec import Struct
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,7 @@ class Modalities:
     out_image: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True, eq=False):
     """Token counts of one answer.
 
     in_uncached + in_cache_read + in_cache_write + in_tool is the whole input; out_visible + out_reasoning the
@@ -54,8 +57,15 @@ class Usage:
     tool_requests: Mapping[str, int] | None = None
     tier: str | None = None
     units: Mapping[str, float] | None = None
-    raw: bytes | None = field(default=None, compare=False, repr=False)
-    charged_nano: int | None = field(default=None, compare=False)
+    raw: bytes | None = None
+    charged_nano: int | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Usage):
+            return NotImplemented
+        return _identity(self) == _identity(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it holds mappings
 
     @property
     def input_tokens(self) -> int:
@@ -67,12 +77,19 @@ class Usage:
 
     @property
     def total_tokens(self) -> int:
-        return self.input_tokens + self.output_tokens
+        given = self.in_uncached + self.in_cache_read + self.in_cache_write + self.in_tool
+        return given + self.out_visible + self.out_reasoning
+
+
+_identity = attrgetter(*(name for name in Usage.__struct_fields__ if name not in ("raw", "charged_nano")))
 
 
 def priced_tier(raw: bytes) -> str | None:
     """A `service_tier` in JSON, as far as it changes the price."""
-    return {b'"flex"': "flex", b'"priority"': "priority"}.get(raw)
+    return _PRICED_TIERS.get(raw)
+
+
+_PRICED_TIERS: Final = {b'"flex"': "flex", b'"priority"': "priority"}
 
 
 def token_weight(text: str) -> float:

@@ -8,17 +8,16 @@ on with only members patched (`RequestHead.body_for`), and the answer's bytes co
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from msgspec import Raw
+from msgspec import Raw, Struct, field
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.errors import GatewayError, UpstreamError
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """What a request says outside its body.
 
     model, stream: where the path names them. method, path: of a request that says all in its address, the path
@@ -36,14 +35,13 @@ class Envelope:
 BARE = Envelope()
 
 
-@dataclass(frozen=True, slots=True)
-class WindowView:
-    """A limit as it stands. reset_s: seconds until it is whole again, which will be at `reset_at_s` since 1970."""
+class WindowView(Struct, frozen=True, gc=False):
+    """A limit as it stood at `now_s`, seconds since 1970. reset_s: seconds until it is whole again."""
 
     limit: int
     remaining: int
     reset_s: float
-    reset_at_s: float
+    now_s: float
 
 
 class Pieces(Protocol):
@@ -95,8 +93,7 @@ class RequestHead(Protocol):
     def estimated_input_tokens(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A whole answer that is not streamed: the bytes for the caller and what was read in them.
 
     usage: None where it tells none; `estimated` where it tells the gateway's own.

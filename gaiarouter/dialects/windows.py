@@ -9,17 +9,16 @@ from gaiarouter.dialects.base import WindowView
 
 
 def window_headers(name: str, window: WindowView) -> Mapping[str, str]:
+    reset_s = window.reset_s
     return {
         f"x-ratelimit-limit-{name}": str(window.limit),
         f"x-ratelimit-remaining-{name}": str(window.remaining),
-        f"x-ratelimit-reset-{name}": _go_duration(window.reset_s),
+        f"x-ratelimit-reset-{name}": f"{math.ceil(reset_s * 1000)}ms" if reset_s < 1 else _go_duration(reset_s),
     }
 
 
 def _go_duration(seconds: float) -> str:
-    """`12ms`, `1.5s`, `6m0s`."""
-    if seconds < 1:
-        return f"{math.ceil(seconds * 1000)}ms"
+    """`1.5s`, `6m0s`."""
     if seconds < 60:
         return f"{math.ceil(seconds * 1000) / 1000:g}s"
     whole = math.ceil(seconds)

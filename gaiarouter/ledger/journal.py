@@ -15,6 +15,7 @@ import os
 import secrets
 import time
 from collections import deque
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,8 @@ from gaiarouter.store.base import UsageRecord
 
 LOCK: Final = ".lock"
 SEGMENT: Final = ".journal"
+_KEPT: Final = 2_000
+"""Records that wait for the store are read again from the disk only where they are more."""
 
 
 class Journal:
@@ -42,6 +45,8 @@ class Journal:
         self._segments: deque[Segment] = deque()
         self._number = 0
         self._running: dict[str, bytes] = {}
+        self._kept: deque[tuple[Segment, int, UsageRecord]] = deque()
+        """The records that are not in the store, with the places behind them: all (`pending`), or none at all."""
 
     @property
     def is_drained(self) -> bool:
@@ -64,6 +69,11 @@ class Journal:
         """Raises OSError, and then has kept nothing of the record."""
         self._running.pop(record.id, None)
         self._append(write_line(record))
+        if len(self._kept) == self.pending < _KEPT:
+            segment = self._segments[-1]
+            self._kept.append((segment, segment.size, record))
+        else:
+            self._kept.clear()
         self.pending += 1
 
     def forget(self, record_id: str) -> None:
@@ -75,7 +85,7 @@ class Journal:
         `take`. Empty when all are."""
         while True:
             segment = self._segments[0]
-            records, end = _records(segment, most)
+            records, end = self._kept_in(segment, most) or _records(segment, most)
             if records or len(self._segments) == 1:
                 if not records:
                     segment.take(end)
@@ -86,7 +96,20 @@ class Journal:
     def take(self, end: int, count: int) -> None:
         """`count` records, up to `end`, are in the store."""
         self._segments[0].take(end)
+        for _ in range(min(count, len(self._kept))):
+            self._kept.popleft()
         self.pending -= count
+
+    def _kept_in(self, segment: Segment, most: int) -> tuple[list[UsageRecord], int] | None:
+        """As `_records`, of what need not be read; None where there is nothing of it."""
+        records: list[UsageRecord] = []
+        end = 0
+        for place, behind, record in islice(self._kept, most):
+            if place is not segment:
+                break
+            records.append(record)
+            end = behind
+        return (records, end) if records else None
 
     async def sync(self) -> None:
         """Makes what was written survive a loss of power."""

@@ -21,9 +21,10 @@ _encode = msgspec.json.Encoder().encode
 _decode_finished = msgspec.json.Decoder(UsageRecord).decode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Begun:
-    """What is known of a request before any target is asked. Times and fields are those of UsageRecord."""
+    """What is known of a request before any target is asked. Times and fields are those of UsageRecord. No more changed
+    than that, nor frozen."""
 
     id: str
     request_id: str

@@ -49,15 +49,13 @@ class Segment:
     def append(self, line: bytes) -> None:
         """One write. Raises OSError; what was written of the line is then made an end of, so that the next is whole."""
         data = b"\n" + line if self._torn else line
-        written = 0
-        try:
-            written = os.pwrite(self._descriptor, data, self.size)
-        finally:
-            self.size += written
-            self._torn = written != len(data) and (self._torn or written > 0)
-            self.dirty = True
+        written = os.pwrite(self._descriptor, data, self.size)
+        self.size += written
+        self.dirty = True
         if written != len(data):
+            self._torn = self._torn or written > 0
             raise OSError(f"{self.path.name}: {written} of {len(data)} bytes were written")
+        self._torn = False
 
     def read(self, start: int) -> bytes:
         """What stands there, of whole lines and a piece of one more."""

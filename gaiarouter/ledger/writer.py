@@ -130,7 +130,7 @@ class Ledger:
             _log.error("ledger.journal_failed", reason=str(error))  # the record still finds room in memory
 
     def record(self, record: UsageRecord) -> None:
-        if self.is_full and self._spool.drops:
+        if self._spool.drops and self.is_full:
             self._journal.forget(record.id)
             self._drop(1)
             return
@@ -141,7 +141,8 @@ class Ledger:
                 _log.error("ledger.journal_failed", reason=str(error))
             self._memory.append(record)
         self._metrics.ledger_pending.inc()
-        self._filled.set()
+        if not self._filled.is_set():
+            self._filled.set()
 
     async def close(self, *, timeout_s: float = 5.0) -> None:
         """Writes what is pending. What the store does not take within the time stays in the journal; what is in memory

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from gaiarouter.config.settings import Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True, gc=False):
     """One limit's state, for the `x-ratelimit-*` headers. reset_s: until it is whole again."""
 
     limit: int

@@ -36,20 +36,17 @@ class MemoryLimiter:
         if caller is None:
             caller = self._add_caller(holder, now)
         concurrent = limits.concurrent
-        if concurrent is not None and caller.running >= self._own_share(concurrent):
+        if concurrent is not None and caller.running >= (concurrent // self._share or min(concurrent, 1)):
             raise caller.refusal(too_many_running(whose, concurrent), limits, now)
         meter = caller.requests
-        meter.drain(now)
-        meter.set_limit(limits.requests)
-        wait_s = meter.wait_s(1)
+        if meter.limit is not limits.requests:
+            meter.set_limit(limits.requests, now)
+        wait_s = meter.wait_s(1, now)
         if wait_s:
             raise caller.refusal(_window_used_up(whose, "requests", meter, wait_s), limits, now)
         meter.take(1)
         caller.running += 1
         return MemoryLease(caller, whose, limits, self._clock)
-
-    def _own_share(self, concurrent: int) -> int:
-        return max(concurrent // self._share, min(concurrent, 1))
 
     def _add_caller(self, key_id: str, now: float) -> _Caller:
         """Each new caller pays for a look at two old ones, so that memory follows the callers that are active."""
@@ -76,13 +73,12 @@ class MemoryLease:
 
     @property
     def requests(self) -> Window | None:
-        meter = self._caller.requests
-        meter.drain(self._clock())
-        return meter.window()
+        return self._caller.requests.window(self._clock())
 
     @property
     def tokens(self) -> Window | None:
-        return self._tokens(self._clock()).window()
+        now = self._clock()
+        return self._tokens(now).window(now)
 
     def reserve_tokens(self, tokens: int) -> None:
         """Once a lease: the estimate for the whole request."""
@@ -92,7 +88,7 @@ class MemoryLease:
         meter = self._tokens(now)
         if meter.limit is not None and tokens > meter.limit.amount:
             raise _too_large(self._whose, tokens, meter.limit)
-        wait_s = meter.wait_s(tokens)
+        wait_s = meter.wait_s(tokens, now)
         if wait_s:
             raise _window_used_up(self._whose, "tokens", meter, wait_s)
         self._reservation = Reservation(meter, tokens, now)
@@ -104,13 +100,14 @@ class MemoryLease:
         self._caller.running -= 1
         now = self._clock()
         meter = self._tokens(now)
+        meter.drain(now)
         reservation = self._reservation or Reservation(meter, 0, now)
         reservation.settle(tokens or 0, now)
 
     def _tokens(self, now: float) -> Meter:
         meter = self._caller.tokens
-        meter.drain(now)
-        meter.set_limit(self._limits.tokens)
+        if meter.limit is not self._limits.tokens:
+            meter.set_limit(self._limits.tokens, now)
         return meter
 
 
@@ -131,9 +128,8 @@ class _Caller:
             ("requests", self.requests, limits.requests),
             ("tokens", self.tokens, limits.tokens),
         ):
-            meter.drain(now)
-            meter.set_limit(limit)
-            if (window := meter.window()) is not None:
+            meter.set_limit(limit, now)
+            if (window := meter.window(now)) is not None:
                 windows[name] = (window.limit, window.remaining, window.reset_s)
         error.windows = windows
         return error

@@ -15,7 +15,7 @@ _ROUNDING = 1e-6  # of one request or token: who waits as long as it was told mu
 
 
 class Meter:
-    """One window of one caller. Times are monotonic seconds; `drain` to the present before anything else.
+    """One window of one caller. Times are monotonic seconds. What has no `now` wants it drained to the present first.
 
     given_back: all that was ever taken and given back again, by which a Reservation finds its place.
     """
@@ -33,13 +33,15 @@ class Meter:
 
     def drain(self, now: float) -> None:
         if self.level:
-            self.level = max(0.0, self.level - (now - self._at) * self._rate)
+            level = self.level - (now - self._at) * self._rate
+            self.level = level if level > 0 else 0.0
         self._at = now
 
-    def set_limit(self, limit: Rate | None) -> None:
+    def set_limit(self, limit: Rate | None, now: float) -> None:
         """None is no limit: nothing is counted. A process gets its share, but can always let through one at a time."""
         if limit is self.limit:
             return
+        self.drain(now)
         self.limit = limit
         if limit is None:
             self.level = self._capacity = self._rate = 0.0
@@ -47,12 +49,13 @@ class Meter:
             self._capacity = max(limit.amount / self._share, min(limit.amount, 1))
             self._rate = limit.amount / self._share / limit.per_s
 
-    def wait_s(self, amount: int) -> float:
+    def wait_s(self, amount: int, now: float) -> float:
         """Seconds until `amount` may be taken; 0.0 is now. What is larger than this process's share, though not than
         the limit, may be taken from an untouched window, which is then in debt."""
         if self.limit is None:
             return 0.0
-        room = max(self._capacity, amount)
+        self.drain(now)
+        room = max(amount, self._capacity)
         excess = self.level + amount - room
         if excess <= _ROUNDING and self._capacity:
             return 0.0
@@ -71,13 +74,19 @@ class Meter:
         """How much a window that is not empty loses in that time."""
         return seconds * self._rate
 
-    def window(self) -> Window | None:
+    def window(self, now: float) -> Window | None:
         """For the whole limit, on the assumption that the other processes have used as much of their shares."""
         if self.limit is None:
             return None
-        free = max(0.0, self._capacity - self.level + _ROUNDING)
-        remaining = min(self.limit.amount, int(free) * self._share)
-        return Window(self.limit.amount, remaining, self.reset_s())
+        self.drain(now)
+        level, amount = self.level, self.limit.amount
+        free = self._capacity - level + _ROUNDING
+        remaining = int(free) * self._share if free > 0 else 0
+        return Window(
+            amount,
+            min(amount, remaining),
+            (level / self._rate if self._rate else float("inf")) if level else 0.0,
+        )
 
     def reset_s(self) -> float:
         """Until the window is whole."""

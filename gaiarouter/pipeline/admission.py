@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -40,7 +41,7 @@ class Gate:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.slots = slots
-        self._slots = asyncio.Semaphore(slots)
+        self._queue: deque[asyncio.Future[None]] = deque()
         self._most_waiting = waiting
         self._most_waiting_long = min(waiting, max(1, slots // _SHARE_WAITING))
         self._wait_s = wait_s
@@ -57,25 +58,36 @@ class Gate:
         """Takes a slot, to be given back by `leave`; raises Unavailable (overloaded), and then has taken none."""
         if self.short_of_memory and self.running:
             raise self._turned_away("memory")
-        if self._slots.locked():
+        if self.running >= self.slots or self._queue:
             await self._wait()
         else:
-            await self._slots.acquire()
-        self.running += 1
+            self.running += 1
 
     def leave(self) -> None:
         self.running -= 1
-        self._slots.release()
+        while self._queue and self.running < self.slots:
+            first = self._queue.popleft()
+            if not first.done():
+                self.running += 1  # already, so that nobody comes in between
+                first.set_result(None)
 
     async def _wait(self) -> None:
         if self.waiting >= self._places():
             raise self._turned_away("full")
         self.waiting += 1
+        slot = asyncio.get_running_loop().create_future()
+        self._queue.append(slot)
         try:
             async with asyncio.timeout(self._wait_s):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise self._turned_away("waited") from None
+                await slot
+        except BaseException as error:
+            if slot in self._queue:
+                self._queue.remove(slot)
+            elif not slot.cancelled():
+                self.leave()  # it was given the slot in the moment in which it stopped waiting
+            if isinstance(error, TimeoutError):
+                raise self._turned_away("waited") from None
+            raise
         finally:
             self.waiting -= 1
 

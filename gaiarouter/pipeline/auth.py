@@ -51,6 +51,8 @@ class Auth:
 
     async def identify(self, credentials: tuple[str, ...], source: Callable[[], str]) -> ApiKey | None:
         """The key among what was sent; None is an anonymous caller where that is allowed. source: whence it came."""
+        if len(credentials) == 1 and credentials[0].startswith(KEY_PREFIX):
+            return self._keys.peek(credentials[0]) or await self._found(credentials[0], source)
         ours = {text for text in credentials if text.startswith(KEY_PREFIX)}
         if len(ours) > 1:
             raise InvalidRequest("Two different gateway keys were sent in one request; send one.")

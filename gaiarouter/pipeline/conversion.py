@@ -64,20 +64,17 @@ class Converter:
         spoken = self._endpoints[target.provider]
         endpoint = spoken.get(exchange.dialect.name)
         if endpoint is not None:
-            return endpoint, await self._own(exchange, target, endpoint)
+            name, request = exchange.dialect.name, exchange.request
+            if not request.sealed:
+                return endpoint, PassThrough(
+                    self._both[name], request, model=target.model, ask_usage=endpoint.asks_usage
+                )
+            # written anew, since the vendor would refuse seals that are not its own
+            own = self._targets[target.provider][name]
+            return endpoint, await self._translation(exchange, target, endpoint, own, request.forwarded)
         for name, asked in self._targets[target.provider].items():
             return spoken[name], await self._translation(exchange, target, spoken[name], asked)
         raise NotServed
-
-    async def _own(self, exchange: Exchange, target: ResolvedTarget, endpoint: Endpoint) -> Conversion:
-        """The target speaks the caller's dialect."""
-        assert exchange.request is not None
-        name, request = exchange.dialect.name, exchange.request
-        if request.sealed:
-            # written anew, since the vendor would refuse seals that are not its own
-            own = self._targets[target.provider][name]
-            return await self._translation(exchange, target, endpoint, own, request.forwarded)
-        return PassThrough(self._both[name], request, model=target.model, ask_usage=endpoint.asks_usage)
 
     async def _translation(
         self,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import BARE, Dialect, Envelope, RequestHead
@@ -48,8 +49,7 @@ class Reply(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(Struct, frozen=True, gc=False):
     """One try at one target, for the log and for headers. outcome: one of telemetry.OUTCOMES.
 
     lost: what the provider may bill although nothing of it went to the caller. lost_nano: what that costs; None is
@@ -68,8 +68,7 @@ def _nowhere() -> str:
     return "unknown"
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(Struct):
     """One request, from its head to its end. Each group of fields is filled in by the stage it is named for."""
 
     # the server

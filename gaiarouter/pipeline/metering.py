@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Final, Protocol
 
 import structlog
@@ -32,6 +33,7 @@ class Metering:
         self._clock = clock
         self._models = frozenset(models)
         self._tell: Callable[..., None] = _log.info
+        self._usual: dict[tuple[str, str, str, bool], _Usual] = {}
 
     async def request(self, exchange: Exchange) -> None:
         pass
@@ -48,10 +50,32 @@ class Metering:
         self._tell("request.end", **_line(exchange, record))
 
     def _count(self, exchange: Exchange, ending: _Ending, record: UsageRecord) -> None:
-        metrics = self._metrics
+        metrics, served, attempts = self._metrics, exchange.served, exchange.attempts
         route = exchange.match.route.name if exchange.match else NONE
-        provider = exchange.served.provider if exchange.served else NONE
-        model = self._label(exchange)
+        provider = served.provider if served else NONE
+        model = (served.model if served.model in self._models else OTHER) if served else NONE
+        if ending.outcome == "ok" and exchange.spoke_s and len(attempts) == 1 and attempts[0].outcome == "ok":
+            self._count_usual(exchange, record, (route, provider, model, record.streamed))
+        else:
+            self._count_unusual(exchange, ending, record, (route, provider, model))
+        if exchange.spoke_s:
+            metrics.overhead.observe(max(0.0, exchange.spoke_s - exchange.received_s - exchange.upstream_s))
+        self._count_tokens(exchange.usage, exchange.cost_nano, provider, model)
+
+    def _count_usual(self, exchange: Exchange, record: UsageRecord, about: tuple[str, str, str, bool]) -> None:
+        """The first target that was tried has answered."""
+        usual = self._usual.get(about)
+        if usual is None:
+            usual = self._usual[about] = _Usual(self._metrics, *about)
+        usual.requests.inc()
+        usual.duration.observe(record.duration_us / 1e6)
+        usual.attempts.inc()
+        usual.first_content.observe(exchange.spoke_s - exchange.attempt_started_s)
+
+    def _count_unusual(
+        self, exchange: Exchange, ending: _Ending, record: UsageRecord, about: tuple[str, str, str]
+    ) -> None:
+        metrics, (route, provider, model) = self._metrics, about
         metrics.requests.labels(route, model, f"{ending.status // 100}xx", ending.code or "ok").inc()
         metrics.duration.labels(route, "true" if record.streamed else "false").observe(record.duration_us / 1e6)
         previous = None
@@ -62,14 +86,12 @@ class Metering:
             previous = attempt
         if exchange.spoke_s:
             metrics.first_content.labels(provider).observe(exchange.spoke_s - exchange.attempt_started_s)
-            metrics.overhead.observe(max(0.0, exchange.spoke_s - exchange.received_s - exchange.upstream_s))
         if ending.outcome == "interrupted":
             metrics.streams_interrupted.labels(provider, ending.code or OTHER).inc()
         if isinstance(exchange.error, LimitExceeded) and exchange.error.limit is not None:
             metrics.limit_refusals.labels(exchange.error.limit).inc()
         if ending.outcome == "cancelled":
             metrics.disconnects.labels("mid" if exchange.reply.committed else "before").inc()
-        self._count_tokens(exchange.usage, exchange.cost_nano, provider, model)
 
     def _count_tokens(self, usage: Usage | None, cost_nano: int | None, provider: str, model: str) -> None:
         if usage is None:
@@ -78,20 +100,27 @@ class Metering:
             self._metrics.cost.labels(provider, model).inc(cost_nano / 1e9)
         elif usage.total_tokens and provider is not NONE:
             self._metrics.unpriced.labels(provider, model).inc()
-        for name in _BUCKETS:
-            tokens = getattr(usage, name)
+        for name, tokens in zip(_BUCKETS, _in_buckets(usage), strict=True):
             if tokens:
                 self._metrics.tokens.labels(provider, model, name).inc(tokens)
         if usage.estimated:
             self._metrics.usage_estimated.labels(provider).inc()
 
-    def _label(self, exchange: Exchange) -> str:
-        if exchange.served is None:
-            return NONE
-        return exchange.served.model if exchange.served.model in self._models else OTHER
-
 
 _BUCKETS: Final = ("in_uncached", "in_cache_read", "in_cache_write", "in_tool", "out_visible", "out_reasoning")
+_in_buckets = attrgetter(*_BUCKETS)
+
+
+class _Usual:
+    """The series that a request adds to whose first target answers, looked up once for each route and model."""
+
+    __slots__ = ("attempts", "duration", "first_content", "requests")
+
+    def __init__(self, metrics: Metrics, route: str, provider: str, model: str, streamed: bool) -> None:
+        self.requests = metrics.requests.labels(route, model, "2xx", "ok")
+        self.duration = metrics.duration.labels(route, "true" if streamed else "false")
+        self.attempts = metrics.attempts.labels(provider, "ok")
+        self.first_content = metrics.first_content.labels(provider)
 
 
 class _Ending:

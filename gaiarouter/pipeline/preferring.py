@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import replace
 
 from gaiarouter.dialects.base import Conversion
 from gaiarouter.dialects.members import JsonObject
+from gaiarouter.dialects.preferences import Preferences
 from gaiarouter.errors import InvalidRequest, NotTaken
 from gaiarouter.pipeline.conversion import Convert
 from gaiarouter.pipeline.exchange import Exchange
@@ -21,10 +22,13 @@ class PreferringConverter:
         self._convert = convert
         self._relays = relays
 
-    async def convert(self, exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
+    def convert(self, exchange: Exchange, target: ResolvedTarget) -> Awaitable[tuple[Endpoint, Conversion]]:
         wishes = exchange.preferences
-        if wishes is None:
-            return await self._convert(exchange, target)
+        return self._convert(exchange, target) if wishes is None else self._preferring(exchange, target, wishes)
+
+    async def _preferring(
+        self, exchange: Exchange, target: ResolvedTarget, wishes: Preferences
+    ) -> tuple[Endpoint, Conversion]:
         try:
             endpoint, conversion = await self._convert(exchange, target)
         except InvalidRequest as error:

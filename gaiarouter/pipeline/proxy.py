@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from gaiarouter.canonical.usage import Usage
-from gaiarouter.config.settings import Timeouts
-from gaiarouter.dialects.base import Answer
+from gaiarouter.dialects.base import Answer, Conversion
 from gaiarouter.errors import (
     Interrupted,
     InvalidRequest,
@@ -28,7 +27,7 @@ from gaiarouter.ledger.tokenizer import Tokenizer
 from gaiarouter.pipeline.conversion import Convert
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
 from gaiarouter.pipeline.relay import Charge, Relay
-from gaiarouter.providers.base import Transport
+from gaiarouter.providers.base import Endpoint, Transport, UpstreamRequest
 from gaiarouter.providers.request import request_for
 from gaiarouter.routing.attempts import Attempt, Plan
 from gaiarouter.upstream.base import AttemptTimeouts, Upstream
@@ -93,19 +92,12 @@ class Proxy:
                 exchange.upstream_s += attempt.wait_s
             exchange.attempt_started_s = self._clock()
             billed_unknown = True
-            await self._try(exchange, plan, attempt)
-        except UpstreamError as error:
+            await self._ask(exchange, plan, attempt)
+        except UpstreamError as raised:
+            error = self._of_the_attempt(raised, exchange, plan)
             outcome, billed_unknown = error.outcome if error.sent else None, error.billed_unknown
             plan.failed(attempt, error, self._clock())
-            _log.debug(
-                "attempt.failed",
-                request_id=exchange.request_id,
-                target=attempt.target.id,
-                outcome=error.outcome,
-                provider_status=error.provider_status,
-            )
-            if error.edits_history:
-                _log.error("thinking.bound_elsewhere", request_id=exchange.request_id, target=attempt.target.id)
+            _tell(error, exchange, attempt)
             return error
         except (InvalidRequest, NotFound):
             # the target's dialect cannot say what the caller asks for: it was never sent anything
@@ -139,14 +131,13 @@ class Proxy:
             lost_nano=None if lost is None else self._charge(target.provider, target.model, lost),
         )
 
-    async def _try(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> None:
-        try:
-            await self._ask(exchange, plan, attempt)
-        except TimedOut as error:
-            if error.phase == "total" and not exchange.reply.committed and self._clock() < plan.deadline:
-                # the attempt's share of the time is used up, not the request's: another target may still answer
-                raise TimedOut("The provider did not answer in time.", phase="first_byte") from error
-            raise
+    def _of_the_attempt(self, error: UpstreamError, exchange: Exchange, plan: Plan) -> UpstreamError:
+        """Where the attempt's share of the time is used up and not the request's another target may still answer."""
+        if not isinstance(error, TimedOut) or error.phase != "total":
+            return error
+        if exchange.reply.committed or self._clock() >= plan.deadline:
+            return error
+        return TimedOut("The provider did not answer in time.", phase="first_byte")
 
     async def _ask(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> None:
         assert exchange.request is not None
@@ -156,20 +147,10 @@ class Proxy:
         started = exchange.attempt_started_s
         exchange.served, exchange.dropped = attempt.target, conversion.dropped
         speak_by = min(attempt.deadline, started + limits.first_byte_s)
-        outgoing = request_for(
-            endpoint,
-            key=attempt.key,
-            model=attempt.target.model,
-            body=conversion.body,
-            headers=conversion.headers,
-            stream=request.stream,
-            request_id=exchange.request_id,
-        )
-        if exchange.trace is not None:
-            outgoing = exchange.trace.asks(exchange, endpoint, outgoing)
+        deadline = speak_by if request.stream else attempt.deadline
         response = await self._upstreams[endpoint.transport].send(
-            outgoing,
-            _patience(limits, started, speak_by, speak_by if request.stream else attempt.deadline),
+            _outgoing(exchange, attempt, endpoint, conversion),
+            AttemptTimeouts(limits.connect_s, speak_by - started, limits.idle_s, deadline),
         )
         relay = Relay(
             exchange,
@@ -190,10 +171,25 @@ class Proxy:
             response.close()
 
 
-def _patience(limits: Timeouts, started: float, speak_by: float, deadline: float) -> AttemptTimeouts:
-    return AttemptTimeouts(
-        connect_s=limits.connect_s, first_byte_s=speak_by - started, idle_s=limits.idle_s, deadline=deadline
+def _tell(error: UpstreamError, exchange: Exchange, attempt: Attempt) -> None:
+    about = {"request_id": exchange.request_id, "target": attempt.target.id}
+    _log.debug("attempt.failed", **about, outcome=error.outcome, provider_status=error.provider_status)
+    if error.edits_history:
+        _log.error("thinking.bound_elsewhere", **about)
+
+
+def _outgoing(exchange: Exchange, attempt: Attempt, endpoint: Endpoint, conversion: Conversion) -> UpstreamRequest:
+    assert exchange.request is not None
+    request = request_for(
+        endpoint,
+        key=attempt.key,
+        model=attempt.target.model,
+        body=conversion.body,
+        headers=conversion.headers,
+        stream=exchange.request.stream,
+        request_id=exchange.request_id,
     )
+    return request if exchange.trace is None else exchange.trace.asks(exchange, endpoint, request)
 
 
 def _in_stream(error: UpstreamError) -> UpstreamError:

@@ -195,7 +195,10 @@ class Relay:
 
     def _kind(self) -> str:
         """The media type, without its parameters; empty where the target names none."""
-        kind = self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        told = self._response.headers.get("content-type", "")
+        if told == "application/json":
+            return told  # as nearly every whole answer
+        kind = told.partition(";")[0].strip().lower()
         if kind == "text/html":
             raise BadAnswer("The provider answered with a web page.")
         return kind

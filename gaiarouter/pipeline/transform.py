@@ -101,6 +101,8 @@ class Transform:
 
     def _route(self, model: str, key: ApiKey | None, *, param: str = "model") -> Match:
         grants = key.grants if key else ()
+        if not grants and (match := self._table.match(model)) is not None:
+            return match
 
         def allowed(name: str) -> bool:
             return all(self._allows(globs, name) for globs in grants)

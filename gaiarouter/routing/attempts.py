@@ -13,9 +13,10 @@ One budget of attempts and one deadline hold for the whole request, over all tar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from random import Random
 from typing import Final
+
+from msgspec import Struct
 
 from gaiarouter.config.settings import FallbackCondition, Provider, ProviderKey
 from gaiarouter.errors import GatewayError, KeyRefused, Throttled, TimedOut, Unavailable, UpstreamError
@@ -31,13 +32,12 @@ LONGEST_WAIT_S: Final = 2.0
 """A target that asks for more patience is not waited for: the caller is told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One try at one target.
 
     number: 1 is the first. wait_s: to sleep before it. deadline: until then its first content must have come; a stream
     that has begun has until `Plan.deadline`. is_last: no other target could be tried after it. has_fair_time: enough
-    that running out of it is the target's fault.
+    that running out of it is the target's fault. flight: its entry in the health of targets.
     """
 
     target: ResolvedTarget
@@ -47,10 +47,10 @@ class Attempt:
     deadline: float
     is_last: bool
     has_fair_time: bool
+    flight: Flight
 
 
-@dataclass(slots=True)
-class _Tried:
+class _Tried(Struct):
     """A target of this request. patience_at: when it asked to be tried again."""
 
     error: UpstreamError | None = None
@@ -88,7 +88,6 @@ class Plan:
         self._tried: dict[str, _Tried] = {}
         self._paid_in: set[str] = set()
         self._conditions: list[FallbackCondition] = []
-        self._flights: dict[int, Flight] = {}
         self._last_target: ResolvedTarget | None = None
         self._last_error: UpstreamError | None = None
         self._is_over = False
@@ -100,12 +99,10 @@ class Plan:
         """The attempt to make now; None: give up, and `verdict` says why."""
         if self._is_over or self.number >= self._route.retry.attempts or now >= self.deadline:
             return None
-        if (
-            target := self._same_mended()
-            or self._same_with_another_key(now)
-            or self._untried(now)
-            or self._least_bad(now)
-        ):
+        target = None
+        if self._last_target is not None:
+            target = self._same_mended() or self._same_with_another_key(now)
+        if target := target or self._untried(now) or self._least_bad(now):
             return self._attempt(target, wait_s=0.0, now=now)
         again = self._again(now)
         return again and self._attempt(again[1], wait_s=again[0], now=now)
@@ -113,15 +110,15 @@ class Plan:
     def spoke(self, attempt: Attempt, now: float, first_content_s: float) -> None:
         """The first content has come: no other target is tried from now on."""
         self._is_over = True
-        self._health.spoke(self._flights[attempt.number], now, first_content_s)
+        self._health.spoke(attempt.flight, now, first_content_s)
 
     def succeeded(self, attempt: Attempt, now: float, first_content_s: float) -> None:
         """The whole answer has come. first_content_s: how long its first content took."""
         self._is_over = True
-        self._health.succeeded(self._flights[attempt.number], now, first_content_s)
+        self._health.succeeded(attempt.flight, now, first_content_s)
 
     def failed(self, attempt: Attempt, error: UpstreamError, now: float) -> None:
-        flight = self._flights[attempt.number]
+        flight = attempt.flight
         if flight.is_over:
             return
         tried = self._tried[attempt.target.id]
@@ -140,7 +137,7 @@ class Plan:
     def cancelled(self, attempt: Attempt) -> None:
         """The caller hung up, or nothing can be said of the attempt for another reason."""
         self._is_over = True
-        self._health.cancelled(self._flights[attempt.number])
+        self._health.cancelled(attempt.flight)
 
     def verdict(self, now: float) -> GatewayError:
         """What the caller is told when `next` has given up."""
@@ -175,6 +172,9 @@ class Plan:
 
     def _untried(self, now: float, but: ResolvedTarget | None = None) -> ResolvedTarget | None:
         """The first of the chain that is healthy and was not tried. but: take it for tried."""
+        if self._is_alone and self.number == 0:
+            alone = self._groups[0].targets[0]
+            return alone if self._is_reached(self._groups[0]) and self._admits(alone, now) else None
         for target in self._reachable(now):
             if target.id not in self._tried and (but is None or target.id != but.id) and self._admits(target, now):
                 return target
@@ -234,7 +234,9 @@ class Plan:
 
     def _attempt(self, target: ResolvedTarget, *, wait_s: float, now: float) -> Attempt:
         provider, start = self._providers[target.provider], now + wait_s
-        self._pay_in(target.provider)
+        if target.provider not in self._paid_in:
+            self._paid_in.add(target.provider)
+            self._health.retries.pay_in(target.provider, self._route.retry.budget)
         self.number += 1
         has_next = (
             not self._is_alone
@@ -242,9 +244,8 @@ class Plan:
             and self._untried(now, but=target) is not None
         )
         self._tried.setdefault(target.id, _Tried()).count += 1
-        key = pick_key(provider, self._circumstances(start))
-        flight = self._health.started(target, provider, key, start, self._route.breaker)
-        self._flights[self.number] = flight
+        keys = provider.keys
+        key = keys[0] if len(keys) == 1 else pick_key(provider, self._circumstances(start))
         left = self.deadline - start
         mine = SHARE_OF_TIME * left if has_next else left
         return Attempt(
@@ -255,12 +256,8 @@ class Plan:
             deadline=start + mine if has_next else self.deadline,
             is_last=not has_next,
             has_fair_time=self._is_fair(mine),
+            flight=self._health.started(target, provider, key, start, self._route.breaker),
         )
-
-    def _pay_in(self, provider: str) -> None:
-        if provider not in self._paid_in:
-            self._paid_in.add(provider)
-            self._health.retries.pay_in(provider, self._route.retry.budget)
 
     def _ran_out_of_its_share(self, error: UpstreamError, attempt: Attempt) -> bool:
         """The attempt's time is over, not the request's."""
@@ -275,7 +272,7 @@ class Plan:
         used the time up before, or the answer was under way."""
         if not isinstance(error, TimedOut) or error.phase not in ("first_byte", "total"):
             return False
-        return self._flights[attempt.number].has_spoken or not attempt.has_fair_time
+        return attempt.flight.has_spoken or not attempt.has_fair_time
 
     def _admits(self, target: ResolvedTarget, now: float) -> bool:
         return self._health.admits(target, self._providers[target.provider], now)

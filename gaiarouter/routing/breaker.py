@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from msgspec import Struct
+
 from gaiarouter.config.settings import Breaker, Provider, ProviderKey
 from gaiarouter.errors import KeyRefused, QuotaSpent, Throttled, UpstreamError
 from gaiarouter.routing.base import ResolvedTarget
@@ -54,8 +56,7 @@ class _Record:
         return self.in_flight == 0 and self.circuit.open_until is None and self.rests_until <= now
 
 
-@dataclass(slots=True)
-class Flight:
+class Flight(Struct):
     """One attempt under way. probe: its number if it is the circuit's probe, else 0."""
 
     record: _Record
@@ -117,9 +118,11 @@ class Health:
     def admits(self, target: ResolvedTarget, provider: Provider, now: float) -> bool:
         """Nothing speaks against trying it now: circuit, rest, and a key that does not rest."""
         record = self._targets.get(target.id)
-        if record is not None and (record.rests_until > now or not record.circuit.admits(now)):
-            return False
-        return self.keys_rest_until(provider) <= now
+        if record is not None:
+            circuit = record.circuit
+            if record.rests_until > now or (circuit.open_until is not None and not circuit.admits(now)):
+                return False
+        return not self._key_rests or self.keys_rest_until(provider) <= now
 
     def recovers_at(self, target: ResolvedTarget, provider: Provider) -> float:
         """When it will be admitted, if nothing else happens; in the past if it is."""
@@ -161,7 +164,7 @@ class Health:
         """now: when it begins, which is later than the call if it waits first."""
         record = self._record(target, now)
         record.in_flight += 1
-        probe = record.circuit.begin(now)
+        probe = 0 if record.circuit.open_until is None else record.circuit.begin(now)
         if probe:
             self._tell(record, "probed")
         return Flight(record, provider, key, settings, probe)
@@ -176,7 +179,8 @@ class Health:
         self._note_latency(flight.record, now, first_content_s)
 
     def succeeded(self, flight: Flight, now: float, first_content_s: float) -> None:
-        self.spoke(flight, now, first_content_s)
+        if not flight.has_spoken:
+            self.spoke(flight, now, first_content_s)
         self._end(flight)
 
     def failed(self, flight: Flight, error: UpstreamError, now: float) -> None:
@@ -299,4 +303,5 @@ class Health:
         if not flight.is_over:
             flight.is_over = True
             flight.record.in_flight -= 1
-            flight.record.circuit.release(flight.probe)
+            if flight.probe:
+                flight.record.circuit.release(flight.probe)

@@ -86,9 +86,11 @@ class Circuit:
             self.probe = 0
 
     def succeeded(self, probe: int, now: float) -> None:
-        self.release(probe)
+        if probe:
+            self.release(probe)
         if self.open_until is None:
-            self._run.clear()
+            if self._run:
+                self._run.clear()
             self._count(now, failed=False)
         elif probe:
             self._good_probes += 1

@@ -19,8 +19,14 @@ class RetryBudget:
 
     def pay_in(self, provider: str, share: float) -> None:
         """A request reaches the provider for the first time."""
-        most = max(1.0, share * _REQUESTS_HELD) if share else 0.0
-        self._balances[provider] = min(most, self._balances.get(provider, most) + share)
+        balance, most = self._balances.get(provider), share * _REQUESTS_HELD
+        if 0.0 < most < 1.0:
+            most = 1.0
+        if balance is None or balance + share > most:
+            balance = most
+        else:
+            balance += share
+        self._balances[provider] = balance
 
     def take(self, provider: str) -> bool:
         """Takes one retry out; False if there is none."""

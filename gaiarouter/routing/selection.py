@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from gaiarouter.config.settings import Balance, Provider, ProviderKey
 from gaiarouter.routing.base import ResolvedGroup, ResolvedTarget
@@ -28,8 +29,7 @@ def no_price(_provider: str, _model: str) -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True):
     """What a choice is made by. affinity: of two requests that share it both make the same choice, as long as the
     targets are well; None draws."""
 

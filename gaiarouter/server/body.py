@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gaiarouter.errors import CallerGone, InvalidRequest, RequestRefused
@@ -18,7 +18,8 @@ _BYTES_PER_S: Final = 16 * 1024
 async def read_body(request: web.Request, limit: int, *, base_s: float = _BASE_S) -> bytes:
     """The whole JSON body, at most `limit` bytes. Raises RequestRefused: 408, 413, 415, 417."""
     check_head(request, limit)
-    if "Content-Type" in request.headers and not _is_json(request.content_type):
+    told = request.headers.get(hdrs.CONTENT_TYPE)
+    if told is not None and told != "application/json" and not _is_json(request.content_type):
         raise RequestRefused("The Content-Type must be application/json.", status=415, code="unsupported_media_type")
     content = request.content
     if content.is_eof():
@@ -67,12 +68,14 @@ async def _read_all(request: web.Request, limit: int) -> bytes:
 
 def check_head(request: web.Request, limit: int) -> None:
     """Raises RequestRefused for a body that need not be read to be refused."""
-    expect = request.headers.get("Expect", "")
+    headers = request.headers
+    expect = headers.get(hdrs.EXPECT, "")
     if expect and expect.lower() != "100-continue":
         raise RequestRefused("Only `Expect: 100-continue` is known.", status=417, code="expectation_failed")
-    if request.content_length is not None and request.content_length > limit:
+    length = request.content_length
+    if length is not None and length > limit:
         raise too_large(limit)
-    if "Content-Encoding" in request.headers and request.headers["Content-Encoding"].lower() != "identity":
+    if hdrs.CONTENT_ENCODING in headers and headers[hdrs.CONTENT_ENCODING].lower() != "identity":
         raise RequestRefused(
             "Compressed request bodies are not accepted: send the body as it is.",
             status=415,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDictProxy, istr
 
-_HEADERS: Final = ("x-api-key", "x-goog-api-key", "api-key")
+_AUTHORIZATION: Final = istr("Authorization")
+_HEADERS: Final = (istr("x-api-key"), istr("x-goog-api-key"), istr("api-key"))
 
 
 def credentials(headers: CIMultiDictProxy[str], *, from_query: str = "") -> tuple[str, ...]:
@@ -15,7 +16,7 @@ def credentials(headers: CIMultiDictProxy[str], *, from_query: str = "") -> tupl
     from_query: the `key` of a path where Google's clients may send it so.
     """
     found = []
-    for value in headers.getall("Authorization", ()):
+    for value in headers.getall(_AUTHORIZATION, ()):
         scheme, _, token = value.strip().partition(" ")
         if scheme.lower() == "bearer" and (token := token.strip()):
             found.append(token)

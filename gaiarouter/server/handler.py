@@ -159,7 +159,7 @@ class DataPlane:
             await reply.written()
         finally:
             self._ended(task, exchange)
-            reply.close()
+            reply.detach()
         assert reply.response is not None
         return reply.response
 

@@ -8,11 +8,11 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from gaiarouter.dialects.base import Dialect, WindowView
-from gaiarouter.errors import GatewayError, LimitExceeded, RequestRefused
+from gaiarouter.errors import GatewayError, InternalError, LimitExceeded, RequestRefused
 from gaiarouter.limits.base import Window
 from gaiarouter.pipeline.exchange import Exchange
 
@@ -48,12 +48,53 @@ def plain_headers(request_id: str, dialect: Dialect | None = None) -> dict[str, 
 
 def exchange_headers(exchange: Exchange, now: float) -> dict[str, str]:
     """What every data-plane answer tells of how it was made."""
-    headers = plain_headers(exchange.request_id, exchange.dialect)
-    if exchange.match is not None:
-        headers["x-gaia-route"] = _safe(exchange.match.route.name)
+    return {**_common(exchange).headers, **_own(exchange, now)}
+
+
+def exchange_lines(exchange: Exchange, now: float) -> str:
+    """The same as they go over the wire, each line with its end. Raises InternalError for one with a line break."""
+    return _common(exchange).lines + lines(_own(exchange, now))
+
+
+def lines(headers: Mapping[str, str]) -> str:
+    """Raises InternalError for one with a line break."""
+    text, count = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]), len(headers)
+    if text.count("\n") != count or text.count("\r") != count or "\0" in text:
+        raise InternalError("A header for the caller held a line break.")
+    return text
+
+
+class _Common(NamedTuple):
+    """What the answers of one target have in common, as headers and as they are written."""
+
+    headers: Mapping[str, str]
+    lines: str
+
+
+def _common(exchange: Exchange) -> _Common:
+    route = exchange.match.route.name if exchange.match is not None else None
+    served = exchange.served
+    if served is None:
+        return _common_of(route, None, None)
+    return _common_of(route, served.provider, served.model)
+
+
+@lru_cache(maxsize=1024)
+def _common_of(route: str | None, provider: str | None, model: str | None) -> _Common:
+    headers = dict(BASE)
+    if route is not None:
+        headers["x-gaia-route"] = _safe(route)
+    if provider is not None and model is not None:
+        headers["x-gaia-provider"] = provider
+        headers["x-gaia-model"] = _safe(model)
+    return _Common(headers, lines(headers))
+
+
+def _own(exchange: Exchange, now: float) -> dict[str, str]:
+    """What differs from one answer to the next."""
+    headers = {"x-request-id": exchange.request_id}
+    headers[exchange.dialect.id_header] = exchange.request_id
     if exchange.served is not None:
-        headers["x-gaia-provider"] = exchange.served.provider
-        headers["x-gaia-model"] = _safe(exchange.served.model)
         # the attempt that speaks is recorded at its end
         headers["x-gaia-attempts"] = str(len(exchange.attempts) + (1 if exchange.spoke_s else 0))
     if exchange.dropped:
@@ -93,8 +134,7 @@ def error_headers(error: GatewayError, dialect: Dialect) -> dict[str, str]:
 
 def _add_window(headers: dict[str, str], dialect: Dialect, name: str, window: Window | None) -> None:
     if window is not None:
-        view = WindowView(window.limit, window.remaining, window.reset_s, time.time() + window.reset_s)
-        headers.update(dialect.window_headers(name, view))
+        headers |= dialect.window_headers(name, WindowView(window.limit, window.remaining, window.reset_s, time.time()))
 
 
 @lru_cache(maxsize=1024)

@@ -66,6 +66,8 @@ def bounded(line: dict[str, Any]) -> dict[str, Any]:
     """With its traceback as text, and no field longer than it may be."""
     if "exc_info" in line:
         line = dict(format_exc_info(None, "", line))
+    elif "exception" not in line and not [v for v in line.values() if v.__class__ is str and len(v) > MAX_FIELD]:
+        return line  # as nearly always
     for name, value in line.items():
         if value.__class__ is str and len(value) > MAX_FIELD:
             line[name] = traceback_of(value) if name == "exception" else value[: MAX_FIELD - 1] + "…"

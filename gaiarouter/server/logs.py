@@ -81,7 +81,7 @@ class Logger(structlog.BoundLoggerBase):
         """With the other lines of this turn: everyday news may wait so long."""
         log = self._logger
         if log.least <= NUMBERS[level]:
-            log.sink.write_soon(log.render(level, event, {**self._context, **fields}))
+            log.sink.write_soon(log.render(level, event, {**self._context, **fields} if self._context else fields))
 
     def _at_once(self, level: LogLevel, event: str, fields: dict[str, Any]) -> None:
         log = self._logger

@@ -21,7 +21,9 @@ from aiohttp.web_protocol import RequestHandler
 
 from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import GatewayError, InternalError, InvalidRequest, RequestRefused, Unavailable
+from gaiarouter.server.lanes import Lanes, RequestHandlerFunction
 from gaiarouter.server.reply import error_response
+from gaiarouter.server.turns import Turns
 
 _log = structlog.get_logger("gaiarouter.server")
 
@@ -42,9 +44,9 @@ _REFUSED_S: Final = 2.0
 """So long a connection that is not taken in may be silent before it is closed without its answer."""
 
 
-class Connection(RequestHandler):
+class Connection(Turns):
     """descriptors: how many files the process may have open. on_shed: called with each connection that is one too
-    many; it is told so when it asks for something."""
+    many; it is told so when it asks for something. is_leaving: see Turns."""
 
     __slots__ = ("_descriptors", "_dialect", "_head_s", "_head_timer", "_is_refused", "_on_shed")
 
@@ -55,9 +57,11 @@ class Connection(RequestHandler):
         head_s: float,
         descriptors: int,
         on_shed: Callable[[str], None],
+        is_leaving: Callable[[], bool] | None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.is_leaving = is_leaving
         self._dialect = dialect
         self._head_s = head_s
         self._head_timer: asyncio.TimerHandle | None = None
@@ -83,7 +87,8 @@ class Connection(RequestHandler):
             return
         super().data_received(data)
         if not self._awaits_head():
-            self._stop_head_timer()
+            if self._head_timer is not None:
+                self._stop_head_timer()
         elif self._head_timer is None:
             self._head_timer = self._loop.call_later(self._head_s, self._head_too_slow)
 
@@ -166,7 +171,8 @@ def _refusal(status: int, exc: BaseException | None) -> GatewayError:
 class Listener(web.AppRunner):
     """aiohttp's runner, serving each connection with `Connection`.
 
-    head_s: see HEAD_S. keepalive_s: how long a connection may be idle. on_shed: see Connection.
+    head_s: see HEAD_S. keepalive_s: how long a connection may be idle. on_shed: see Connection. is_leaving: an answer
+    is then the last of its connection: the caller's next request goes to another process.
     """
 
     def __init__(
@@ -177,6 +183,7 @@ class Listener(web.AppRunner):
         head_s: float = HEAD_S,
         keepalive_s: float = KEEPALIVE_S,
         on_shed: Callable[[str], None] = lambda why: None,
+        is_leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(
             app,
@@ -192,6 +199,15 @@ class Listener(web.AppRunner):
         self._dialect = dialect
         self._head_s = head_s
         self._on_shed = on_shed
+        self._is_leaving = is_leaving
+        self._is_watched = bool(app.on_response_prepare or app.middlewares)
+        """Somebody else has a say in what is answered."""
+        app.on_response_prepare.append(self._take_leave)
+
+    async def _take_leave(self, _: web.Request, response: web.StreamResponse) -> None:
+        if self._is_leaving():
+            response.headers["Connection"] = "close"
+            response.force_close()
 
     @property
     def open_connections(self) -> int:
@@ -205,15 +221,23 @@ class Listener(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         stock = await super()._make_server()
-        return _Server(self._dialect, stock, head_s=self._head_s, on_shed=self._on_shed)
+        handler = stock.request_handler if self._is_watched else Lanes(self.app).handle
+        return _Server(
+            stock,
+            handler,
+            dialect=self._dialect,
+            head_s=self._head_s,
+            on_shed=self._on_shed,
+            is_leaving=None if self._is_watched else self._is_leaving,
+        )
 
 
 class _Server(web.Server):
-    """A server like `stock`, with our connections."""
+    """A server like `stock`, with our connections. of_connection: what they are made with."""
 
-    def __init__(self, dialect: Dialect, stock: web.Server, *, head_s: float, on_shed: Callable[[str], None]) -> None:
+    def __init__(self, stock: web.Server, handler: RequestHandlerFunction, **of_connection: Any) -> None:
         super().__init__(
-            stock.request_handler,
+            handler,
             request_factory=stock.request_factory,
             handler_cancellation=stock.handler_cancellation,
             loop=stock._loop,
@@ -223,10 +247,8 @@ class _Server(web.Server):
             Connection,
             self,
             loop=stock._loop,
-            dialect=dialect,
-            head_s=head_s,
             descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-            on_shed=on_shed,
+            **of_connection,
             **stock._kwargs,
         )
 

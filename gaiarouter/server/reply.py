@@ -11,8 +11,8 @@ from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import CallerGone, GatewayError, Rejected
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.server.framing import Framing
-from gaiarouter.server.headers import error_headers, exchange_headers, plain_headers, request_id
-from gaiarouter.server.writing import EventStream, WholeAnswer
+from gaiarouter.server.headers import error_headers, exchange_headers, exchange_lines, plain_headers, request_id
+from gaiarouter.server.writing import WRITTEN_LAST, EventStream, write_whole, writes_straight
 
 
 class HttpReply:
@@ -26,6 +26,8 @@ class HttpReply:
         self._clock = clock
         self._framing = framing
         self._exchange: Exchange | None = None
+        self._whole: tuple[str, bytes] | None = None
+        """Lines of the head, and the body."""
         self._stream: EventStream | None = None
         self._opening: asyncio.Task[None] | None = None
         self._hold: asyncio.TimerHandle | None = None
@@ -36,12 +38,22 @@ class HttpReply:
     def attach(self, exchange: Exchange) -> None:
         self._exchange = exchange
 
+    def detach(self) -> None:
+        """Nothing more is written. What is left of the request can be freed at once, not when somebody looks for
+        objects that hold each other."""
+        self.close()
+        if self._opening is None:
+            self._exchange = None
+
     def hold(self, seconds: float) -> None:
         self._hold = asyncio.get_running_loop().call_later(seconds, self._end_hold)
 
     async def answer(self, body: bytes) -> None:
         self.committed = True
-        self.response = WholeAnswer(self._headers(), body)
+        if writes_straight(self._request):
+            self._whole = exchange_lines(self._attached(), self._clock()), body
+        else:
+            self.response = web.Response(body=body, headers=self._headers(), content_type="application/json")
 
     async def send(self, data: bytes) -> None:
         try:
@@ -86,9 +98,12 @@ class HttpReply:
 
     async def written(self) -> None:
         """Writes what is left of the answer: it is part of the request, and a drain waits for it."""
-        assert self.response is not None
         self.close()
         try:
+            if self._whole is not None and self.response is None:
+                await self._write_whole(*self._whole)
+                return
+            assert self.response is not None
             await self.response.prepare(self._request)
             if self._stream is not None and self._framing is not None:
                 await self._stream.write(self._framing.end())
@@ -101,6 +116,12 @@ class HttpReply:
         self._stop_hold()
         if self._stream is not None:
             self._stream.stop_streaming()
+
+    async def _write_whole(self, lines: str, body: bytes) -> None:
+        self.response = WRITTEN_LAST  # as long as it is not known that the caller is there
+        self.response = write_whole(self._request, lines, body)
+        if self._request.protocol.writing_paused:
+            await self._request.writer.drain()
 
     async def _write(self, events: bytes) -> None:
         assert self._stream is not None

@@ -69,11 +69,8 @@ class Lifecycle:
         except TimeoutError:
             return
 
-    async def take_leave(self, _: web.Request, response: web.StreamResponse) -> None:
-        """While draining an answer is the last of its connection: the caller's next request goes to another process."""
-        if self._stop.is_set():
-            response.headers["Connection"] = "close"
-            response.force_close()
+    def is_leaving(self) -> bool:
+        return self._stop.is_set()
 
     async def until_idle(self, data_plane: DataPlane, seconds: float) -> None:
         """Waits until no request runs, at most `seconds`, less if told to stop at once."""
@@ -114,8 +111,7 @@ async def listen(
     with the listener of callers, and that of operators. told: what each of the signals TOLD does. certificate:
     None listens without TLS. lifeline: a descriptor at whose end it stops."""
     _heed(life, told, lifeline)
-    app.on_response_prepare.append(life.take_leave)
-    listener = Listener(app, dialect, on_shed=turned_away)
+    listener = Listener(app, dialect, on_shed=turned_away, is_leaving=life.is_leaving)
     aside = None if operators is None else Listener(operators, dialect, on_shed=turned_away)
     watch = watchdog(listener, aside)
     renewal = None if certificate is None else asyncio.create_task(certificate.watch(), name="certificate")

@@ -7,7 +7,6 @@ those that close the connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
@@ -17,59 +16,58 @@ from aiohttp.http import HttpVersion11
 from aiohttp_sse import EventSourceResponse
 from multidict import CIMultiDict
 
-from gaiarouter.errors import InternalError
+from gaiarouter.server.turns import Turns
 
 PING_S: Final = 15.0
+_CLOSE: Final = "Connection: close\r\n"
 _STALLED_S: Final = 60.0
 """A caller that takes nothing for this long is given up (TCP_USER_TIMEOUT, set by aiohttp-sse)."""
 
 
-class WholeAnswer(web.StreamResponse):
-    """A 200 with a JSON body: head and body in one write."""
+class Written(web.StreamResponse):
+    """Stands for an answer that is on its way: nothing is left to be done about it. is_last: of its connection."""
 
-    def __init__(self, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(self, *, is_last: bool) -> None:
         super().__init__()
-        self._given = headers
-        self._whole = body
+        self._keep_alive = not is_last
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        if self._eof_sent:
-            return None
-        if self.prepared:
-            return self._payload_writer
-        if request.version != HttpVersion11 or not request.keep_alive:
-            self.headers.update(self._given)
-            self.content_type = "application/json"
-            self.content_length = len(self._whole)
-            return await super().prepare(request)
-        headers = self._given
-        if _is_watched(request):
-            self.headers.update(headers)
-            await request._prepare_hook(self)
-            headers = self.headers
-        transport = request.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the caller is gone")
-        transport.write(self._head(headers) + self._whole)
-        self._eof_sent = True
-        if self._keep_alive is None:
-            self._keep_alive = True
-        if request.protocol.writing_paused:
-            await request.writer.drain()
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
-        if not self._eof_sent:
-            await super().write_eof(self._whole)
+        pass
 
-    def _head(self, headers: Mapping[str, str]) -> bytes:
-        fields, count = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]), len(headers)
-        if fields.count("\n") != count or fields.count("\r") != count or "\0" in fields:
-            raise InternalError("A header for the caller held a line break.")
-        return (
-            f"HTTP/1.1 200 OK\r\n{fields}Content-Type: application/json\r\nContent-Length: {len(self._whole)}\r\n"
-            f"Date: {rfc822_formatted_time()}\r\n\r\n"
-        ).encode()
+
+_WRITTEN: Final = Written(is_last=False)
+WRITTEN_LAST: Final = Written(is_last=True)
+
+
+def writes_straight(request: web.Request) -> bool:
+    """Whether `write_whole` may be called: not for HTTP/1.0, nor for a caller that closes the connection."""
+    connection = request.protocol
+    return (
+        isinstance(connection, Turns)
+        and connection.is_leaving is not None
+        and request.keep_alive
+        and request.version == HttpVersion11
+    )
+
+
+def write_whole(request: web.Request, lines: str, body: bytes) -> Written:
+    """A 200 with a JSON body, head and body in one write. lines: of the head, each with its end. Raises
+    ConnectionError."""
+    connection = request.protocol
+    assert isinstance(connection, Turns)
+    transport = connection.transport
+    if transport is None or transport.is_closing():
+        raise ConnectionResetError("the caller is gone")
+    is_last = connection.is_leaving is not None and connection.is_leaving()
+    head = (
+        f"HTTP/1.1 200 OK\r\n{lines}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"Date: {rfc822_formatted_time()}\r\n{_CLOSE if is_last else ''}\r\n"
+    )
+    transport.write(head.encode() + body)
+    return WRITTEN_LAST if is_last else _WRITTEN
 
 
 class EventStream(EventSourceResponse):
@@ -132,9 +130,3 @@ class EventStream(EventSourceResponse):
         except ConnectionError:
             return  # the request's own task learns of the hang-up by itself
         self._rest()
-
-
-def _is_watched(request: web.BaseRequest) -> bool:
-    """Whether anybody wants to see an answer's headers before they go."""
-    match_info = request.match_info if isinstance(request, web.Request) else None
-    return match_info is not None and any(app.on_response_prepare for app in match_info.apps)

@@ -154,9 +154,10 @@ class LostAttempt:
     cost_nano_usd: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UsageRecord:
-    """What one request was and used; never what it said. One row, at most 500 bytes.
+    """What one request was and used; never what it said. One row, at most 500 bytes. It is never changed: to freeze it
+    would take as long as all the rest of making it, at every request.
 
     cost_nano_usd: None is unpriced, which is not 0. status: HTTP status, 499 for a caller that hung up.
     outcome: ok, error, interrupted, cancelled. Durations are microseconds.

@@ -54,7 +54,7 @@ class Spread:
 
 
 class Level:
-    """A gauge that goes up and down by one."""
+    """A gauge that goes up and down, likewise."""
 
     __slots__ = ("_gauge", "_value")
 
@@ -65,8 +65,8 @@ class Level:
     def inc(self) -> None:
         self._value += 1
 
-    def dec(self) -> None:
-        self._value -= 1
+    def dec(self, amount: int = 1) -> None:
+        self._value -= amount
 
     def flush(self) -> None:
         self._gauge.set(self._value)

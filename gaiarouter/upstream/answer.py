@@ -18,6 +18,7 @@ _ERROR_LIMIT = 64 * 1024
 _ERROR_S = 2.0
 _DRAIN_LIMIT = 64 * 1024
 _DRAIN_S = 0.1
+_NO_PIECES: Iterator[bytes] = iter(())
 _BREATH = 1024 * 1024
 """Bytes taken in one go after which the event loop gets its turn."""
 
@@ -36,8 +37,9 @@ class HttpAnswer(ABC):
             raise ProtocolBroken("The provider answered with a redirect or a change of protocol.")
         self.status: int = status
         self.headers: Mapping[str, str] = headers
-        self._inflater: Inflater | None = inflater_for(headers.get("content-encoding"))
-        self._pieces: Iterator[bytes] = iter(())
+        coding = headers.get("content-encoding")
+        self._inflater: Inflater | None = None if coding is None else inflater_for(coding)
+        self._pieces: Iterator[bytes] = _NO_PIECES
         self._at_end = False
         self._answer_limit = answer_limit
 

@@ -7,6 +7,7 @@ import fcntl
 import os
 import threading
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,29 @@ def test_records_come_out_in_order_over_many_segments_which_go_when_they_are_tak
     assert journal.bytes == next(journal.folder.glob("*.journal")).stat().st_size
     journal.close()
     assert list(journal.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("at_first", [5, 1_990, 2_500])
+def test_records_come_out_the_same_whether_they_are_still_in_memory_or_not(tmp_path: Path, at_first: int) -> None:
+    """Beyond some thousands they are read from the disk again; `die` would find the same there."""
+    journal = Journal(tmp_path / "ledger", segment_bytes=200_000)
+    journal.open()
+    numbers = iter(range(at_first + 100))
+    for _ in range(at_first):
+        journal.finish(record(next(numbers)))
+    taken: list[UsageRecord] = []
+    while True:
+        records, end = journal.next(300)
+        for number in islice(numbers, 25):  # while the store takes the batch
+            journal.begin(begun(number))
+            journal.finish(record(number))
+        if not records:
+            break
+        journal.take(end, len(records))
+        taken += records
+    assert taken == [record(number) for number in range(at_first + 100)][: len(taken)]
+    assert len(taken) + journal.pending == at_first + 100 - len(list(numbers))
+    die(journal)
 
 
 def test_what_was_not_taken_is_offered_again(journal: Journal) -> None:

@@ -165,3 +165,18 @@ async def test_of_few_slots_one_may_be_waited_for_and_never_more_than_the_bound(
     await doors.full(slots, waiting=1)
     doors.now_s += 0.25
     assert await doors.places() == places - 1
+
+
+@pytest.mark.parametrize("cancelled_first", [True, False])
+async def test_who_gives_up_in_the_moment_of_being_let_in_takes_no_slot(cancelled_first: bool) -> None:
+    doors = Doors(slots=1, waiting=9)
+    await doors.gate.enter()
+    leaver, next_one = await doors.queue(), await doors.queue()
+    for step in (leaver.cancel, doors.gate.leave) if cancelled_first else (doors.gate.leave, leaver.cancel):
+        step()
+    await asyncio.wait([leaver])
+    await next_one
+    assert (doors.gate.running, doors.gate.waiting) == (1, 0)
+    doors.gate.leave()
+    assert doors.gate.running == 0
+    await asyncio.wait_for(doors.gate.enter(), 1.0)

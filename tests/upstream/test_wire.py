@@ -63,7 +63,7 @@ class Bench:
         self.transport = Scripted()
         self.wire = Wire(loop, self.lost.append)
         self.wire.connection_made(self.transport)
-        self.watch = Watch(loop, AttemptTimeouts(5, 5, 5, loop.time() + 5), self.wire.fail)
+        self.watch = Watch(self.wire.alarm, AttemptTimeouts(5, 5, 5, loop.time() + 5), self.wire.fail)
         self.wire.begin(self.watch)
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.chat.chunks import DONE_EVENT
 from gaiarouter.dialects.chat.provider_errors import read_error_in_answer
 from gaiarouter.dialects.chat.usage import read_usage
-from gaiarouter.dialects.chat.wire import Body, Choice, decode_body, is_truthy
+from gaiarouter.dialects.chat.wire import ABSENT, Body, Choice, decode_body, is_truthy
 from gaiarouter.dialects.sse import write_event
 from gaiarouter.errors import BadAnswer, Failed
 
@@ -34,7 +34,7 @@ def read_answer(body: bytes) -> Answer:
         answer = _decode(body)
     if answer is None:
         raise BadAnswer("The provider's answer is not of Chat's form")
-    if is_truthy(answer.error):
+    if answer.error is not ABSENT and is_truthy(answer.error):
         raise read_error_in_answer(body)
     if not answer.choices:
         raise BadAnswer("The provider's answer holds no choices")
@@ -43,7 +43,7 @@ def read_answer(body: bytes) -> Answer:
     return Answer(
         body=body,
         usage=read_usage(answer.usage, answer.service_tier) if numbers_are_sound else None,
-        text_tokens=math.ceil(sum(choice.message.weight() for choice in answer.choices if choice.message)),
+        text_tokens=math.ceil(sum([choice.message.weight() for choice in answer.choices if choice.message])),
         finish_reason=answer.choices[0].finish_reason or None,
     )
 
@@ -76,7 +76,7 @@ def _mended(body: bytes) -> tuple[bytes, bool]:
 
 
 def _check(choice: Choice) -> None:
-    if is_truthy(choice.error):
+    if choice.error is not ABSENT and is_truthy(choice.error):
         raise read_error_in_answer(b'{"error":' + bytes(choice.error) + b"}")
     if choice.finish_reason == "error":
         raise Failed("The provider's model failed while it answered", outcome="bad_response")

@@ -67,8 +67,8 @@ def read_usage(raw: Raw, tier: Raw = _NOT_SENT) -> Usage | None:
         out_visible=visible,
         out_reasoning=reasoning,
         modalities=_sound(usage),
-        tier=priced_tier(bytes(tier)),
-        charged_nano=_charged_nano(usage.cost),
+        tier=priced_tier(bytes(tier)) if tier else None,
+        charged_nano=_charged_nano(usage.cost) if usage.cost else None,
     )
 
 
@@ -89,13 +89,11 @@ def _charged_nano(cost: Raw) -> int | None:
 
 def _cache_read(usage: _Usage) -> int:
     details = usage.prompt_tokens_details
-    candidates = (
-        details.cached_tokens if details else None,
-        usage.prompt_cache_hit_tokens,
-        usage.num_cached_tokens,
-        usage.cached_tokens,
-    )
-    return next((count for count in candidates if count is not None), 0)
+    if details is not None and details.cached_tokens is not None:
+        return details.cached_tokens
+    if usage.prompt_cache_hit_tokens is not None:
+        return usage.prompt_cache_hit_tokens
+    return (usage.cached_tokens or 0) if usage.num_cached_tokens is None else usage.num_cached_tokens
 
 
 def _cache_write(usage: _Usage) -> int:

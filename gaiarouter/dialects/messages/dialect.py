@@ -58,7 +58,7 @@ class MessagesDialect:
         return errors.error_event(error, request_id)
 
     def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
-        reset = datetime.fromtimestamp(window.reset_at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        reset = datetime.fromtimestamp(window.now_s + window.reset_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             f"anthropic-ratelimit-{name}-limit": str(window.limit),
             f"anthropic-ratelimit-{name}-remaining": str(window.remaining),

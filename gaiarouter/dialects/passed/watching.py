@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.chat.provider_errors import read_error_in_answer

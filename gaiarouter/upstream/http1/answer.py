@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from math import inf
+from typing import Final
 
 from gaiarouter.errors import UpstreamError
 from gaiarouter.upstream.answer import HttpAnswer
@@ -12,6 +13,9 @@ from gaiarouter.upstream.faults import translate
 from gaiarouter.upstream.http1.wire import Wire
 from gaiarouter.upstream.outgoing import ONE_WRITE, pour
 from gaiarouter.upstream.watch import Watch
+
+_COPIED: Final = 16 * 1024
+"""A body of so many bytes is cheaper copied behind its head than handed over beside it."""
 
 
 class Lease:
@@ -37,7 +41,10 @@ class Lease:
         if transport is None:
             return  # it was lost just now; who waits for the answer learns of it
         if isinstance(body, bytes) and len(body) <= ONE_WRITE:
-            transport.write(head + body)
+            if len(body) <= _COPIED:
+                transport.write(head + body)
+            else:
+                transport.writelines((head, body))
             return
         transport.write(head)
         self._pouring = asyncio.create_task(pour(self.wire, body, self.watch))

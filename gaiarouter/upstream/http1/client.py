@@ -88,7 +88,7 @@ class Http1Upstream:
         timeouts: AttemptTimeouts,
     ) -> Http1Answer:
         """Writes the request and waits for the head of the answer. Whatever goes wrong, the connection is closed."""
-        watch = Watch(self._loop, timeouts, wire.fail)
+        watch = Watch(wire.alarm, timeouts, wire.fail)
         lease = Lease(wire, watch, self._loop.time, partial(self._connections.keep, origin))
         try:
             lease.write(head, body)

@@ -16,7 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from gaiarouter.errors import GatewayError, ProtocolBroken, UpstreamError
 from gaiarouter.upstream.faults import translate
-from gaiarouter.upstream.watch import Watch
+from gaiarouter.upstream.watch import Alarm, Watch
 
 _IDLE: Final = 0
 _HEAD: Final = 1
@@ -36,7 +36,8 @@ _CUT: Final = "The provider's answer was cut short or wrongly framed."
 
 
 class Wire(asyncio.Protocol):
-    """heard: bytes have come since the present request began. on_lost: called once, when the connection is gone."""
+    """heard: bytes have come since the present request began. alarm: for the watches of its requests. on_lost: called
+    once, when the connection is gone."""
 
     __slots__ = (
         "_buffer",
@@ -61,6 +62,7 @@ class Wire(asyncio.Protocol):
         "_to_the_close",
         "_waiter",
         "_watch",
+        "alarm",
         "headers",
         "heard",
         "status",
@@ -81,6 +83,7 @@ class Wire(asyncio.Protocol):
         self._sink: Callable[[bytes], bool] | None = None
         self._stopped = False
         self._watch: Watch | None = None
+        self.alarm = Alarm(loop)
         self._error: GatewayError | None = None
         self._fields: list[tuple[bytes, bytes]] = []
         self._parts: list[bytes] = []
@@ -202,6 +205,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = self._parser = None  # the parser holds this object: a cycle
+        self.alarm.close()
         if self._phase == _BODY and self._to_the_close and exc is None and self._error is None:
             self._phase = _ENDED
         elif self._error is None:

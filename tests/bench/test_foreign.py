@@ -23,8 +23,8 @@ MESSAGES, GEMINI = foreign.SCRIPTS.values()
 @pytest.mark.parametrize(
     "answer",
     [
-        fold(decode_messages(MESSAGES.answer, MessagesPlan())),
-        fold(decode_gemini(GEMINI.answer, GeminiPlan())),
+        decode_messages(MESSAGES.answer, MessagesPlan()),
+        decode_gemini(GEMINI.answer, GeminiPlan()),
     ],
     ids=["messages", "gemini"],
 )

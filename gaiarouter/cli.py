@@ -253,7 +253,8 @@ def _keys_revoke(arguments: argparse.Namespace) -> int:
 
 def _reconcile(arguments: argparse.Namespace) -> int:
     """As diff(1): 0 nothing differs, 1 something does, 2 trouble."""
-    from gaiarouter.ledger.reconcile import UnreadableExport, compared, read_export, render
+    from gaiarouter.ledger.export import UnreadableExport, read_export
+    from gaiarouter.ledger.reconcile import compared, render
 
     try:
         export = read_export(Path(arguments.file).read_text("utf-8"))

@@ -142,12 +142,17 @@ class Journal:
             self.bytes += current.size - before
 
     def _add_segment(self) -> None:
+        """Whole or not at all: one that lacked a running request would outlive the one that knows of it."""
         self._number += 1
         segment = Segment.create(self.folder / f"{self.id}-{self._number:08d}{SEGMENT}")
+        try:
+            for line in self._running.values():
+                segment.append(line)
+        except OSError:
+            segment.close(remove=True)
+            raise
         self._segments.append(segment)
         self.bytes += segment.size
-        for line in self._running.values():
-            self._write(line)
 
 
 def _locked(path: Path) -> int | None:

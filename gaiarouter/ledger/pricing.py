@@ -6,7 +6,7 @@ has, makes the answer unpriced: None, which is not 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from gaiarouter.canonical.usage import CacheWrites, Modalities, Usage
@@ -29,8 +29,9 @@ class Pricing:
         return cost_nano(usage, self._prices.find(provider, model))
 
     def most(self, targets: Iterable[tuple[str, str]], *, input_tokens: int, output_tokens: int) -> int:
-        """Nano-dollars that a request may cost at whichever of these targets, by provider and model, answers it. Those
-        without a price count as nothing: what they cost nobody will know afterwards either."""
+        """Nano-dollars that a request may cost at whichever of these targets, by provider and model, answers it: all of
+        it of the dearest class, such as written to a cache, sound, pictures. Those without a price count as nothing:
+        what they cost nobody will know afterwards either. Nothing of what is billed by the piece is in it."""
         prices = (self._prices.find(provider, model) for provider, model in targets)
         return max(
             (_bound(price, input_tokens, output_tokens) for price in prices if price is not None),
@@ -40,19 +41,36 @@ class Pricing:
 
 def _bound(price: ModelPrice, input_tokens: int, output_tokens: int) -> int:
     price = price.of_request(input_tokens, None)
-    pico = input_tokens * (price.input or 0) + output_tokens * max(price.output or 0, price.reasoning or 0)
+    given = (price.input, price.cache_write, price.cache_write_1h, price.input_audio, price.input_image)
+    said = (price.output, price.reasoning, price.output_audio, price.output_image)
+    pico = input_tokens * max(each or 0 for each in given) + output_tokens * max(each or 0 for each in said)
     return -(-pico // _PICO_IN_NANO)
 
 
 def cost_nano(usage: Usage, price: ModelPrice | None) -> int | None:
     """Nano-dollars, a half rounded up; None is unpriced, as is a usage that tells of nothing, or of nothing but what is
     billed by the piece, which a guess at its tokens is no measure of."""
-    if price is None or not (usage.total_tokens or usage.tool_requests) or (usage.estimated and usage.units):
+    if price is None:
+        return None
+    if usage.units and price.pieces:
+        return _nano(_of_pieces(usage, usage.units, price))
+    if not (usage.total_tokens or usage.tool_requests) or (usage.estimated and usage.units):
         return None
     if price.above or price.tiers:
         price = price.of_request(usage.input_tokens, usage.tier)
-    pico = _of_text(usage, price) if _is_text(usage) else _of_all(usage, price)
+    return _nano(_of_text(usage, price) if _is_text(usage) else _of_all(usage, price))
+
+
+def _nano(pico: int | None) -> int | None:
     return None if pico is None else (pico + _PICO_IN_NANO // 2) // _PICO_IN_NANO
+
+
+def _of_pieces(usage: Usage, units: Mapping[str, float], price: ModelPrice) -> int | None:
+    """Pieces, to the thousandth of one, and beside them tokens that the provider has counted."""
+    tokens = 0 if usage.estimated else _of_all(usage, price)
+    if tokens is None or not units.keys() <= price.pieces.keys():
+        return None
+    return tokens + sum(round(count * 1000) * price.pieces[name] // 1000 for name, count in units.items())
 
 
 def _is_text(usage: Usage) -> bool:

@@ -1,63 +1,14 @@
-"""A provider's usage export against the ledger: where the two counts of the same tokens differ.
-
-Read are CSV files as providers' consoles write them; columns are known by their names, those of others are passed over.
-"""
+"""A provider's usage export against the ledger: where the two counts of the same tokens differ."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
-from typing import Final
 
+from gaiarouter.ledger.export import CLASSES, Export
 from gaiarouter.store.records import LostAttempt, Sums, Window
 from gaiarouter.store.tables.protocols import StatisticsTable
-
-CLASSES: Final = ("requests", "fresh input", "cache read", "cache write", "output")
-
-_MODEL: Final = ("model", "model_version", "model_name", "model_id")
-_TIME: Final = ("start_time_iso", "start_time", "bucket_start", "usage_date_utc", "date", "day", "time")
-_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "requests": ("num_model_requests", "requests", "num_requests", "request_count"),
-        "fresh input": (
-            *("usage_input_tokens_no_cache", "uncached_input_tokens", "input_uncached_tokens"),
-            "fresh_input_tokens",
-        ),
-        "cache read": (
-            *("usage_input_tokens_cache_read", "cache_read_input_tokens", "input_cached_tokens"),
-            "cached_input_tokens",
-        ),
-        "cache write": (
-            *("usage_input_tokens_cache_write_5m", "usage_input_tokens_cache_write_1h"),
-            *("cache_creation_input_tokens", "cache_write_tokens"),
-        ),
-        "output": ("usage_output_tokens", "output_tokens", "completion_tokens"),
-    }
-)
-_WHOLE_INPUT: Final = ("input_tokens", "prompt_tokens")
-"""Which hold what was read from a cache too."""
-
-
-class UnreadableExport(Exception):
-    """The message says what the file lacks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """counts: by model, then by class; a class that the file has no column for is left out. Days are of UTC."""
-
-    counts: Mapping[str, Mapping[str, int]]
-    first_day: datetime
-    last_day: datetime
-
-    @property
-    def window_us(self) -> tuple[int, int]:
-        return _us(self.first_day), _us(self.last_day + timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,57 +27,6 @@ class Difference:
         if self.ours <= self.theirs <= self.ours + self.lost:
             return 0
         return min(self.ours + self.lost - self.theirs, 0) or self.ours - self.theirs
-
-
-def read_export(text: str) -> Export:
-    """Raises UnreadableExport."""
-    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    names = {name.strip().lower(): name for name in rows.fieldnames or ()}
-    model, time = _first(names, _MODEL), _first(names, _TIME)
-    if model is None or time is None:
-        wanted = f"the model ({', '.join(_MODEL)}) or none for the day ({', '.join(_TIME)})"
-        raise UnreadableExport(f"it has no column for {wanted}")
-    counts: dict[str, Counter[str]] = {}
-    days: list[datetime] = []
-    for number, row in enumerate(rows, start=2):
-        try:
-            days.append(_day(row[time]))
-            for kind, count in _counts(row, names):
-                counts.setdefault(row[model], Counter())[kind] += count
-        except ValueError as error:
-            raise UnreadableExport(f"line {number}: {error}") from error
-    if not days:
-        raise UnreadableExport("it has no rows")
-    return Export(counts, min(days), max(days))
-
-
-def _counts(row: Mapping[str, str], names: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    for kind, columns in _COLUMNS.items():
-        found = [int(float(row[names[column]] or 0)) for column in columns if column in names]
-        if found:
-            yield kind, sum(found)
-    whole = _first(names, _WHOLE_INPUT)
-    if whole is not None and not any(column in names for column in _COLUMNS["fresh input"]):
-        cached = [int(float(row[names[column]] or 0)) for column in _COLUMNS["cache read"] if column in names]
-        yield "fresh input", int(float(row[whole] or 0)) - sum(cached)
-
-
-def _first(names: Mapping[str, str], wanted: Sequence[str]) -> str | None:
-    return next((names[name] for name in wanted if name in names), None)
-
-
-def _day(text: str) -> datetime:
-    """Seconds since the epoch, or a date or time in ISO 8601."""
-    if text.strip().isdigit():
-        time = datetime.fromtimestamp(int(text), tz=UTC)
-    else:
-        time = datetime.fromisoformat(text.strip())
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    return time.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _us(time: datetime) -> int:
-    return int(time.timestamp()) * 1_000_000
 
 
 async def compared(export: Export, ledger: StatisticsTable, *, provider: str | None) -> Sequence[Difference]:

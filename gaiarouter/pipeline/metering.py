@@ -98,7 +98,7 @@ class Metering:
             return
         if cost_nano is not None:
             self._metrics.cost.labels(provider, model).inc(cost_nano / 1e9)
-        elif usage.total_tokens and provider is not NONE:
+        elif (usage.total_tokens or usage.units) and provider is not NONE:
             self._metrics.unpriced.labels(provider, model).inc()
         for name, tokens in zip(_BUCKETS, _in_buckets(usage), strict=True):
             if tokens:

@@ -23,14 +23,23 @@ _SNAPSHOT: Final = re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2})$")
 _PICO_A_TOKEN: Final = 1_000_000
 _PICO_A_USE: Final = 1_000_000_000
 _TOOLS: Final = ("web_search",)
+_PICO: Final = 1_000_000_000_000
+_PIECES: Final = {
+    "per_image": ("images", 1),
+    "per_audio_minute": ("audio_seconds", 60),
+    "per_million_characters": ("characters", 1_000_000),
+    "per_thousand_searches": ("search_units", 1_000),
+}
+"""By its name in a price: the unit of a usage, and how many of them the amount is for."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
     """Prices by class of tokens; None is as the class that it is a part of (docs/metering.md).
 
-    tools: for each use, by the tool's name. above: what replaces all of this for a whole request whose input is longer
-    than so many tokens, in rising order. tiers: what replaces it for answers that the provider served from that tier.
+    tools: for each use, by the tool's name. pieces: for each, by the unit that a usage counts it in. above: what
+    replaces all of this for a whole request whose input is longer than so many tokens, in rising order. tiers: what
+    replaces it for answers that the provider served from that tier.
     """
 
     input: int | None = None
@@ -45,6 +54,7 @@ class ModelPrice:
     input_image: int | None = None
     output_image: int | None = None
     tools: Mapping[str, int] = field(default_factory=dict)
+    pieces: Mapping[str, int] = field(default_factory=dict)
     above: tuple[tuple[int, ModelPrice], ...] = ()
     tiers: Mapping[str, ModelPrice] = field(default_factory=dict)
 
@@ -149,8 +159,9 @@ def _classes(entry: Mapping[str, Any], base: ModelPrice | None = None) -> ModelP
     """What `entry` does not say stays as in `base`."""
     amounts: dict[str, Any] = {name: _pico(entry[name], _PICO_A_TOKEN) for name in TOKEN_CLASSES if name in entry}
     tools = {name: _pico(entry[name], _PICO_A_USE) for name in _TOOLS if name in entry}
+    pieces = {unit: _pico(entry[name], _PICO) // many for name, (unit, many) in _PIECES.items() if name in entry}
     start = replace(base, above=(), tiers={}) if base else ModelPrice()
-    return replace(start, tools={**start.tools, **tools}, **amounts)
+    return replace(start, tools={**start.tools, **tools}, pieces={**start.pieces, **pieces}, **amounts)
 
 
 def _pico(amount: int | Decimal, unit: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import threading
@@ -183,6 +184,38 @@ async def test_a_request_that_runs_through_many_segments_is_not_forgotten(journa
     assert not any(path.name.endswith("-00000001.journal") for path in journal.folder.iterdir())
     die(journal)
     assert [each.id for each in await replayed(journal.folder)] == ["req_999"]
+
+
+async def test_a_disk_that_fills_up_between_two_segments_forgets_nobody_that_runs(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next segment begins with those that run. One that could hold some of them only is none."""
+    pwrite, left = os.pwrite, [0]
+
+    def full(descriptor: int, data: bytes, at: int) -> int:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "no space")
+        return pwrite(descriptor, data, at)
+
+    for number in range(3):
+        journal.begin(begun(number))
+    while journal._segments[-1].size < 2_000:
+        journal.finish(record(9))
+    before = journal.bytes
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        for room in range(4):  # its head, and then one of three lines after the other
+            left[0] = room
+            with pytest.raises(OSError, match="no space"):
+                journal.finish(record(8))
+    assert (journal.bytes, len(files(journal.folder))) == (before, 2)
+    journal.finish(record(7))
+    while (taken := journal.next(10)) and taken[0]:
+        journal.take(taken[1], len(taken[0]))
+    die(journal)
+    found = await replayed(journal.folder)
+    assert [(each.id, each.outcome) for each in found] == [(f"req_{number}", "interrupted") for number in range(3)]
 
 
 async def test_a_torn_last_line_is_left_out_and_its_request_was_interrupted(journal: Journal) -> None:

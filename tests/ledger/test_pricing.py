@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pytest
 
 from gaiarouter.canonical.usage import CacheWrites, Modalities, Usage
 from gaiarouter.config.settings import ModelPrices, Provider
 from gaiarouter.ledger.pricing import Pricing, cost_nano
-from gaiarouter.providers.prices import ModelPrice, Prices, PriceTable
+from gaiarouter.providers.prices import ModelPrice, Prices, PriceTable, price_of
 
 MILLION = 1_000_000
 DOLLAR = 1_000_000_000
@@ -24,6 +25,16 @@ CLAUDE = ModelPrice(
     tools={"web_search": 10_000_000_000},
 )
 BARE = ModelPrice(input=2_000_000, output=8_000_000)
+# a dollar a million of input; 4 cents a picture, 0.6 a minute, 15 dollars a million characters, 2 a thousand searches
+PIECES = price_of(
+    {
+        "input": Decimal(1),
+        "per_image": Decimal("0.04"),
+        "per_audio_minute": Decimal("0.006"),
+        "per_million_characters": Decimal(15),
+        "per_thousand_searches": Decimal(2),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,13 @@ class Case:
 CASES = [
     Case("pieces without tokens", Usage(in_uncached=3, estimated=True, units={"images": 1}), BARE, None),
     Case("pieces and their tokens", Usage(in_uncached=MILLION, units={"images": 1}), BARE, 2 * DOLLAR),
+    Case("pieces with a price", Usage(in_uncached=3, estimated=True, units={"images": 3}), PIECES, 120_000_000),
+    Case("seconds of sound", Usage(units={"audio_seconds": 12.5}), PIECES, 1_250_000),
+    Case("characters", Usage(in_uncached=9, estimated=True, units={"characters": 200}), PIECES, 3_000_000),
+    Case(
+        "searches and counted tokens", Usage(in_uncached=MILLION, units={"search_units": 2}), PIECES, DOLLAR + 4_000_000
+    ),
+    Case("a piece of another kind", Usage(units={"pages": 1}), PIECES, None),
     Case("fresh input", Usage(in_uncached=MILLION), CLAUDE, 3 * DOLLAR),
     Case("read from a cache", Usage(in_cache_read=MILLION), CLAUDE, 300_000_000),
     Case("written to a cache", Usage(in_cache_write=MILLION), CLAUDE, 3_750_000_000),
@@ -141,3 +159,13 @@ def test_the_configuration_is_believed_before_the_provider_and_the_provider_befo
 def test_a_provider_that_need_not_tell_what_it_charges_is_not_asked() -> None:
     pricing = Pricing(Prices(PriceTable.load(), {"o": Provider("o", "openai")}))
     assert pricing("o", "gpt-4o", Usage(in_uncached=MILLION, charged_nano=1)) == 2_500_000_000
+
+
+def test_what_may_be_spent_at_most_is_all_of_the_dearest_class() -> None:
+    prices = {"input": 3.0, "cache_write": 3.75, "cache_write_1h": 6.0, "output": 15.0}
+    sound = {"input": 2.5, "output": 10.0, "input_audio": 40.0, "output_audio": 80.0}
+    provider = Provider("p", "openai", prices=(ModelPrices(("c",), prices), ModelPrices(("s",), sound)))
+    most = Pricing(Prices(PriceTable("v", {}), {"p": provider})).most
+    assert most([("p", "c")], input_tokens=1000, output_tokens=100) == 1000 * 6_000 + 100 * 15_000
+    assert most([("p", "c"), ("p", "s")], input_tokens=1000, output_tokens=100) == 1000 * 40_000 + 100 * 80_000
+    assert most([("p", "unknown")], input_tokens=1000, output_tokens=100) == 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from gaiarouter.ledger.reconcile import Difference, UnreadableExport, differences, read_export, render
+from gaiarouter.ledger.export import UnreadableExport, read_export
+from gaiarouter.ledger.reconcile import Difference, differences, render
 from gaiarouter.store.records import LostAttempt, Sums
 from gaiarouter.store.tables.histogram import BUCKETS
 
@@ -45,6 +47,42 @@ def test_an_export_whose_input_does_not() -> None:
         "claude-sonnet-4-5": {"fresh input": 200, "cache read": 100, "cache write": 23, "output": 140}
     }
     assert export.window_us == (1_795_305_600_000_000, 1_795_478_400_000_000)
+
+
+def test_reports_of_the_usage_interfaces_are_read_too() -> None:
+    """As the vendors document them: OpenAI's /v1/organization/usage/completions, Anthropic's
+    /v1/organizations/usage_report/messages."""
+    first = {"model": "gpt-5", "input_tokens": 1000, "input_cached_tokens": 400, "output_tokens": 200}
+    first |= {"object": "organization.usage.completions.result", "num_model_requests": 3, "project_id": None}
+    second = {**first, "input_tokens": 500, "input_cached_tokens": 0, "input_cache_write_tokens": 100}
+    pages = [
+        {"object": "page", "data": [_bucket(1_795_305_600, first)], "has_more": True, "next_page": "p"},
+        {"object": "page", "data": [_bucket(1_795_392_000, second)], "has_more": False, "next_page": None},
+    ]
+    export = read_export(json.dumps(pages))
+    assert export.counts == {
+        "gpt-5": {"requests": 6, "fresh input": 1000, "cache read": 400, "cache write": 100, "output": 400}
+    }
+    assert export.window_us == (1_795_305_600_000_000, 1_795_478_400_000_000)
+    result = {
+        "uncached_input_tokens": 100,
+        "cache_creation": {"ephemeral_1h_input_tokens": 3, "ephemeral_5m_input_tokens": 20},
+        "cache_read_input_tokens": 50,
+        "output_tokens": 70,
+        "server_tool_use": {"web_search_requests": 5},
+        "model": "claude-sonnet-4-5",
+        "service_tier": None,
+    }
+    bucket = {"starting_at": "2026-11-22T00:00:00Z", "ending_at": "2026-11-23T00:00:00Z", "results": [result]}
+    export = read_export(json.dumps({"data": [bucket], "has_more": False, "next_page": None}))
+    assert export.counts == {
+        "claude-sonnet-4-5": {"fresh input": 100, "cache read": 50, "cache write": 23, "output": 70}
+    }
+    assert export.window_us == (1_795_305_600_000_000, 1_795_392_000_000_000)
+
+
+def _bucket(start: int, result: dict[str, object]) -> dict[str, object]:
+    return {"object": "bucket", "start_time": start, "end_time": start + 86_400, "results": [result]}
 
 
 def test_what_both_counted_alike_is_no_difference() -> None:
@@ -100,7 +138,14 @@ def test_what_was_billed_without_an_answer_explains_as_much_and_no_more() -> Non
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "no column for the model"),
+        ("", "no rows"),
+        ("day,input_tokens\n2026-11-22,1\n", "no column for the model"),
+        ('{"data": 1}', "no usage report"),
+        ("[1]", "no usage report"),
+        ("{", "no usage report"),
+        ('{"data": [], "has_more": false}', "no rows"),
+        ('{"data": [], "has_more": true}', "more pages"),
+        ('{"data": [{"start_time": 1, "results": [{"model": null, "input_tokens": 1}]}]}', "not by model"),
         ("model,input_tokens\nm,1\n", "none for the day"),
         ("model,date,input_tokens\n", "no rows"),
         ("model,date,input_tokens\nm,yesterday,1\n", "line 2"),

@@ -176,9 +176,10 @@ def test_a_cost_is_recorded_and_counted_in_dollars() -> None:
     assert value(metrics, "unpriced_total", provider="main", model="main-model") == 0
 
 
-def test_an_answer_without_a_price_is_counted_and_costs_nothing_known() -> None:
+@pytest.mark.parametrize("usage", [Usage(in_uncached=4), Usage(units={"audio_seconds": 3.0})], ids=["tokens", "sound"])
+def test_an_answer_without_a_price_is_counted_and_costs_nothing_known(usage: Usage) -> None:
     def prepare(made: Exchange) -> None:
-        made.usage = Usage(in_uncached=4)
+        made.usage = usage
 
     (record,), metrics = finished(prepare)
     assert record.cost_nano_usd is None

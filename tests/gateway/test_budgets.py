@@ -18,10 +18,10 @@ from tests.support.upstream import ScriptedUpstream
 COST_NANO = 66_000  # USAGE of faults.py at the prices below
 
 
-async def priced(start: Starter, upstream: ScriptedUpstream) -> RunningGateway:
+async def priced(start: Starter, upstream: ScriptedUpstream, **changes: Any) -> RunningGateway:
     prices = [{"match": "*", "input": 3, "output": 15}]
     main = {"dialect": "openai", "base_url": upstream.url("/v1"), "api_key": PROVIDER_KEY, "prices": prices}
-    return await start({"main": upstream.url("/v1")}, providers={"demo": {"dialect": "echo"}, "main": main})
+    return await start({"main": upstream.url("/v1")}, providers={"demo": {"dialect": "echo"}, "main": main}, **changes)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -44,6 +44,21 @@ async def test_a_spent_budget_is_told_before_any_target_is_asked(start: Starter,
         (row,) = [each for each in await gateway.records() if each["outcome"] == "ok"]
         assert await gateway.gateway.store.budget_in_use(row["key"], 0) == (COST_NANO, 0)
         assert gateway.metric("budget_refusals_total", scope="key") == 1
+
+
+async def test_a_routes_own_bound_is_reserved_and_sent_where_the_caller_sets_none(start: Starter) -> None:
+    async with ScriptedUpstream(healthy(ANSWER)) as upstream:
+        targets = [{"provider": "main", "model": "m-1"}]
+        routes = [
+            {"match": "bound", "targets": targets, "transform": {"default": {"max_tokens": 100}}},
+            {"match": "free", "targets": targets},
+            {"match": "demo", "targets": [{"provider": "demo"}]},
+        ]
+        gateway = await priced(start, upstream, routes=routes)
+        headers = {"authorization": f"Bearer {await gateway.mint(budget=Budget(1_600_000, 'total'))}"}
+        assert_error(await gateway.post(chat_body("free"), headers=headers), 429, "budget_exceeded")
+        assert (await gateway.post(chat_body("bound"), headers=headers)).status == 200
+        assert [request.json()["max_tokens"] for request in upstream.requests] == [100]
 
 
 async def test_a_request_that_costs_nothing_gives_all_back(start: Starter) -> None:

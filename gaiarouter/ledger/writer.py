@@ -35,7 +35,7 @@ _SEGMENTS = 8
 _FORGOTTEN_AT_ONCE = 2000
 _FORGETTING_REST_S = 0.05
 _RESERVED_US = 3600 * 1_000_000
-"""What is reserved comes back after so long without a record: no request runs longer, and journals come in sooner."""
+"""What is reserved comes back after so long without a record. A request that runs longer is settled all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ _LATE: Final = """
 DELETE FROM budget_holds WHERE amount > 0 AND time_us < $1 RETURNING id, scope, starts_us, amount, time_us
 """
 _GIVE_UP: Final = "DELETE FROM budget_holds WHERE time_us < $1 RETURNING id"
-_GIVEN_UP_US: Final = 30 * 86_400_000_000
+_GIVEN_UP_US: Final = 7 * 86_400_000_000
 """Nobody waits longer for a record."""
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
+
+from msgspec import structs
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import Answer, Conversion, StreamWatcher
@@ -243,7 +244,7 @@ class Relay:
             return counted
         if 2 * told.output_tokens >= counted.out_visible:
             return told
-        return replace(told, out_visible=counted.out_visible - told.out_reasoning, estimated=True)
+        return structs.replace(told, out_visible=counted.out_visible - told.out_reasoning, estimated=True)
 
     def _estimate(self, said: int, body: bytes | None) -> Usage:
         """said: estimated tokens of the text. body: of a whole answer; None for a stream."""

@@ -122,6 +122,7 @@ MEANINGS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "previous_hash": "hash of the secret before the last rotation",
             "previous_peppered": "whether that is under the pepper",
             "previous_until_us": "until when that secret works",
+            "log_bodies": "whether its requests and answers are kept, where `log.bodies` says",
         },
     ),
     "models": (

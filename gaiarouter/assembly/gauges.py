@@ -13,6 +13,7 @@ from prometheus_client import Gauge
 
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.routing.breaker import Health
+from gaiarouter.server.bodies import BodyFile
 from gaiarouter.server.memory import resident_bytes
 from gaiarouter.server.protocol import Listener
 from gaiarouter.server.sink import Sink
@@ -44,6 +45,11 @@ def look_at_process(metrics: Metrics, sink: Sink, loop: asyncio.AbstractEventLoo
     metrics.on_look(lambda: metrics.loop_tasks.set(len(asyncio.all_tasks(loop))))
     metrics.on_look(lambda: metrics.memory.set(resident_bytes()))
     metrics.on_look(lambda: _descriptors(metrics))
+
+
+def look_at_bodies(metrics: Metrics, bodies: BodyFile) -> None:
+    for fate, read in (("kept", lambda: bodies.kept), ("dropped", lambda: bodies.lost)):
+        metrics.on_look(_following(read, metrics.log_bodies.labels(fate).inc))
 
 
 def look_at_listener(metrics: Metrics, name: str, listener: Listener) -> None:

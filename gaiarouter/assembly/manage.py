@@ -17,7 +17,7 @@ from gaiarouter.store.keyring import now_us
 
 _PLAIN: Final = {
     **{name: name for name in ("name", "description", "status", "organization", "email", "role", "owner", "budget")},
-    **{name: name for name in ("inference", "unsupported")},
+    **{name: name for name in ("inference", "unsupported", "log_bodies")},
     "model": "models",
     "permission": "permissions",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -13,10 +13,10 @@ from typing import Protocol
 import structlog
 
 from gaiarouter.assembly.control import pepper_of
-from gaiarouter.assembly.gauges import look_at_parts
+from gaiarouter.assembly.gauges import look_at_bodies, look_at_parts
 from gaiarouter.config.changes import changed_providers
 from gaiarouter.config.secret import Secret
-from gaiarouter.config.settings import Settings, Traces
+from gaiarouter.config.settings import BodyLog, Settings, Traces
 from gaiarouter.ledger.writer import Ledger, Spool, ledger_of
 from gaiarouter.limits.base import Limiter
 from gaiarouter.limits.budgets import Budgets
@@ -32,8 +32,9 @@ from gaiarouter.pipeline.tracing import Spans
 from gaiarouter.providers.base import Transport
 from gaiarouter.providers.catalogue import Catalogue
 from gaiarouter.routing.breaker import Health
+from gaiarouter.server.bodies import BodyFile
 from gaiarouter.store import ledger_folder
-from gaiarouter.store.base import Store
+from gaiarouter.store.base import StorageUnavailable, Store
 from gaiarouter.store.keyring import KeyRing, now_us
 from gaiarouter.telemetry import Metrics
 from gaiarouter.upstream.aiohttp_client.client import AiohttpUpstream
@@ -64,12 +65,13 @@ class Parts:
     budgets: Reserving
     health: Health
     metrics: Metrics
-    catalogue: Catalogue
     upstreams: Mapping[Transport, Upstream]
     media: MediaSource
-    rng: Random
     permit: Callable[[Iterable[str]], None]
     adopt: Callable[[Settings, Settings], None]
+    bodies: BodyFile | None = None
+    catalogue: Catalogue = field(default_factory=Catalogue.load)
+    rng: Random = field(default_factory=Random)
     clock: Callable[[], float] = time.monotonic
     spans: Spans | None = None
 
@@ -97,7 +99,8 @@ async def opened(
     look_at_parts(metrics, gate, health, keys, store, http)
     shared = None if settings.redis is None else _shared(settings.redis, limiter, metrics)
     spans = None if settings.traces is None else _spans(settings.traces, metrics)
-    async with _closing(spans, shared, media, http, ledger, keys, store, metrics):
+    bodies = None if settings.log.bodies is None else _bodies(settings.log.bodies, metrics)
+    async with _closing(bodies, spans, shared, media, http, ledger, keys, store, metrics):
         yield Parts(
             gate=gate,
             keys=keys,
@@ -108,14 +111,22 @@ async def opened(
             budgets=Budgets(store, metrics, now_us),
             health=health,
             metrics=metrics,
-            catalogue=Catalogue.load(),
             upstreams={"http": http, "echo": EchoUpstream()},
             media=media,
             spans=spans,
-            rng=Random(),  # noqa: S311  # spreads load, guards nothing
+            bodies=bodies,
             permit=http.permit,
             adopt=lambda before, now: _adopt(before, now, health, keys),
         )
+
+
+def _bodies(settings: BodyLog, metrics: Metrics) -> BodyFile:
+    try:
+        bodies = BodyFile(settings)
+    except OSError as error:
+        raise StorageUnavailable(f"log.bodies: {settings.path} cannot be written: {error.strerror}") from error
+    look_at_bodies(metrics, bodies)
+    return bodies
 
 
 def _http(settings: Settings, metrics: Metrics) -> Http1Upstream | AiohttpUpstream:

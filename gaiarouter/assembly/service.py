@@ -13,7 +13,18 @@ from gaiarouter.dialects.gemini.embedding_dialect import BATCH, SINGLE
 from gaiarouter.dialects.kept.request import KEPT
 from gaiarouter.ledger.pricing import Pricing
 from gaiarouter.ledger.tokenizer import Tokenizer
-from gaiarouter.pipeline import STAGES, Admission, Auth, Booking, Metering, Proxy, RateLimit, Stage, Transform
+from gaiarouter.pipeline import (
+    STAGES,
+    Admission,
+    Auth,
+    Booking,
+    Metering,
+    Proxy,
+    RateLimit,
+    Recording,
+    Stage,
+    Transform,
+)
 from gaiarouter.pipeline.affinity import Affinities
 from gaiarouter.pipeline.conversion import Convert, Converter, by_operation
 from gaiarouter.pipeline.counting import CountConverter
@@ -65,6 +76,7 @@ def build_service(
     stages: dict[type[Stage], Stage] = {
         Admission: Admission(parts.gate),
         Auth: auth,
+        **({} if parts.bodies is None else {Recording: Recording(parts.bodies)}),
         RateLimit: RateLimit(parts.limiter, default=settings.limits, shared=parts.shared),
         Transform: transform,
         Booking: Booking(parts.ledger, parts.budgets, Pricing(prices)),
@@ -73,7 +85,7 @@ def build_service(
     }
     return Service(
         settings=settings,
-        stages=[stages[stage] for stage in STAGES],
+        stages=[stages[stage] for stage in STAGES if stage in stages],
         auth=auth,
         models=models,
         allows=grants.allows,

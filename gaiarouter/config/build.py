@@ -12,6 +12,7 @@ from gaiarouter.config.problems import Findings, Path
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import (
     Auth,
+    BodyLog,
     Breaker,
     Group,
     Ledger,
@@ -59,7 +60,7 @@ def build_settings(data: Mapping[str, Any], variables: Variables, findings: Find
         stream=Stream(hold_s),
         upstream=Upstream(**data.get("upstream", {})),
         ledger=_ledger(data.get("ledger", {})),
-        log=Log(**data.get("log", {})),
+        log=_log(data.get("log", {})),
         traces=build_traces(data["traces"]) if "traces" in data else None,
         redis=Secret(data["redis"]) if "redis" in data else None,
     )
@@ -73,6 +74,13 @@ def _ledger(given: Mapping[str, Any]) -> Ledger:
         on_full=given.get("on_full", default.on_full),
         keep_s=parse_duration(given["keep"]) if "keep" in given else default.keep_s,
     )
+
+
+def _log(given: Mapping[str, Any]) -> Log:
+    if "bodies" not in given:
+        return Log(**given)
+    sizes = {name: parse_size(given["bodies"][name]) for name in ("limit", "file_limit") if name in given["bodies"]}
+    return Log(**{**given, "bodies": BodyLog(given["bodies"]["path"], **sizes)})
 
 
 def _server(given: Mapping[str, Any]) -> Server:

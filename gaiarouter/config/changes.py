@@ -9,7 +9,7 @@ from typing import Final
 from gaiarouter.config.settings import Settings
 
 NEED_RESTART: Final = (
-    *("server", "store", "upstream", "ledger", "redis", "log.format", "traces"),
+    *("server", "store", "upstream", "ledger", "redis", "log.format", "log.bodies", "traces"),
     *("auth.admin_key", "auth.pepper"),
 )
 """Fields of Settings, whole or one by one, that hold for the life of the process."""

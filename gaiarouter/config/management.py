@@ -215,6 +215,7 @@ def _changed_key_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--name")
     group.add_argument("--status", choices=("active", "disabled"), help="a disabled key stops until it is active again")
     group.add_argument("--inference", action="store_true", help="it may call models again")
+    group.add_argument("--no-log-bodies", dest="log_bodies", action="store_false", help="keep them no longer")
     _key_options(parser)
 
 
@@ -228,6 +229,9 @@ def _key_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--expires", metavar="TIME", type=duration, help="how long it is valid, as 12h or 30d")
     group.add_argument(
         "--unsupported", choices=("error",), help="refuse what a target cannot take, instead of leaving it out"
+    )
+    group.add_argument(
+        "--log-bodies", action="store_true", help="keep its requests and answers, where `log.bodies` says"
     )
     group.add_argument(
         "--no-inference", dest="inference", action="store_false", help="it may manage, but call no models"

@@ -246,11 +246,22 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
+class BodyLog:
+    """Where what keys with the flag say and hear is kept. limit: bytes of a request, and of an answer. file_limit: of
+    the file, beyond which nothing is added."""
+
+    path: str
+    limit: int = 64_000
+    file_limit: int = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
-    """`format`: `auto` is words for a terminal, and JSON for everything else."""
+    """`format`: `auto` is words for a terminal, and JSON for everything else. `bodies`: None keeps none."""
 
     level: LogLevel = "info"
     format: LogFormat = "auto"
+    bodies: BodyLog | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@
               room         calling  now           its edits     that it      until one count it
                                                                 runs         speaks
 
+Recording, after Auth, is there only where `log.bodies` is set.
+
 Each stage has two verbs: `request()`, top to bottom until one raises, and `finish()`, always all of them (runner.py).
 """
 
@@ -18,9 +20,21 @@ from gaiarouter.pipeline.booking import Booking
 from gaiarouter.pipeline.metering import Metering
 from gaiarouter.pipeline.proxy import Proxy
 from gaiarouter.pipeline.rate_limit import RateLimit
+from gaiarouter.pipeline.recording import Recording
 from gaiarouter.pipeline.runner import Stage
 from gaiarouter.pipeline.transform import Transform
 
-__all__ = ["STAGES", "Admission", "Auth", "Booking", "Metering", "Proxy", "RateLimit", "Stage", "Transform"]
+__all__ = [
+    "STAGES",
+    "Admission",
+    "Auth",
+    "Booking",
+    "Metering",
+    "Proxy",
+    "RateLimit",
+    "Recording",
+    "Stage",
+    "Transform",
+]
 
-STAGES: Final[tuple[type[Stage], ...]] = (Admission, Auth, RateLimit, Transform, Booking, Proxy, Metering)
+STAGES: Final[tuple[type[Stage], ...]] = (Admission, Auth, Recording, RateLimit, Transform, Booking, Proxy, Metering)

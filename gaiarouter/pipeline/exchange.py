@@ -26,9 +26,13 @@ class Reply(Protocol):
     answer any more.
     """
 
-    started: bool
-    """Status and headers are on their way: an error can only be an event now."""
-    committed: bool
+    @property
+    def started(self) -> bool:
+        """Status and headers are on their way: an error can only be an event now."""
+        ...
+
+    @property
+    def committed(self) -> bool: ...
 
     def hold(self, seconds: float) -> None:
         """If nothing has been sent by then, start a stream and keep it alive while it has no content yet."""

@@ -90,7 +90,8 @@ class ApiKey:
     """A key's record. `secret_hash` is that of keys.hash_secret; the key itself is nowhere.
 
     models: globs it may use; None is all. limits: None is the configuration's `limits`. unsupported: `error` refuses
-    what a target cannot take exactly, whatever the route says; None leaves it to that. peppered: how the secret was
+    what a target cannot take exactly, whatever the route says; None leaves it to that. log_bodies: what it says and
+    hears is kept where the configuration has a place for that. peppered: how the secret was
     hashed. tenant, owner_is_active: read along with the key, kept elsewhere; tenant is None where `organization` is,
     or names one that was never made.
     """
@@ -108,6 +109,7 @@ class ApiKey:
     revoked_us: int | None = None
     last_used_us: int | None = None
     unsupported: Literal["error"] | None = None
+    log_bodies: bool = False
     owner: str | None = None
     description: str | None = None
     status: Literal["active", "disabled"] = "active"

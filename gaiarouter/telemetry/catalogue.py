@@ -144,6 +144,7 @@ _OF_THE_PROCESS: Final = (
     _gauge("descriptors_open", "File descriptors in use.", of_all="livemax"),
     _gauge("descriptors_limit", "File descriptors that one process may use.", of_all="livemin"),
     _counter("trace_spans_total", "Spans of traces, by what became of them.", "fate"),
+    _counter("log_bodies_total", "Requests of keys whose bodies are kept, by what became of them.", "fate"),
     _counter("log_lines_dropped_total", "Log lines that standard output did not take."),
 )
 
@@ -172,7 +173,7 @@ LABELS: Final[Mapping[str, str | tuple[str, ...]]] = {
     "state": ("open", "idle"),
     "class": ("in_uncached", "in_cache_read", "in_cache_write", "in_tool", "out_visible", "out_reasoning"),
     "scope": ("key", "organization"),
-    "fate": ("sent", "queue_full", "refused", "given_up"),
+    "fate": "of spans `sent`, `queue_full`, `refused` or `given_up`; of bodies `kept` or `dropped`",
     "version": "the gateway's",
     "python": "the interpreter's",
 }

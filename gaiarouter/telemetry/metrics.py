@@ -112,6 +112,7 @@ class Metrics:
         self.descriptors = self._gauge("descriptors_open")
         self.descriptors_limit = self._gauge("descriptors_limit")
         self.spans = self._counter("trace_spans_total")
+        self.log_bodies = self._counter("log_bodies_total")
         self.log_dropped = self._counter("log_lines_dropped_total").labels()
 
     def _counter(self, name: str) -> Family[Count]:

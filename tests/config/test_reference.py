@@ -30,6 +30,7 @@ NEEDED = {
     "prices[]": {"match": "gpt-*", "input": 1},
     "api_key[]": {"key": "${OPENAI_API_KEY}"},
     "fallbacks[]": {"provider": "openai"},
+    "bodies": {"path": "bodies.jsonl"},
     "tls": {"certificate": "tls.crt", "key": "tls.key"},
     "traces": {"endpoint": "http://collector:4318"},
 }

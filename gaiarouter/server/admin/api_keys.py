@@ -142,6 +142,7 @@ class ApiKeys:
             budget=budget_of(body["budget"]) if "budget" in body else before.budget,
             inference=body.get("inference", before.inference),
             unsupported=body.get("unsupported", before.unsupported),
+            log_bodies=body.get("log_bodies", before.log_bodies),
             status=body.get("status", before.status),
             expires_us=_expiry(body["expires_at"], call.now_us) if "expires_at" in body else before.expires_us,
         )
@@ -167,6 +168,7 @@ def key_view(key: ApiKey, now_us: int) -> Mapping[str, Any]:
         "budget": budget_view(key.budget),
         "inference": key.inference,
         "unsupported": key.unsupported,
+        "log_bodies": key.log_bodies,
         "status": _status(key, now_us),
         "created_at": time_text(key.created_us),
         "updated_at": time_text(key.updated_us),

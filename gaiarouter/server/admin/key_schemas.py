@@ -42,6 +42,11 @@ _FIELDS: Final[Mapping[str, Schema]] = {
         "enum": ["error", None],
         "description": "`error` refuses what a target cannot take exactly; null leaves it to the route.",
     },
+    "log_bodies": {
+        "type": "boolean",
+        "description": "Whether its requests and answers are kept, where `log.bodies` says.",
+        "default": False,
+    },
     "expires_at": {**TIME_OR_NULL, "description": "Must lie in the future; null is never."},
 }
 NEW_KEY: Final[Schema] = {

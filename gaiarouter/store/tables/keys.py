@@ -32,7 +32,7 @@ _SELECT = """
 SELECT k.id, k.name, k.secret_hash, k.created_us, k.organization, k.permissions, k.models, k.limits, k.inference,
        k.expires_us, k.revoked_us, k.last_used_us, k.unsupported, k.owner, k.description, k.status, k.budget_nano_usd,
        k.budget_period, k.updated_us, k.peppered, k.previous_hash, k.previous_peppered, k.previous_until_us,
-       (u.id IS NULL OR (u.status = 'active' AND u.deleted_us IS NULL)),
+       k.log_bodies, (u.id IS NULL OR (u.status = 'active' AND u.deleted_us IS NULL)),
        o.id, o.name, o.created_us, o.updated_us, o.description, o.status, o.limits, o.budget_nano_usd, o.budget_period,
        o.models, o.deleted_us
 FROM api_keys k LEFT JOIN organizations o ON o.id = k.organization LEFT JOIN users u ON u.id = k.owner
@@ -59,8 +59,9 @@ ANY = "SELECT id FROM api_keys LIMIT 1"
 ADD = """
 INSERT INTO api_keys (id, name, secret_hash, created_us, organization, permissions, models, limits, inference,
                       expires_us, revoked_us, last_used_us, unsupported, owner, description, status, budget_nano_usd,
-                      budget_period, updated_us, peppered, previous_hash, previous_peppered, previous_until_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+                      budget_period, updated_us, peppered, previous_hash, previous_peppered, previous_until_us,
+                      log_bodies)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 ON CONFLICT (id) DO NOTHING RETURNING id
 """
 
@@ -68,7 +69,8 @@ SET = """
 UPDATE api_keys SET name = $2, secret_hash = $3, organization = $4, permissions = $5, models = $6, limits = $7,
                     inference = $8, expires_us = $9, revoked_us = $10, unsupported = $11, owner = $12,
                     description = $13, status = $14, budget_nano_usd = $15, budget_period = $16, updated_us = $17,
-                    peppered = $18, previous_hash = $19, previous_peppered = $20, previous_until_us = $21
+                    peppered = $18, previous_hash = $19, previous_peppered = $20, previous_until_us = $21,
+                    log_bodies = $22
 WHERE id = $1
 """
 
@@ -193,6 +195,7 @@ def _row(key: ApiKey) -> Row:
         previous and previous.secret_hash.hex(),
         previous and previous.peppered,
         previous and previous.until_us,
+        key.log_bodies,
     )
 
 
@@ -224,6 +227,7 @@ def _key_of(row: Row) -> ApiKey:
         updated_us=row[18],
         peppered=bool(row[19]),
         previous=None if row[20] is None else PreviousSecret(bytes.fromhex(row[20]), bool(row[21]), row[22]),
-        owner_is_active=bool(row[23]),
-        tenant=None if row[24] is None else organizations.organization_of(row[24:]),
+        log_bodies=bool(row[23]),
+        owner_is_active=bool(row[24]),
+        tenant=None if row[25] is None else organizations.organization_of(row[25:]),
     )

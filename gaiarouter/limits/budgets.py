@@ -1,6 +1,6 @@
 """Budgets: money that a key or an organization may spend in a day, a week, a month, or at all.
 
-A request reserves what it may cost at most before it goes out, in one statement of the store, and is settled with
+A request reserves what it may cost at most before it goes out, in one transaction of the store, and is settled with
 what it did cost when its record comes in. So any number of processes together never spend more than the budget. Periods
 are calendar periods in UTC; weeks begin on Monday.
 """
@@ -15,8 +15,9 @@ from typing import Final
 import structlog
 
 from gaiarouter.errors import BudgetExceeded, Unavailable
+from gaiarouter.limits.reserving import Reserving
 from gaiarouter.store.base import ApiKey, StorageUnavailable
-from gaiarouter.store.records import Budget, BudgetState, Period, Reservation
+from gaiarouter.store.records import Budget, BudgetState, Period, Reservation, Wanted
 from gaiarouter.store.tables.protocols import BudgetTable
 from gaiarouter.telemetry import Metrics
 
@@ -34,7 +35,7 @@ class Budgets:
     """wall_us: periods are of the calendar."""
 
     def __init__(self, table: BudgetTable, metrics: Metrics, wall_us: Callable[[], int]) -> None:
-        self._table = table
+        self._reserving = Reserving(table)
         self._metrics = metrics
         self._wall_us = wall_us
 
@@ -42,12 +43,12 @@ class Budgets:
         """Nano-dollars, of every budget that holds for the key, until the record of that id and time comes. Raises
         BudgetExceeded, and then has reserved nothing; Unavailable where the store does not answer: nobody knows then
         what is left."""
-        wanted = list(_reservations(key, amount, self._wall_us()))
-        if not wanted:
+        reservations = tuple(_reservations(key, amount, self._wall_us()))
+        if not reservations:
             return
         try:
             async with asyncio.timeout(_WAIT_S):
-                states = await self._table.reserve(record_id, wanted, time_us=time_us)
+                states = await self._reserving.reserve(Wanted(record_id, time_us, reservations))
         except (StorageUnavailable, TimeoutError) as error:
             raise Unavailable(
                 "What is left of the budget cannot be looked up now.",

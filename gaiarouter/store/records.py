@@ -238,6 +238,15 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one request wants reserved, all of it or nothing, until the record of that id and time comes."""
+
+    record_id: str
+    time_us: int
+    reservations: tuple[Reservation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetState:
     """Of one scope's period. refused: the reservation did not fit; nothing of the request's is then reserved."""
 

@@ -14,7 +14,7 @@ from gaiarouter.ledger.journal import Journal
 from gaiarouter.ledger.lines import Begun
 from gaiarouter.ledger.writer import Ledger, Pace, Spool, ledger_of
 from gaiarouter.store.base import StorageUnavailable, Store, UsageRecord
-from gaiarouter.store.records import Reservation
+from gaiarouter.store.records import Reservation, Wanted
 from gaiarouter.store.sql import Database, SqlStore
 from gaiarouter.telemetry import Metrics
 from tests.store.line import Line, until
@@ -336,7 +336,7 @@ async def test_what_was_reserved_without_a_record_comes_back_after_an_hour(
 ) -> None:
     hour_us = 3600 * 1_000_000
     for name, time_us in (("lost", 10), ("running", 11)):
-        await store.reserve(name, [Reservation("key_1", 0, 5, 100)], time_us=time_us)
+        await store.reserve([Wanted(name, time_us, (Reservation("key_1", 0, 5, 100),))])
     pace = replace(QUICK, upkeep_s=0.001)
     now = [10 + hour_us]
     ledger = Ledger(SqlStore(line), Journal(tmp_path / "l"), metrics=metrics, pace=pace, wall_us=lambda: now[0])

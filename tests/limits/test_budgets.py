@@ -11,7 +11,7 @@ import pytest
 from gaiarouter.errors import BudgetExceeded, Unavailable
 from gaiarouter.limits.budgets import Budgets, period_of
 from gaiarouter.store.base import ApiKey, StorageUnavailable
-from gaiarouter.store.records import Budget, BudgetState, Organization, Period, Reservation
+from gaiarouter.store.records import Budget, BudgetState, Organization, Period, Reservation, Wanted
 from gaiarouter.telemetry import Metrics
 
 DOLLAR = 1_000_000_000
@@ -52,18 +52,17 @@ class Table:
         self.asked: list[Reservation] = []
         self._spent, self._reserved, self._error = spent, reserved, error
 
-    async def reserve(
-        self, record_id: str, reservations: Sequence[Reservation], *, time_us: int
-    ) -> Sequence[BudgetState]:
-        assert (record_id, time_us) == ("rec_1", 5)
-        self.asked += reservations
+    async def reserve(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[BudgetState]]:
+        assert [(each.record_id, each.time_us) for each in wanted] == [("rec_1", 5)]
+        (each,) = wanted
+        self.asked += each.reservations
         if self._error is not None:
             raise self._error
         states = []
-        for each in reservations:
-            fits = self._spent + self._reserved + each.amount <= each.budget
-            states.append(BudgetState(each, self._spent, self._reserved + each.amount * fits, refused=not fits))
-        return states
+        for one in each.reservations:
+            fits = self._spent + self._reserved + one.amount <= one.budget
+            states.append(BudgetState(one, self._spent, self._reserved + one.amount * fits, refused=not fits))
+        return [states]
 
     async def budget_in_use(self, scope: str, starts_us: int) -> tuple[int, int]:
         return self._spent, self._reserved

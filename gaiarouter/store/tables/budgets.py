@@ -1,26 +1,25 @@
 """What budgets have in use: reserved before a request, settled when its record comes in.
 
-One statement takes a reservation or nothing of it, so that any number of processes never spend more than there is. A
-reservation lies under its record's id and time: whoever brings that, the request's own process or the one that finds
-its journal, settles it, once. One whose record does not come is given back after a while, and kept with nothing in it.
+Reservations that come together are one transaction, which has the budgets' rows to itself, so that any number of
+processes never spend more than there is. A reservation lies under its record's id and time: whoever brings that, the
+request's own process or the one that finds its journal, settles it, once. One whose record does not come is given back
+after a while, and kept with nothing in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gaiarouter.store.database import Database, Unit
-from gaiarouter.store.records import BudgetState, Reservation
+from gaiarouter.store.records import BudgetState, Reservation, Wanted
 from gaiarouter.store.rows import Row
 
-_OPEN: Final = """
-INSERT INTO budgets (scope, starts_us, spent, reserved) VALUES ($1, $2, 0, 0) ON CONFLICT (scope, starts_us) DO NOTHING
+_LOCK: Final = """
+INSERT INTO budgets (scope, starts_us, spent, reserved) VALUES ($1, $2, 0, 0)
+ON CONFLICT (scope, starts_us) DO UPDATE SET spent = budgets.spent RETURNING spent, reserved
 """
-_RESERVE: Final = """
-UPDATE budgets SET reserved = reserved + $3 WHERE scope = $1 AND starts_us = $2 AND spent + reserved + $3 <= $4
-RETURNING spent, reserved
-"""
+_TAKE: Final = "UPDATE budgets SET reserved = reserved + $3 WHERE scope = $1 AND starts_us = $2"
 _HOLD: Final = "INSERT INTO budget_holds (id, scope, starts_us, amount, time_us) VALUES ($1, $2, $3, $4, $5)"
 _STATE: Final = "SELECT spent, reserved FROM budgets WHERE scope = $1 AND starts_us = $2"
 _OF_RECORD: Final = "FROM usage_records AS r WHERE r.time_us = budget_holds.time_us AND r.id = budget_holds.id"
@@ -45,13 +44,8 @@ class SqlBudgets:
 
     _database: Database
 
-    async def reserve(
-        self, record_id: str, reservations: Sequence[Reservation], *, time_us: int
-    ) -> Sequence[BudgetState]:
-        try:
-            return await self._database.work(lambda: _reserve(record_id, time_us, reservations))
-        except _DoesNotFitError as refusal:
-            return (refusal.state,)
+    async def reserve(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[BudgetState]]:
+        return await self._database.work(lambda: _reserve(wanted))
 
     async def give_back(self, *, before_us: int) -> int:
         return await self._database.work(lambda: _give_back(before_us))
@@ -61,25 +55,34 @@ class SqlBudgets:
         return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
 
 
-class _DoesNotFitError(Exception):
-    """Rolls back what else the request has reserved."""
+def _reserve(wanted: Sequence[Wanted]) -> Unit[Sequence[Sequence[BudgetState]]]:
+    """The rows are locked first, in one order for everybody; who fits is then a matter of sums."""
+    periods = sorted({(one.scope, one.starts_us) for each in wanted for one in each.reservations})
+    found: dict[tuple[str, int], tuple[int, int]] = {}
+    for period in periods:
+        ((spent, reserved),) = yield _LOCK, period
+        found[period] = (int(spent), int(reserved))
+    taken = dict.fromkeys(periods, 0)
+    told: list[Sequence[BudgetState]] = []
+    for each in wanted:
+        states = [_state(one, *found[one.scope, one.starts_us], taken) for one in each.reservations]
+        refused = [state for state in states if state.refused]
+        told.append(refused[:1] or states)
+        if not refused:
+            for one in each.reservations:
+                taken[one.scope, one.starts_us] += one.amount
+                yield _HOLD, (each.record_id, one.scope, one.starts_us, one.amount, each.time_us)
+    for (scope, starts_us), amount in taken.items():
+        if amount:
+            yield _TAKE, (scope, starts_us, amount)
+    return told
 
-    def __init__(self, state: BudgetState) -> None:
-        super().__init__()
-        self.state = state
 
-
-def _reserve(record_id: str, time_us: int, reservations: Sequence[Reservation]) -> Unit[Sequence[BudgetState]]:
-    states = []
-    for each in sorted(reservations, key=lambda reservation: reservation.scope):
-        yield _OPEN, (each.scope, each.starts_us)
-        rows = yield _RESERVE, (each.scope, each.starts_us, each.amount, each.budget)
-        if not rows:
-            ((spent, reserved),) = yield _STATE, (each.scope, each.starts_us)
-            raise _DoesNotFitError(BudgetState(each, int(spent), int(reserved), refused=True))
-        yield _HOLD, (record_id, each.scope, each.starts_us, each.amount, time_us)
-        states.append(BudgetState(each, int(rows[0][0]), int(rows[0][1]), refused=False))
-    return states
+def _state(one: Reservation, spent: int, reserved: int, taken: Mapping[tuple[str, int], int]) -> BudgetState:
+    """With it if it fits, else without. taken: by those before it."""
+    reserved += taken[one.scope, one.starts_us]
+    fits = spent + reserved + one.amount <= one.budget
+    return BudgetState(one, spent, reserved + one.amount * fits, refused=not fits)
 
 
 def settle() -> Unit[None]:

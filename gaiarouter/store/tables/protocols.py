@@ -21,12 +21,12 @@ from gaiarouter.store.records import (
     LostAttempt,
     Organization,
     Page,
-    Reservation,
     StatsGroup,
     Sums,
     UsageFilter,
     UsageRecord,
     User,
+    Wanted,
     Window,
 )
 
@@ -149,11 +149,9 @@ class UsageTable(Protocol):
 
 
 class BudgetTable(Protocol):
-    async def reserve(
-        self, record_id: str, reservations: Sequence[Reservation], *, time_us: int
-    ) -> Sequence[BudgetState]:
-        """All of them, or none: then the one that did not fit. They are settled when the record of that id and time is
-        added."""
+    async def reserve(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[BudgetState]]:
+        """In this order, in one transaction; for each what it reserved, or alone the one that did not fit: then nothing
+        of that request's is. They are settled when the record of that id and time is added."""
         ...
 
     async def give_back(self, *, before_us: int) -> int:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gaiarouter.errors import InvalidRequest, Unavailable
-from gaiarouter.pipeline import STAGES, Admission, Auth, Booking, Metering, Proxy, RateLimit, Transform
+from gaiarouter.pipeline import STAGES, Admission, Auth, Booking, Metering, Proxy, RateLimit, Recording, Transform
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.runner import run
 from tests.pipeline.scripted import Clock, exchange
@@ -42,7 +42,7 @@ class Waiter(Recorder):
 
 
 def test_the_stages_stand_in_the_order_of_time() -> None:
-    assert (Admission, Auth, RateLimit, Transform, Booking, Proxy, Metering) == STAGES
+    assert (Admission, Auth, Recording, RateLimit, Transform, Booking, Proxy, Metering) == STAGES
 
 
 async def test_a_request_goes_down_the_list_and_finish_too() -> None:

@@ -80,20 +80,25 @@ def lines(gateway: Served) -> list[dict[str, Any]]:
     return [json.loads(line) for line in found if line.startswith("{")]
 
 
-async def until_levels(gateway: Served, wanted: str, count: int) -> None:
-    """Returns when so many processes have said that this level came into force for them."""
+async def until_said(gateway: Served, count: int, **wanted: str) -> None:
+    """Returns when so many lines with these fields are in the log."""
     async with asyncio.timeout(START_S):
         while True:
-            told = [line for line in lines(gateway) if line["event"] == "log.level" and line["level_now"] == wanted]
-            if len(told) >= count:
+            if sum(wanted.items() <= line.items() for line in lines(gateway)) >= count:
                 return
             await asyncio.sleep(0.02)  # in other processes
+
+
+async def until_levels(gateway: Served, wanted: str, count: int) -> None:
+    """Returns when so many processes have said that this level came into force for them."""
+    await until_said(gateway, count, event="log.level", level_now=wanted)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="asks /proc for children")
 async def test_two_workers_follow_an_operator_and_signals(tmp_path: Path) -> None:
     async with served(tmp_path, {}, server={"workers": 2}) as gateway:
         pids = await until_workers(gateway, 2)
+        await until_said(gateway, 2, event="server.started")  # at `info`, which ends here
         url, headers = gateway.url("/v1/log-level"), gateway.headers()
         async with gateway.session.patch(url, headers=headers, json={"level": "error"}) as response:
             assert response.status == 200

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from gaiarouter.config.litellm.deployments import Deployment, Endpoint
 from gaiarouter.config.litellm.report import Report
+from gaiarouter.config.litellm.source import VARIABLE
 
 _COMMON_LABELS: Final = frozenset({"api", "www", "llm", "inference", "gateway"})
-_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _ENDINGS: Final = re.compile(r"_(API_BASE|BASE_URL|API_URL|ENDPOINT|BASE|URL)$")
 
 
@@ -32,7 +32,7 @@ def name_providers(deployments: Sequence[Deployment]) -> Mapping[Endpoint, str]:
 def providers(
     deployments: Sequence[Deployment], names: Mapping[Endpoint, str], report: Report
 ) -> dict[str, dict[str, Any]]:
-    taken = {name for endpoint in names for name in _VARIABLE.findall(f"{endpoint.key} {endpoint.base_url}")}
+    taken = {name for endpoint in names for name in VARIABLE.findall(f"{endpoint.key} {endpoint.base_url}")}
     block: dict[str, dict[str, Any]] = {}
     for endpoint, name in names.items():
         own = [each for each in deployments if each.endpoint == endpoint]
@@ -65,7 +65,7 @@ def _plain_name(endpoint: Endpoint) -> str:
 
 def _address_name(endpoint: Endpoint) -> str:
     base = endpoint.base_url or ""
-    if found := _VARIABLE.search(base):
+    if found := VARIABLE.search(base):
         return _ENDINGS.sub("", found[1]).lower().replace("_", "-")
     host = urlsplit(base).hostname or ""
     if not host:

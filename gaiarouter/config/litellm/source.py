@@ -14,6 +14,8 @@ from gaiarouter.config.litellm.report import Mark
 from gaiarouter.config.problems import Path
 
 _FROM_ENVIRONMENT: Final = re.compile(r"os\.environ/([A-Za-z_][A-Za-z0-9_]*)")
+VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
+"""The NAME of `${NAME}` and `${NAME:-}`, as our file writes it."""
 _MAX_BYTES: Final = 4 * 1024**2
 _MAX_NODES: Final = 100_000
 

@@ -16,7 +16,7 @@ from gaiarouter.config.litellm.providers import name_providers, providers
 from gaiarouter.config.litellm.report import Note, Report, lines
 from gaiarouter.config.litellm.routes import group, targets, write
 from gaiarouter.config.litellm.sections import SECTIONS, settings
-from gaiarouter.config.litellm.source import list_of, mapping_of, read
+from gaiarouter.config.litellm.source import VARIABLE, list_of, mapping_of, read
 from gaiarouter.config.loader import load_mapping
 from gaiarouter.providers import known_kinds
 
@@ -111,7 +111,6 @@ def _note_sections(values: Mapping[str, Any], report: Report) -> None:
             report.left_out((name,), SECTIONS.get(name, "not known to this import"))
 
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _WHOLE = re.compile(r"(base_url|store|redis): \$\{([A-Za-z_][A-Za-z0-9_]*)")
 _STAND_INS = {"base_url": "https://stand.in/v1", "store": "postgresql://stand.in/db", "redis": "redis://stand.in"}
 
@@ -119,7 +118,7 @@ _STAND_INS = {"base_url": "https://stand.in/v1", "store": "postgresql://stand.in
 def _note_problems(written: Mapping[str, Any], report: Report) -> None:
     """What our own check says of the new file, with something in every variable: mostly a mistake in the old one."""
     text = yaml.safe_dump(written)
-    environ = dict.fromkeys(_VARIABLE.findall(text), "6379")
+    environ = dict.fromkeys(VARIABLE.findall(text), "6379")
     environ |= {name: _STAND_INS[key] for key, name in _WHOLE.findall(text)}
     for problem in load_mapping(written, environ=environ, known_kinds=known_kinds()).problems:
         report.differs((), f"`gaiarouter check` says of the new file: {problem.path}: {problem.message}")

@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from random import Random
 
 import structlog
 from aiohttp import web
@@ -28,6 +27,7 @@ from gaiarouter.server.form import FormBody
 from gaiarouter.server.framing import Framing
 from gaiarouter.server.headers import request_id
 from gaiarouter.server.reply import HttpReply
+from gaiarouter.server.request_ids import RequestIds
 from gaiarouter.server.source import source_of
 from gaiarouter.server.tracing import begun
 from gaiarouter.telemetry import Metrics
@@ -80,7 +80,7 @@ class DataPlane:
         self._service = service
         self._gate = gate
         self._in_flight = metrics.in_flight
-        self._ids = _Ids()
+        self._ids = RequestIds()
         self._running: dict[asyncio.Task[object], tuple[Exchange, Service]] = {}
         self._leaving: list[_Leaving] = []
         self._idle = asyncio.Event()
@@ -181,17 +181,3 @@ class DataPlane:
         except Exception:  # noqa: BLE001  # the outermost handler: a bug of ours must still be answered
             _log.exception("request.bug", request_id=exchange.request_id)
             await reply.fail(InternalError("The gateway made a mistake; its log has the details."))
-
-
-class _Ids:
-    """Ids that are told to nobody who could gain by guessing one, so that none costs a call of the system."""
-
-    def __init__(self) -> None:
-        self._bits = Random().getrandbits  # noqa: S311  # see above
-
-    def record(self) -> str:
-        """Unique, and in the order of time."""
-        return f"{time.time_ns() // 1_000_000:012x}{self._bits(64):016x}"
-
-    def request(self) -> str:
-        return f"req_{self._bits(96):024x}"

@@ -24,6 +24,7 @@ from gaiarouter.limits.guesses import Guesses
 from gaiarouter.limits.joint import SharedLimits
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline.admission import Gate
+from gaiarouter.pipeline.auth import Door, Refusal
 from gaiarouter.pipeline.auth import KeyRing as Keys
 from gaiarouter.pipeline.booking import Books
 from gaiarouter.pipeline.booking import Budgets as Reserving
@@ -36,6 +37,7 @@ from gaiarouter.server.bodies import BodyFile
 from gaiarouter.store import ledger_folder
 from gaiarouter.store.base import StorageUnavailable, Store
 from gaiarouter.store.keyring import KeyRing, now_us
+from gaiarouter.store.refusals import Refusals
 from gaiarouter.telemetry import Metrics
 from gaiarouter.upstream.aiohttp_client.client import AiohttpUpstream
 from gaiarouter.upstream.base import MediaSource, Upstream
@@ -74,6 +76,7 @@ class Parts:
     rng: Random = field(default_factory=Random)
     clock: Callable[[], float] = time.monotonic
     spans: Spans | None = None
+    note_refused: Callable[[Refusal, Door, str], None] = lambda why, door, who: None
 
 
 @asynccontextmanager
@@ -90,23 +93,22 @@ async def opened(
 ) -> AsyncIterator[Parts]:
     """Opens what has to be closed again, in the order of the data flow, and closes it in the reverse."""
     await store.open(migrate=migrate)
-    keys = KeyRing(store, stale_s=settings.auth.stale_s, pepper=pepper_of(settings), on_storage_away=_tell_of_store)
+    keys, refusals = _keys(settings, store), _refusals(store)
     ledger = _ledger(settings, store, metrics)
     http = _http(settings, metrics)
     media = MediaLoader(allows=media_from, on_end=lambda outcome: metrics.media_loads.labels(outcome).inc())
-    keys.start()
-    ledger.start()
     look_at_parts(metrics, gate, health, keys, store, http)
     shared = None if settings.redis is None else _shared(settings.redis, limiter, metrics)
     spans = None if settings.traces is None else _spans(settings.traces, metrics)
     bodies = None if settings.log.bodies is None else _bodies(settings.log.bodies, metrics)
-    async with _closing(bodies, spans, shared, media, http, ledger, keys, store, metrics):
+    async with _closing(bodies, spans, shared, media, http, ledger, keys, refusals, store, metrics):
         yield Parts(
             gate=gate,
             keys=keys,
             limiter=limiter if shared is None else MemoryLimiter(time.monotonic),
             shared=shared,
             guesses=Guesses(time.monotonic),
+            note_refused=refusals.note,
             ledger=ledger,
             budgets=Budgets(store, metrics, now_us),
             health=health,
@@ -118,6 +120,18 @@ async def opened(
             permit=http.permit,
             adopt=lambda before, now: _adopt(before, now, health, keys),
         )
+
+
+def _keys(settings: Settings, store: Store) -> KeyRing:
+    keys = KeyRing(store, stale_s=settings.auth.stale_s, pepper=pepper_of(settings), on_storage_away=_tell_of_store)
+    keys.start()
+    return keys
+
+
+def _refusals(store: Store) -> Refusals:
+    refusals = Refusals(store)
+    refusals.start()
+    return refusals
 
 
 def _bodies(settings: BodyLog, metrics: Metrics) -> BodyFile:
@@ -186,4 +200,6 @@ def _ledger(settings: Settings, store: Store, metrics: Metrics) -> Ledger:
     given = settings.ledger
     folder = Path(given.path) if given.path is not None else ledger_folder(settings.store)
     spool = Spool(bytes=given.spool // settings.server.workers, drops=given.on_full == "drop")
-    return ledger_of(store, folder, spool, metrics, given.keep_s)
+    ledger = ledger_of(store, folder, spool, metrics, given.keep_s)
+    ledger.start()
+    return ledger

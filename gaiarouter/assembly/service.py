@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from gaiarouter.assembly.formats import Formats
 from gaiarouter.assembly.parts import Parts
@@ -26,6 +27,7 @@ from gaiarouter.pipeline import (
     Transform,
 )
 from gaiarouter.pipeline.affinity import Affinities
+from gaiarouter.pipeline.auth import Door, Refusal
 from gaiarouter.pipeline.conversion import Convert, Converter, by_operation
 from gaiarouter.pipeline.counting import CountConverter
 from gaiarouter.pipeline.embedding import EmbeddingConverter
@@ -102,8 +104,13 @@ def _auth(settings: Settings, parts: Parts) -> Auth:
         required=wanted.required,
         guesses=parts.guesses,
         wrong_keys=wanted.wrong_keys,
-        on_refused=lambda why: parts.metrics.auth_failures.labels(why).inc(),
+        on_refused=partial(_count_refused, parts),
     )
+
+
+def _count_refused(parts: Parts, why: Refusal, door: Door, who: Callable[[], str]) -> None:
+    parts.metrics.auth_failures.labels(why).inc()
+    parts.note_refused(why, door, who())
 
 
 class _Conversions:

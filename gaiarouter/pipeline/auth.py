@@ -12,8 +12,11 @@ from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.store.base import ApiKey
 
 KEY_PREFIX: Final = "sk-gaia-"
-Refusal = Literal["no_key", "wrong_key", "too_many"]
-"""Why a caller was not let in: what they sent, or that an address has shown too many wrong keys."""
+Refusal = Literal["no_key", "wrong_key", "too_many", "no_permission"]
+"""Why somebody was not let in: what they sent, too many wrong keys from one address, or what the key may not."""
+Door = Literal["models", "control_plane"]
+Refused = Callable[[Refusal, Door, Callable[[], str]], None]
+"""Told why somebody was not let in, where, and who: asked for, an address or the id of a key."""
 
 
 class KeyRing(Protocol):
@@ -24,7 +27,7 @@ class KeyRing(Protocol):
 
 class Auth:
     """`required`: without it a caller that shows no key of ours is served as `anonymous`. guesses: counts wrong keys by
-    their source, which may show so many of them (`wrong_keys`). on_refused: told why each time nobody is let in."""
+    their source, which may show so many of them (`wrong_keys`). on_refused: called each time."""
 
     def __init__(
         self,
@@ -33,50 +36,54 @@ class Auth:
         required: bool,
         guesses: Guesses | None = None,
         wrong_keys: Rate | None = None,
-        on_refused: Callable[[Refusal], None] = lambda why: None,
+        on_refused: Refused = lambda why, door, who: None,
     ) -> None:
         self._keys = keys
-        self._on_refused = on_refused
+        self.on_refused: Final = on_refused
         self._required = required
         self._guesses = guesses
         self._wrong_keys = wrong_keys
 
     async def request(self, exchange: Exchange) -> None:
         exchange.key = await self.identify(exchange.credentials, exchange.source)
-        if exchange.key is not None and not exchange.key.inference:
+        key = exchange.key
+        if key is not None and not key.inference:
+            self.on_refused("no_permission", "models", lambda: key.id)
             raise Forbidden("This key may not call models.")
 
     def finish(self, exchange: Exchange) -> None:
         pass
 
-    async def identify(self, credentials: tuple[str, ...], source: Callable[[], str]) -> ApiKey | None:
+    async def identify(
+        self, credentials: tuple[str, ...], source: Callable[[], str], door: Door = "models"
+    ) -> ApiKey | None:
         """The key among what was sent; None is an anonymous caller where that is allowed. source: whence it came."""
         if len(credentials) == 1 and credentials[0].startswith(KEY_PREFIX):
-            return self._keys.peek(credentials[0]) or await self._found(credentials[0], source)
+            return self._keys.peek(credentials[0]) or await self._found(credentials[0], source, door)
         ours = {text for text in credentials if text.startswith(KEY_PREFIX)}
         if len(ours) > 1:
             raise InvalidRequest("Two different gateway keys were sent in one request; send one.")
         if not ours:
             if self._required:
-                self._on_refused("wrong_key" if credentials else "no_key")
+                self.on_refused("wrong_key" if credentials else "no_key", door, source)
                 raise Unauthenticated
             return None
         text = ours.pop()
-        return self._keys.peek(text) or await self._found(text, source)
+        return self._keys.peek(text) or await self._found(text, source, door)
 
-    async def _found(self, text: str, source: Callable[[], str]) -> ApiKey:
+    async def _found(self, text: str, source: Callable[[], str], door: Door) -> ApiKey:
         try:
             return await self._keys.find(text)
         except Unauthenticated:
-            self.guessed(source)
+            self.guessed(source, door)
             raise
 
-    def guessed(self, source: Callable[[], str]) -> None:
+    def guessed(self, source: Callable[[], str], door: Door) -> None:
         """A wrong key came from there. Raises LimitExceeded where that was one too many."""
         try:
             if self._guesses is not None:
                 self._guesses.wrong(source(), self._wrong_keys)
         except LimitExceeded:
-            self._on_refused("too_many")
+            self.on_refused("too_many", door, source)
             raise
-        self._on_refused("wrong_key")
+        self.on_refused("wrong_key", door, source)

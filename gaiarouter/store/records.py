@@ -209,7 +209,8 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One change. before and after: JSON of the members that changed, without secrets; None before a creation.
+    """One change. before and after: JSON of the members that changed, without secrets; None before a creation. Or a sum
+    of those who were not let in, which is `after`.
 
     hash: over this entry and the hash of the one before it.
     """
@@ -225,6 +226,17 @@ class AuditEntry:
     after: str | None
     previous_hash: str
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Those who were not let in at one door for one reason. by: how often, of some of them: addresses or keys' ids."""
+
+    door: str
+    reason: str
+    count: int
+    since_us: int
+    by: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

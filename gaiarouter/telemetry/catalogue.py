@@ -165,7 +165,7 @@ LABELS: Final[Mapping[str, str | tuple[str, ...]]] = {
     "outcome": OUTCOMES,
     "reason": "of a fallback as `outcome`; of what is shed `full` (no slot, and no place to wait for one), `waited` "
     "(no slot in time), `memory` or `descriptors`; of a rest `throttled` or `refused`; of a caller who was not let in "
-    "`no_key`, `wrong_key`, or `too_many` wrong ones",
+    "`no_key`, `wrong_key`, `too_many` wrong ones or `no_permission`",
     "phase": ("before", "mid"),
     "limit": ("requests", "tokens", "concurrent"),
     "operation": "a row of [the control plane](api.md), as `post /v1/users`",

@@ -50,21 +50,24 @@ class Access:
         self._service = service
         self._admin_digest = None if admin_key is None else _digest(admin_key.reveal())
 
-    async def actor(self, request: web.Request, wanted: Permission) -> Actor:
-        """Raises Unauthenticated, Unavailable, and Forbidden for a key that may not do what is wanted."""
+    async def actor(self, request: web.Request) -> Actor:
+        """Raises Unauthenticated, LimitExceeded and Unavailable."""
         sent, source = credentials(request.headers), partial(self.source, request)
         if self._is_admin_key(sent):
             return ADMIN_KEY
         auth = self._service().auth
         if sent and not any(text.startswith(KEY_PREFIX) for text in sent):
-            auth.guessed(source)  # at the admin key
+            auth.guessed(source, "control_plane")  # at the admin key
             raise Unauthenticated
-        key = await auth.identify(sent, source)
+        key = await auth.identify(sent, source, "control_plane")
         if key is None:  # which is a caller where models are for everyone, though not here
+            auth.on_refused("no_key", "control_plane", source)
             raise Unauthenticated
-        actor = Actor(key.id, key.permissions, key.organization)
-        require(actor, wanted)
-        return actor
+        return Actor(key.id, key.permissions, key.organization)
+
+    def refused(self, actor: Actor) -> None:
+        """It asked for what it may not do."""
+        self._service().auth.on_refused("no_permission", "control_plane", lambda: actor.id)
 
     def source(self, request: web.Request) -> str:
         """The address that it came from, as far as that can be trusted."""

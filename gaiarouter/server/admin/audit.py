@@ -21,9 +21,9 @@ ENTRY: Final[Schema] = {
     "properties": {
         "seq": {"type": "integer"},
         "time": TIME,
-        "actor": {"type": "string", "description": "A key's id, `admin key`, `cli` or `system`."},
-        "action": {"type": "string", "description": "Such as `key.rotate`."},
-        "target": {"type": "string"},
+        "actor": {"type": "string", "description": "A key's id, `admin key`, `cli`, or `system`: the gateway itself."},
+        "action": {"type": "string", "description": "Such as `key.rotate`; `auth.refused`: who was not let in."},
+        "target": {"type": "string", "description": "An id; of `auth.refused` `models` or `control_plane`."},
         "organization": {"type": ["string", "null"]},
         "request_id": {"type": ["string", "null"]},
         "before": _CHANGED,
@@ -32,7 +32,12 @@ ENTRY: Final[Schema] = {
         "hash": {"type": "string", "description": "Over this entry and the hash before it."},
     },
 }
-_QUERY: Final[Mapping[str, Schema]] = {**PAGING, "target": {**ID, "description": "Changes of this record alone."}}
+_TARGET: Final[Schema] = {
+    "type": "string",
+    "anyOf": [ID, {"enum": ["models", "control_plane"]}],
+    "description": "What became of this record alone; or who was not let in there.",
+}
+_QUERY: Final[Mapping[str, Schema]] = {**PAGING, "target": _TARGET}
 
 
 class Audit:

@@ -12,8 +12,8 @@ import structlog
 from aiohttp import web
 
 from gaiarouter.dialects.base import Dialect
-from gaiarouter.errors import GatewayError, InternalError, NotFound, Unavailable
-from gaiarouter.server.admin.access import Access, Actor
+from gaiarouter.errors import Forbidden, GatewayError, InternalError, NotFound, Unavailable
+from gaiarouter.server.admin.access import Access, Actor, require
 from gaiarouter.server.admin.check import Checked, InvalidFields, read_json, read_query
 from gaiarouter.server.admin.operation import Call, Operation, Schema, Text
 from gaiarouter.server.body import read_body
@@ -82,11 +82,14 @@ class ControlPlane:
     ) -> tuple[web.Response, Actor | None, str | None]:
         actor = None
         try:
-            actor = await self._access.actor(request, ready.operation.permission)
+            actor = await self._access.actor(request)
+            require(actor, ready.operation.permission)
             call = await self._checked(ready, request, actor, made)
             answer = await _outcome(ready.operation, call)
             return _good(ready.operation, answer, made), actor, "ok"
         except GatewayError as error:
+            if actor is not None and isinstance(error, Forbidden):
+                self._access.refused(actor)
             return self._bad(error, made), actor, error.code
         except Exception:  # noqa: BLE001  # the outermost handler: a bug of ours must still be answered
             _log.exception("control.bug", request_id=made, operation=ready.operation.id)

@@ -1,4 +1,5 @@
-"""The audit log: each change with what it changed, in the change's own transaction, chained by hashes.
+"""The audit log: each change with what it changed, in the change's own transaction, chained by hashes. Beside them sums
+of those who were not let in.
 
 A change takes the head of the log before all else. So changes follow one another however many replicas make them, a
 unit of work sees what all before it have done, and the numbers of the log are in the order of the commits.
@@ -14,7 +15,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from gaiarouter.store.database import Database, Unit
-from gaiarouter.store.records import WHOLE, ApiKey, AuditEntry, Author, Organization, Page, User
+from gaiarouter.store.records import WHOLE, ApiKey, AuditEntry, Author, Organization, Page, Refused, User
 from gaiarouter.store.rows import Row
 
 Audited = TypeVar("Audited", ApiKey, Organization, User)
@@ -66,6 +67,9 @@ class SqlAudit:
     async def count_audit(self, *, target: str | None = None) -> int:
         return int((await self._database.read(COUNT, target))[0][0])
 
+    async def note_refused(self, refused: Refused, *, now_us: int) -> None:
+        await self._database.work(lambda: _note_refused(refused, now_us))
+
     async def read_audit(self, *, after: int, at_most: int) -> Sequence[AuditEntry]:
         return [AuditEntry(*row) for row in await self._database.read(READ, after, at_most)]
 
@@ -94,9 +98,40 @@ def note(head: tuple[int, str], author: Author, action: str, *, before: Audited 
         previous_hash=head[1],
         hash="",
     )
+    yield from _write(entry)
+
+
+def _note_refused(refused: Refused, now_us: int) -> Unit[None]:
+    seq, previous_hash = yield from take_head()
+    by = dict(refused.by)
+    said = {
+        "reason": refused.reason,
+        "count": refused.count,
+        "since_us": refused.since_us,
+        "by": by,
+        "others": refused.count - sum(by.values()),
+    }
+    yield from _write(
+        AuditEntry(
+            seq=seq,
+            time_us=now_us,
+            actor="system",
+            action="auth.refused",
+            target=refused.door,
+            organization=None,
+            request_id=None,
+            before=None,
+            after=_json(said),
+            previous_hash=previous_hash,
+            hash="",
+        )
+    )
+
+
+def _write(entry: AuditEntry) -> Unit[None]:
     digest = hash_of(entry)
     yield ADD, _row(replace(entry, hash=digest))
-    yield SET_HEAD, (head[0], digest)
+    yield SET_HEAD, (entry.seq, digest)
 
 
 def hash_of(entry: AuditEntry) -> str:

@@ -21,6 +21,7 @@ from gaiarouter.store.records import (
     LostAttempt,
     Organization,
     Page,
+    Refused,
     StatsGroup,
     Sums,
     UsageFilter,
@@ -118,6 +119,10 @@ class AuditTable(Protocol):
         ...
 
     async def count_audit(self, *, target: str | None = None) -> int: ...
+
+    async def note_refused(self, refused: Refused, *, now_us: int) -> None:
+        """An entry that tells of no change: whom it does not concern is not woken by it."""
+        ...
 
     async def read_audit(self, *, after: int, at_most: int) -> Sequence[AuditEntry]:
         """The oldest first."""

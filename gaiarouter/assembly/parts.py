@@ -20,6 +20,7 @@ from gaiarouter.config.settings import BodyLog, Settings, Traces
 from gaiarouter.ledger.writer import Ledger, Spool, ledger_of
 from gaiarouter.limits.base import Limiter
 from gaiarouter.limits.budgets import Budgets
+from gaiarouter.limits.grace import LastKnown
 from gaiarouter.limits.guesses import Guesses
 from gaiarouter.limits.joint import SharedLimits
 from gaiarouter.limits.memory import MemoryLimiter
@@ -110,7 +111,7 @@ async def opened(
             guesses=Guesses(time.monotonic),
             note_refused=refusals.note,
             ledger=ledger,
-            budgets=Budgets(store, metrics, now_us),
+            budgets=_budgets(settings, store, metrics, keys),
             health=health,
             metrics=metrics,
             upstreams={"http": http, "echo": EchoUpstream()},
@@ -194,6 +195,11 @@ def _adopt(before: Settings, now: Settings, health: Health, keys: KeyRing) -> No
     for name in changed_providers(before, now):
         health.forget(name)
     keys.keep_known_for(now.auth.stale_s)
+
+
+def _budgets(settings: Settings, store: Store, metrics: Metrics, keys: KeyRing) -> Budgets:
+    last = LastKnown(time.monotonic, grace_s=settings.ledger.budget_grace_s, share=settings.server.workers)
+    return Budgets(store, metrics, now_us, is_away=lambda: keys.storage_away, last=last)
 
 
 def _ledger(settings: Settings, store: Store, metrics: Metrics) -> Ledger:

@@ -73,6 +73,7 @@ def _ledger(given: Mapping[str, Any]) -> Ledger:
         spool=parse_size(given["spool"]) if "spool" in given else default.spool,
         on_full=given.get("on_full", default.on_full),
         keep_s=parse_duration(given["keep"]) if "keep" in given else default.keep_s,
+        budget_grace_s=_seconds(given, "budget_grace", default.budget_grace_s),
     )
 
 

@@ -237,12 +237,14 @@ class Upstream:
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """`path`: the folder of the journals; None is beside the store. `spool`: bytes of them, over all workers.
-    `keep_s`: how old records in the store may become; None is for ever."""
+    `keep_s`: how old records in the store may become; None is for ever. `budget_grace_s`: how old what is known of a
+    budget may be while the store is away."""
 
     path: str | None = None
     spool: int = 1_000_000_000
     on_full: Literal["refuse", "drop"] = "refuse"
     keep_s: float | None = None
+    budget_grace_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from gaiarouter.config.settings import Limits
+from gaiarouter.store.records import Owed
 
 
 class Window(Struct, frozen=True, gc=False):
@@ -37,6 +38,19 @@ class Lease(Protocol):
     def settle(self, tokens: int | None) -> None:
         """Ends the lease: frees the concurrency slot and replaces the reserved tokens by the real ones
         (None: give all back). A second call does nothing."""
+        ...
+
+
+class Grant(Protocol):
+    """What a request spends of budgets that could not be asked."""
+
+    @property
+    def owed(self) -> tuple[Owed, ...]:
+        """For its record."""
+        ...
+
+    def settle(self, cost: int) -> None:
+        """Once. Nano-dollars."""
         ...
 
 

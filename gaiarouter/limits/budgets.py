@@ -8,13 +8,14 @@ are calendar periods in UTC; weeks begin on Monday.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
 
 from gaiarouter.errors import BudgetExceeded, Unavailable
+from gaiarouter.limits.grace import Grant, LastKnown
 from gaiarouter.limits.reserving import Reserving
 from gaiarouter.store.base import ApiKey, StorageUnavailable
 from gaiarouter.store.records import Budget, BudgetState, Period, Reservation, Wanted
@@ -32,40 +33,75 @@ _MOST: Final = 2 * 10**18
 
 
 class Budgets:
-    """wall_us: periods are of the calendar."""
+    """wall_us: periods are of the calendar. is_away: whether the store is known not to answer; one that is slow once is
+    not away. last: what is gone by then."""
 
-    def __init__(self, table: BudgetTable, metrics: Metrics, wall_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        table: BudgetTable,
+        metrics: Metrics,
+        wall_us: Callable[[], int],
+        *,
+        is_away: Callable[[], bool],
+        last: LastKnown,
+    ) -> None:
         self._reserving = Reserving(table)
         self._metrics = metrics
         self._wall_us = wall_us
+        self._is_away = is_away
+        self._last = last
 
-    async def reserve(self, record_id: str, key: ApiKey, amount: int, *, time_us: int) -> None:
+    async def reserve(self, record_id: str, key: ApiKey, amount: int, *, time_us: int) -> Grant | None:
         """Nano-dollars, of every budget that holds for the key, until the record of that id and time comes. Raises
-        BudgetExceeded, and then has reserved nothing; Unavailable where the store does not answer: nobody knows then
-        what is left."""
+        BudgetExceeded, and then has reserved nothing; Unavailable where nobody knows what is left. While the store is
+        away, what was let in without it: to be settled, and told with the record."""
         reservations = tuple(_reservations(key, amount, self._wall_us()))
         if not reservations:
-            return
+            return None
+        if self._is_away():
+            return self._by_last_known(reservations, key)
         try:
             async with asyncio.timeout(_WAIT_S):
                 states = await self._reserving.reserve(Wanted(record_id, time_us, reservations))
         except (StorageUnavailable, TimeoutError) as error:
-            raise Unavailable(
-                "What is left of the budget cannot be looked up now.",
-                code="storage_unavailable",
-                retry_after_s=_RETRY_S,
-            ) from error
+            if self._is_away():
+                return self._by_last_known(reservations, key)
+            raise _unknown() from error
+        self._last.heard(states)
         for state in states:
             self._judge(state, key)
+        return None
+
+    def _by_last_known(self, reservations: Sequence[Reservation], key: ApiKey) -> Grant:
+        taken = self._last.take(reservations)
+        if taken is None:
+            raise _unknown()
+        if isinstance(taken, BudgetState):
+            raise self._refused(taken, key)
+        self._metrics.budget_grace.inc()
+        return taken
 
     def _judge(self, state: BudgetState, key: ApiKey) -> None:
-        whose = "key" if state.reservation.scope == key.id else "organization"
         if state.refused:
-            self._metrics.budget_refusals.labels(whose).inc()
-            raise _exceeded(state, key, whose)
+            raise self._refused(state, key)
         if state.spent + state.reserved >= _SOFT * state.reservation.budget:
-            self._metrics.budget_warnings.labels(whose).inc()
+            self._metrics.budget_warnings.labels(_whose(state, key)).inc()
             _log.warning("budget.nearly_spent", scope=state.reservation.scope, left_usd=state.left / _NANO)
+
+    def _refused(self, state: BudgetState, key: ApiKey) -> BudgetExceeded:
+        whose = _whose(state, key)
+        self._metrics.budget_refusals.labels(whose).inc()
+        return _exceeded(state, key, whose)
+
+
+def _whose(state: BudgetState, key: ApiKey) -> str:
+    return "key" if state.reservation.scope == key.id else "organization"
+
+
+def _unknown() -> Unavailable:
+    return Unavailable(
+        "What is left of the budget cannot be looked up now.", code="storage_unavailable", retry_after_s=_RETRY_S
+    )
 
 
 def period_of(now_us: int, period: Period) -> tuple[int, int | None]:

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from gaiarouter.ledger.lines import Begun
 from gaiarouter.ledger.pricing import Pricing
+from gaiarouter.limits.base import Grant
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.store.base import ApiKey
 
@@ -19,8 +20,8 @@ class Books(Protocol):
 
 
 class Budgets(Protocol):
-    async def reserve(self, record_id: str, key: ApiKey, amount: int, *, time_us: int) -> None:
-        """Raises BudgetExceeded; Unavailable where what is left is not known."""
+    async def reserve(self, record_id: str, key: ApiKey, amount: int, *, time_us: int) -> Grant | None:
+        """Raises BudgetExceeded; Unavailable where what is left is not known. A Grant is to be settled at the end."""
         ...
 
 
@@ -60,10 +61,12 @@ class Booking:
                 input_tokens=tokens,
                 output_tokens=output if output > 0 else _ASSUMED_OUTPUT,
             )
-            await self._budgets.reserve(exchange.id, key, amount, time_us=exchange.received_us)
+            exchange.grant = await self._budgets.reserve(exchange.id, key, amount, time_us=exchange.received_us)
 
     def finish(self, exchange: Exchange) -> None:
-        pass
+        if exchange.grant is not None:
+            lost = sum(attempt.lost_nano or 0 for attempt in exchange.attempts)
+            exchange.grant.settle((exchange.cost_nano or 0) + lost)
 
 
 def _has_budget(key: ApiKey) -> bool:

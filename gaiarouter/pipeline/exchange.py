@@ -12,7 +12,7 @@ from gaiarouter.dialects.base import BARE, Dialect, Envelope, RequestHead
 from gaiarouter.dialects.passed.conversion import Form
 from gaiarouter.dialects.preferences import Preferences
 from gaiarouter.errors import GatewayError
-from gaiarouter.limits.base import Lease
+from gaiarouter.limits.base import Grant, Lease
 from gaiarouter.pipeline.tracing import Trace
 from gaiarouter.routing.base import Match, ResolvedTarget
 from gaiarouter.store.base import ApiKey
@@ -112,6 +112,10 @@ class Exchange(Struct):
     match: Match | None = None
     preferences: Preferences | None = None
     """The caller's own wishes about who answers."""
+
+    # booking
+    grant: Grant | None = None
+    """Where budgets hold and the store is away: what was let in without it."""
 
     # proxy
     attempts: list[AttemptRecord] = field(default_factory=list)

@@ -81,6 +81,9 @@ class Metering:
         previous = None
         for attempt in exchange.attempts:
             metrics.attempts.labels(attempt.provider, attempt.outcome).inc()
+            if attempt.lost is not None:
+                metrics.lost_attempts.labels(attempt.provider, attempt.outcome).inc()
+                metrics.lost_cost.labels(attempt.provider).inc((attempt.lost_nano or 0) / 1e9)
             if previous is not None and (previous.provider, previous.model) != (attempt.provider, attempt.model):
                 metrics.fallbacks.labels(previous.provider, attempt.provider, previous.outcome).inc()
             previous = attempt
@@ -174,6 +177,7 @@ def _record(exchange: Exchange, ending: _Ending, duration_s: float) -> UsageReco
         duration_us=round(duration_s * 1e6),
         first_content_us=round((exchange.spoke_s - exchange.received_s) * 1e6) if exchange.spoke_s else None,
         lost=tuple([_lost(each, each.lost) for each in exchange.attempts if each.lost is not None]),
+        owed=exchange.grant.owed if exchange.grant is not None else (),
     )
 
 

@@ -341,7 +341,8 @@ class OneKey:
 class NoBudgets:
     """Implements pipeline.booking.Budgets: the caller of a rehearsal has none."""
 
-    async def reserve(self, record_id: str, key: ApiKey, amount: int, *, time_us: int) -> None: ...
+    async def reserve(self, record_id: str, key: ApiKey, amount: int, *, time_us: int) -> None:
+        return None
 
 
 class NoLedger:

@@ -156,6 +156,14 @@ class LostAttempt:
     cost_nano_usd: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A budget's period in which a request spends that reserved nothing there, since the store was away."""
+
+    scope: str
+    starts_us: int
+
+
 @dataclass(slots=True)
 class UsageRecord:
     """What one request was and used; never what it said. One row, at most 500 bytes. It is never changed: to freeze it
@@ -164,6 +172,7 @@ class UsageRecord:
     cost_nano_usd: None is unpriced, which is not 0. status: HTTP status, 499 for a caller that hung up.
     outcome: ok, error, interrupted, cancelled. Durations are microseconds.
     request_id: what the caller was told (or told us), so not unique as `id` is. lost: in none of the other numbers.
+    owed: no column; budgets are told of it.
     """
 
     id: str
@@ -191,6 +200,7 @@ class UsageRecord:
     first_content_us: int | None
     request_id: str
     lost: tuple[LostAttempt, ...] = ()
+    owed: tuple[Owed, ...] = ()
 
     @property
     def lost_nano_usd(self) -> int | None:

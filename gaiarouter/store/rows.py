@@ -18,7 +18,7 @@ Row = tuple[Any, ...]
 MAX_TEXT = 200
 _MAX_BIGINT = 2**63 - 1
 _MOST_LOST = 20
-_PLAIN = tuple(field.name for field in fields(UsageRecord) if field.name != "lost")
+_PLAIN = tuple(field.name for field in fields(UsageRecord) if field.name not in ("lost", "owed"))
 USAGE_READ = (*_PLAIN, "lost")
 USAGE_WRITTEN = (*USAGE_READ, "lost_nano_usd")
 """Columns of usage_records, as usage_of takes and usage_row gives them."""

@@ -69,12 +69,15 @@ async def test_a_request_that_costs_nothing_gives_all_back(start: Starter) -> No
 
 async def test_a_prompt_that_a_silent_provider_may_bill_is_spent(start: Starter) -> None:
     async with ScriptedUpstream([]) as upstream:
-        row, in_use = await failed(await priced(start, upstream), status=504)
+        gateway = await priced(start, upstream)
+        row, in_use = await failed(gateway, status=504)
         (lost,) = json.loads(row["lost"])
         assert (lost["provider"], lost["outcome"], lost["estimated"]) == ("main", "timeout_first_byte", True)
         assert lost["in_uncached"] > 0
         assert in_use == (lost["in_uncached"] * 3_000, 0)
         assert (row["cost_nano_usd"], row["lost_nano_usd"]) == (None, in_use[0])
+        assert gateway.metric("lost_attempts_total", provider="main", outcome="timeout_first_byte") == 1
+        assert gateway.metric("lost_cost_usd_total", provider="main") == pytest.approx(in_use[0] / 1e9)
 
 
 async def failed(gateway: RunningGateway, *, status: int) -> tuple[dict[str, Any], tuple[int, int]]:

@@ -10,8 +10,9 @@ import pytest
 
 from gaiarouter.errors import BudgetExceeded, Unavailable
 from gaiarouter.limits.budgets import Budgets, period_of
+from gaiarouter.limits.grace import Grant, LastKnown
 from gaiarouter.store.base import ApiKey, StorageUnavailable
-from gaiarouter.store.records import Budget, BudgetState, Organization, Period, Reservation, Wanted
+from gaiarouter.store.records import Budget, BudgetState, Organization, Owed, Period, Reservation, Wanted
 from gaiarouter.telemetry import Metrics
 
 DOLLAR = 1_000_000_000
@@ -69,7 +70,28 @@ class Table:
 
 
 def budgets(table: Table, metrics: Metrics | None = None) -> Budgets:
-    return Budgets(table, metrics or Metrics(), lambda: us("2026-11-28T22:15:01"))
+    return Outage(table, metrics).budgets
+
+
+class Outage:
+    """Budgets whose store can go away, with a clock of their own."""
+
+    def __init__(self, table: Table, metrics: Metrics | None = None, *, grace_s: float = 300.0, share: int = 1) -> None:
+        self.away = False
+        self.now = 1000.0
+        self.wall_us = us("2026-11-28T22:15:01")
+        last = LastKnown(lambda: self.now, grace_s=grace_s, share=share)
+        self.budgets = Budgets(table, metrics or Metrics(), lambda: self.wall_us, is_away=lambda: self.away, last=last)
+
+    async def admits(self, key: ApiKey, amount: int) -> Grant:
+        grant = await self.budgets.reserve("rec_1", key, amount, time_us=5)
+        assert grant is not None
+        return grant
+
+    async def refuses(self, key: ApiKey, amount: int) -> str | None:
+        with pytest.raises((Unavailable, BudgetExceeded)) as caught:
+            await self.budgets.reserve("rec_1", key, amount, time_us=5)
+        return caught.value.code
 
 
 async def test_both_the_keys_budget_and_its_organizations_are_reserved() -> None:
@@ -131,3 +153,86 @@ async def test_where_the_store_does_not_answer_nobody_spends(error: Exception) -
     with pytest.raises(Unavailable) as caught:
         await budgets(Table(error=error)).reserve("rec_1", key, 1, time_us=5)
     assert (caught.value.status, caught.value.code) == (503, "storage_unavailable")
+
+
+DAILY = replace(KEY, budget=Budget(100, "day"))
+
+
+async def test_while_the_store_is_away_a_budget_goes_on_by_what_was_left_when_it_was_last_asked() -> None:
+    metrics = Metrics()
+    outage = Outage(Table(spent=20, reserved=10), metrics)
+    assert await outage.budgets.reserve("rec_1", DAILY, 10, time_us=5) is None
+    outage.away = True
+    grant = await outage.admits(DAILY, 40)
+    assert grant.owed == (Owed("key_1", us("2026-11-28")),)
+    assert await outage.refuses(DAILY, 21) == "budget_exceeded"
+    await outage.admits(DAILY, 20)
+    assert await outage.refuses(DAILY, 1) == "budget_exceeded"
+    grant.settle(15)
+    await outage.admits(DAILY, 25)
+    assert await outage.refuses(DAILY, 1) == "budget_exceeded"
+    assert metrics.registry.get_sample_value("gaiarouter_budget_grace_total") == 3
+    assert metrics.registry.get_sample_value("gaiarouter_budget_refusals_total", {"scope": "key"}) == 3
+
+
+async def test_what_is_known_of_a_budget_is_good_for_the_grace_and_no_longer() -> None:
+    outage = Outage(Table(), grace_s=60.0)
+    await outage.budgets.reserve("rec_1", DAILY, 1, time_us=5)
+    outage.away, outage.now = True, 1059.9
+    await outage.admits(DAILY, 1)
+    outage.now = 1060.0
+    assert await outage.refuses(DAILY, 1) == "storage_unavailable"
+
+
+async def test_without_a_grace_nobody_spends_while_the_store_is_away() -> None:
+    outage = Outage(Table(), grace_s=0.0)
+    await outage.budgets.reserve("rec_1", DAILY, 1, time_us=5)
+    outage.away = True
+    assert await outage.refuses(DAILY, 1) == "storage_unavailable"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(replace(DAILY, id="key_2"), id="never asked"),
+        pytest.param(replace(DAILY, tenant=TENANT), id="of two budgets one was never asked"),
+        pytest.param(replace(KEY, budget=Budget(100, "week")), id="of another period"),
+    ],
+)
+async def test_nobody_spends_of_a_budget_that_is_not_known(key: ApiKey) -> None:
+    outage = Outage(Table())
+    await outage.budgets.reserve("rec_1", DAILY, 1, time_us=5)
+    outage.away = True
+    assert await outage.refuses(key, 1) == "storage_unavailable"
+    await outage.admits(DAILY, 99)
+
+
+async def test_each_process_of_a_machine_has_its_share_of_what_was_left() -> None:
+    outage = Outage(Table(spent=40), share=4)
+    await outage.budgets.reserve("rec_1", DAILY, 10, time_us=5)
+    outage.away = True
+    await outage.admits(DAILY, 12)
+    assert await outage.refuses(DAILY, 1) == "storage_unavailable", "others may still have room"
+    assert await outage.refuses(DAILY, 39) == "budget_exceeded"
+
+
+async def test_when_the_store_is_back_it_is_asked_again() -> None:
+    table = Table()
+    outage = Outage(table)
+    await outage.budgets.reserve("rec_1", DAILY, 1, time_us=5)
+    outage.away = True
+    grant = await outage.admits(DAILY, 99)
+    outage.away = False
+    assert await outage.budgets.reserve("rec_1", DAILY, 1, time_us=5) is None
+    assert len(table.asked) == 2
+    grant.settle(0)
+    outage.away = True
+    await outage.admits(DAILY, 99)
+
+
+async def test_budgets_that_nobody_asks_for_any_more_are_forgotten() -> None:
+    last = LastKnown(lambda: now, grace_s=60.0, share=1)
+    for number in range(1000):
+        now = float(number)
+        last.heard([BudgetState(Reservation(f"key_{number}", 0, 1, 100), 0, 1, refused=False)])
+    assert last.known == 60

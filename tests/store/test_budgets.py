@@ -11,7 +11,7 @@ import pytest
 from gaiarouter.config.secret import Secret
 from gaiarouter.store import open_store
 from gaiarouter.store.base import Store
-from gaiarouter.store.records import BudgetState, LostAttempt, Reservation, Wanted
+from gaiarouter.store.records import BudgetState, LostAttempt, Owed, Reservation, Wanted
 from tests.store.test_store import RECORD
 
 
@@ -133,3 +133,21 @@ async def test_what_two_processes_give_back_at_once_comes_back_once(store: Store
     await store.add_usage(records)  # a record that came while its reservation was given back is spent with the next
     assert await store.budget_in_use("key_1", 0) == (10, 0)
     await second.close()
+
+
+async def test_what_was_let_in_while_the_store_was_away_is_spent_with_its_record_once(store: Store) -> None:
+    await reserve(store, "r1", [wanted(10)], time_us=RECORD.time_us)
+    await reserve(store, "lost", [wanted(10)], time_us=RECORD.time_us)  # its answer never came: it is owed all the same
+    owed = (Owed("key_1", 0), Owed("org_1", 5))
+    away = [replace(RECORD, id=name, cost_nano_usd=7, owed=owed) for name in ("a1", "a2", "lost")]
+    for _ in range(2):
+        await store.add_usage([*away, replace(RECORD, id="free", cost_nano_usd=1000)])
+        assert (await store.budget_in_use("key_1", 0), await store.budget_in_use("org_1", 5)) == ((21, 10), (21, 0))
+
+
+async def test_a_reservation_that_its_record_did_not_find_is_settled_all_the_same(store: Store) -> None:
+    """It may have been put aside in that moment: no other request need come for it to count."""
+    await store.add_usage([replace(RECORD, id="late", time_us=5, cost_nano_usd=7)])
+    await reserve(store, "late", [wanted(60)], time_us=5)
+    await store.give_back(before_us=9)
+    assert await store.budget_in_use("key_1", 0) == (7, 0)

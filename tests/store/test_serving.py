@@ -6,7 +6,8 @@ import asyncio
 import io
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,15 +16,18 @@ import pytest
 
 from gaiarouter.config.secret import Secret
 from gaiarouter.store import open_store
+from gaiarouter.store.base import StorageUnavailable
 from gaiarouter.store.commands import create_key
 from gaiarouter.store.keyring import now_us
-from gaiarouter.store.keys import mint
-from tests.gateway.running import RunningGateway, Starter, assert_error
+from gaiarouter.store.keys import ParsedKey, mint, parse
+from gaiarouter.store.records import Budget
+from tests.gateway.running import Reply, RunningGateway, Starter, assert_error, chat_body
 from tests.server.process import served
 from tests.store.postgres_server import PostgresServer
 
 UNLIMITED = {"requests": "unlimited", "tokens": "unlimited", "concurrent": "unlimited"}
 BACK_S = 20.0
+DOLLAR = 1_000_000_000
 TOLD_S = 2.0
 """A revoked key stops everywhere within this time."""
 
@@ -100,6 +104,58 @@ async def test_while_postgres_is_away_known_keys_work_unknown_get_503_and_nothin
     async with asyncio.timeout(BACK_S):
         while await _counted(gateway) != wanted:  # noqa: ASYNC110  # it happens in the database
             await asyncio.sleep(0.05)
+
+
+async def test_while_postgres_is_away_a_budget_lasts_as_far_as_it_was_known_and_all_of_it_is_counted(
+    start: Starter, emptied: PostgresServer, tmp_path: Path
+) -> None:
+    prices = [{"match": "*", "input": 0, "output": 1_000_000}]  # a dollar a token
+    gateway = await start(
+        store=emptied.url,
+        limits=UNLIMITED,
+        ledger={"path": str(tmp_path)},
+        providers={"demo": {"dialect": "echo", "prices": prices}},
+    )
+
+    async def ask(key: str) -> Reply:
+        return await gateway.post(chat_body("demo", max_tokens=100), headers={"authorization": f"Bearer {key}"})
+
+    cost = int((await ask(await gateway.mint(name="free"))).headers["x-gaia-cost"]) * DOLLAR
+    budget = Budget(2 * 100 * DOLLAR + 2 * cost, "total")
+    asked, unasked = await gateway.mint(name="asked", budget=budget), await gateway.mint(name="other", budget=budget)
+    key_id, store = parsed(asked).id, gateway.gateway.store
+    assert (await ask(asked)).status == 200
+    await until(lambda: store.budget_in_use(key_id, 0), (cost, 0))
+    assert (await ask(asked)).status == 200
+    emptied.stop(signal.SIGQUIT)
+    await until(lambda: said(gateway, "storage_away"), 1)
+    assert_error(await ask(unasked), 503, "storage_unavailable")
+    # the reservation of the second is still in what was last known: there is room for one and what the next has cost
+    assert [(await ask(asked)).status for _ in range(3)] == [200, 200, 429]
+    assert gateway.metric("budget_grace_total") == 2
+    emptied.start()
+    await until(lambda: said(gateway, "storage_away"), 0)
+    await until(lambda: store.budget_in_use(key_id, 0), (4 * cost, 0))
+
+
+def parsed(text: str) -> ParsedKey:
+    key = parse(text)
+    assert key is not None
+    return key
+
+
+async def said(gateway: RunningGateway, metric: str) -> float:
+    return gateway.metric(metric)
+
+
+async def until(look: Callable[[], Awaitable[object]], wanted: object) -> None:
+    """The store may be away when it is looked at."""
+    async with asyncio.timeout(BACK_S):
+        while True:
+            with suppress(StorageUnavailable):
+                if await look() == wanted:
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def test_the_control_plane_says_that_the_database_is_away_and_works_when_it_is_back(

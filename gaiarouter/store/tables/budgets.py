@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gaiarouter.store.database import Database, Unit
-from gaiarouter.store.records import BudgetState, Reservation, Wanted
+from gaiarouter.store.records import BudgetState, Reservation, UsageRecord, Wanted
 from gaiarouter.store.rows import Row
 
 _LOCK: Final = """
@@ -21,6 +21,10 @@ ON CONFLICT (scope, starts_us) DO UPDATE SET spent = budgets.spent RETURNING spe
 """
 _TAKE: Final = "UPDATE budgets SET reserved = reserved + $3 WHERE scope = $1 AND starts_us = $2"
 _HOLD: Final = "INSERT INTO budget_holds (id, scope, starts_us, amount, time_us) VALUES ($1, $2, $3, $4, $5)"
+_OPEN: Final = "INSERT INTO budgets (scope, starts_us, spent, reserved) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING"
+_OWE: Final = (
+    "INSERT INTO budget_holds (id, scope, starts_us, amount, time_us) VALUES ($1, $2, $3, 0, $4) ON CONFLICT DO NOTHING"
+)
 _STATE: Final = "SELECT spent, reserved FROM budgets WHERE scope = $1 AND starts_us = $2"
 _OF_RECORD: Final = "FROM usage_records AS r WHERE r.time_us = budget_holds.time_us AND r.id = budget_holds.id"
 # not EXISTS: PostgreSQL could read all records for it; this looks each one up
@@ -85,12 +89,24 @@ def _state(one: Reservation, spent: int, reserved: int, taken: Mapping[tuple[str
     return BudgetState(one, spent, reserved + one.amount * fits, refused=not fits)
 
 
+def owe(records: Sequence[UsageRecord]) -> Unit[None]:
+    """What was let in while nothing could be reserved, as if nothing had been: `settle` finds it. A reservation that
+    was made all the same, and only its answer lost, is not made twice."""
+    for scope, starts_us in sorted({(one.scope, one.starts_us) for record in records for one in record.owed}):
+        yield _OPEN, (scope, starts_us)
+    for record in records:
+        for one in record.owed:
+            yield _OWE, (record.id, one.scope, one.starts_us, record.time_us)
+
+
 def settle() -> Unit[None]:
     """Every reservation whose record has come in becomes what the request cost."""
     yield from _book((yield _RELEASE, ()))
 
 
 def _give_back(before_us: int) -> Unit[int]:
+    """Settles first: a record may have come in while the last round put its reservation aside, and not have seen it."""
+    yield from settle()
     late = yield _LATE, (before_us,)
     yield from _book([(scope, starts_us, amount, 0) for _, scope, starts_us, amount, _ in late])
     for record_id, scope, starts_us, _, time_us in late:

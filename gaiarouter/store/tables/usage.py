@@ -12,7 +12,7 @@ from gaiarouter.canonical.usage import Usage
 from gaiarouter.store.database import Database, Unit
 from gaiarouter.store.records import UsageRecord
 from gaiarouter.store.rows import USAGE_READ, USAGE_WRITTEN, Row, storable, usage_of, usage_row
-from gaiarouter.store.tables.budgets import settle
+from gaiarouter.store.tables.budgets import owe, settle
 from gaiarouter.store.tables.days import DAY_US, drop_days, make_days
 from gaiarouter.store.tables.histogram import BUCKETS, bucket_of
 
@@ -108,6 +108,7 @@ def _add(records: Sequence[UsageRecord]) -> Unit[None]:
         # in the order of their keys: two processes then never wait for each other in a circle
         for group, counts in sorted(sums.items()):
             yield _ADD_SUMS[span], (*map(storable, group), *counts)
+    yield from owe([record for record in records if record.owed and record.id in new])
     yield from settle()
 
 

@@ -182,9 +182,9 @@ def _add_reconcile(commands: Commands) -> None:
         commands,
         "reconcile",
         "hold a provider's usage export against the ledger",
-        "Reads a usage export of a provider's console (CSV) and says, by model and class of tokens, where its counts "
-        "differ from those of the ledger on the same days. Ends with 0 if nothing differs, 1 if something does, 2 for "
-        "trouble.",
+        "Reads a provider's usage or cost export (CSV of its console, JSON of its reports) and says, by model and "
+        "class of tokens, where its counts differ from those of the ledger on the same days. Ends with 0 if nothing "
+        "differs, 1 if something does, 2 for trouble.",
         """
         gaiarouter reconcile usage.csv --provider openai
         """,

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from gaiarouter.ledger.export import CLASSES, Export
+from gaiarouter.ledger.export import CLASSES, COST, Export
 from gaiarouter.store.records import LostAttempt, Sums, Window
 from gaiarouter.store.tables.protocols import StatisticsTable
+
+_NANO: Final = 1_000_000_000
+_ROUNDING: Final = _NANO // 100
+"""Providers round, each in their own way: that is no difference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """lost: what tries without an answer may have been billed, beside what `ours` counts of answers."""
+    """lost: what tries without an answer may have been billed, beside what `ours` counts of answers. Of costs all are
+    nano-dollars."""
 
     model: str
     kind: str
@@ -23,7 +29,9 @@ class Difference:
 
     @property
     def by(self) -> int:
-        """0 also where what was lost, or a part of it, explains the rest."""
+        """0 also where what was lost, or a part of it, explains the rest; of costs where it is under a cent."""
+        if self.kind == COST and self.ours - _ROUNDING < self.theirs < self.ours + self.lost + _ROUNDING:
+            return 0
         if self.ours <= self.theirs <= self.ours + self.lost:
             return 0
         return min(self.ours + self.lost - self.theirs, 0) or self.ours - self.theirs
@@ -39,7 +47,8 @@ async def compared(export: Export, ledger: StatisticsTable, *, provider: str | N
 def differences(
     export: Export, ledger: Iterable[tuple[str, Sums]], lost: Iterable[LostAttempt] = ()
 ) -> Sequence[Difference]:
-    """Every model and class that either counted, the largest difference first. Only classes that the file tells of."""
+    """Every model and class that either counted, the largest difference first, costs before tokens. Only classes
+    that the file tells of."""
     ours = {model: _ours(sums) for model, sums in ledger}
     beside: dict[str, Counter[str]] = {}
     for attempt in lost:
@@ -51,36 +60,42 @@ def differences(
         for kind in CLASSES
         if kind in told
     ]
-    return sorted((each for each in found if each.theirs or each.ours or each.lost), key=lambda each: -abs(each.by))
+    counted = (each for each in found if each.theirs or each.ours or each.lost)
+    return sorted(counted, key=lambda each: (not each.by, each.kind != COST, -abs(each.by)))
 
 
 def _ours(sums: Sums) -> Mapping[str, int]:
     tokens = sums.tokens
     return {
         "requests": sums.requests - sums.errors,
+        "input": sum(tokens[name] for name in ("in_uncached", "in_cache_read", "in_cache_write", "in_tool")),
         "fresh input": tokens["in_uncached"] + tokens["in_tool"],
         "cache read": tokens["in_cache_read"],
         "cache write": tokens["in_cache_write"],
         "output": tokens["out_visible"] + tokens["out_reasoning"],
+        COST: sums.cost_nano_usd,
     }
 
 
 def _lost(attempt: LostAttempt) -> Mapping[str, int]:
     return {
         "requests": 1,
+        "input": attempt.in_uncached + attempt.in_cache_read + attempt.in_cache_write,
         "fresh input": attempt.in_uncached,
         "cache read": attempt.in_cache_read,
         "cache write": attempt.in_cache_write,
         "output": attempt.out,
+        COST: attempt.cost_nano_usd or 0,
     }
 
 
 def render(export: Export, found: Sequence[Difference]) -> str:
     """A table for a person; the days first."""
     head = f"{export.first_day:%Y-%m-%d} to {export.last_day:%Y-%m-%d}, whole days in UTC"
-    rows = [("MODEL", "CLASS", "PROVIDER", "LEDGER", "MAY BE BILLED", "DIFFERENCE")]
+    rows: list[tuple[str, ...]] = [("MODEL", "CLASS", "PROVIDER", "LEDGER", "MAY BE BILLED", "DIFFERENCE")]
     rows += [
-        (each.model, each.kind, f"{each.theirs:,}", f"{each.ours:,}", f"{each.lost:,}", _by(each)) for each in found
+        (each.model, each.kind, *(_amount(each, count) for count in (each.theirs, each.ours, each.lost)), _by(each))
+        for each in found
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join((head, *(_line(row, widths) for row in rows)))
@@ -91,6 +106,12 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join((*map(str.ljust, row[:2], widths), *map(str.rjust, row[2:], widths[2:]))).rstrip()
 
 
+def _amount(each: Difference, count: int) -> str:
+    return f"${count / _NANO:,.4f}" if each.kind == COST else f"{count:,}"
+
+
 def _by(each: Difference) -> str:
-    share = f" ({each.by / each.theirs:+.1%})" if each.theirs and each.by else ""
-    return f"{each.by:+,}{share}" if each.by else "none"
+    if not each.by:
+        return "none"
+    share = f" ({each.by / each.theirs:+.1%})" if each.theirs else ""
+    return f"{'+' if each.by > 0 else '-'}{_amount(each, abs(each.by))}{share}"

@@ -146,12 +146,76 @@ def test_what_was_billed_without_an_answer_explains_as_much_and_no_more() -> Non
         ('{"data": [], "has_more": false}', "no rows"),
         ('{"data": [], "has_more": true}', "more pages"),
         ('{"data": [{"start_time": 1, "results": [{"model": null, "input_tokens": 1}]}]}', "not by model"),
-        ("model,input_tokens\nm,1\n", "none for the day"),
+        ("model,input_tokens\nm,1\n", "no column for the day"),
         ("model,date,input_tokens\n", "no rows"),
         ("model,date,input_tokens\nm,yesterday,1\n", "line 2"),
-        ("model,date,input_tokens\nm,2026-11-22,many\n", "line 2"),
+        ("model,date,input_tokens\nm,2026-11-22,many\n", "line 2: 'many' is not a number"),
+        ("model,date,input_tokens\nm,2026-11-22,inf\n", "line 2: 'inf' is not a number"),
+        ("model,date,input_tokens\nm,2026-11-22,1e400\n", "line 2: '1e400' is not a number"),
+        ("model,start_time,input_tokens\nm,99999999999999999999,1\n", "line 2"),
+        ("model,date,colour\nm,2026-11-22,red\n", "counts tokens, requests or costs: its columns are model, date, col"),
+        ("a;b\n1;2\n", "no column for the model .*: its columns are a;b"),
+        ('model,date,input_tokens\n"m,2026-11-22', "no column|is no CSV|line 2"),
+        (
+            "Service description,SKU description,Usage start date,Cost ($)\nVertex,Gemini,2026-11-22,2\n",
+            "export of billing, by SKU",
+        ),
+        ('{"data": [{"start_time": 1, "results": [{"object": "organization.costs.result"}]}]}', "usage/completions"),
+        ('{"data": [{"starting_at": 1, "results": [{"amount": "1", "cost_type": null}]}]}', "`group_by` description"),
     ],
 )
 def test_a_file_that_is_no_export_is_told_so(text: str, why: str) -> None:
     with pytest.raises(UnreadableExport, match=why):
         read_export(text)
+
+
+OPENROUTER = """generation_id,created_at,cost_total,tokens_prompt,tokens_completion,tokens_reasoning,\
+tokens_cached,model_permaslug
+gen-1,2026-11-22 18:54:30.040,0.01234567,1000,200,50,400,z-ai/glm-4.6
+gen-2,2026-11-22 19:54:30.040,0.5,500,"1,100",0,,z-ai/glm-4.6
+"""
+
+
+def test_an_export_with_a_row_for_each_request_and_what_it_cost() -> None:
+    export = read_export(OPENROUTER)
+    assert export.counts == {
+        "z-ai/glm-4.6": {"requests": 2, "fresh input": 1100, "cache read": 400, "output": 1300, "cost": 512_345_670}
+    }
+    assert export.window_us == (1_795_305_600_000_000, 1_795_392_000_000_000)
+
+
+def test_rows_of_days_whose_input_does_not_say_what_came_from_a_cache_are_compared_as_a_whole() -> None:
+    """OpenRouter's /api/v1/activity."""
+    row = {"date": "2026-11-22 00:00:00", "model": "openai/gpt-5", "model_permaslug": "openai/gpt-5-2025-08-07"}
+    row |= {"usage": 1.25, "byok_usage_inference": 0, "requests": 3, "prompt_tokens": 1000, "completion_tokens": 70}
+    export = read_export(json.dumps({"data": [row | {"reasoning_tokens": 20}]}))
+    assert export.counts == {"openai/gpt-5": {"requests": 3, "input": 1000, "output": 70, "cost": 1_250_000_000}}
+    ours = replace(ledger(3, 300, 600, 90, 10, 50, 20), cost_nano_usd=1_245_000_000)
+    assert [(each.kind, each.by) for each in differences(export, [("openai/gpt-5", ours)])] == [
+        ("cost", 0),
+        ("requests", 0),
+        ("input", 0),
+        ("output", 0),
+    ]
+
+
+def test_a_report_of_costs_is_compared_by_model_in_dollars() -> None:
+    """Anthropic's /v1/organizations/cost_report with `group_by` description: amounts are cents, as text."""
+    tokens = {"amount": "123.78912", "currency": "USD", "cost_type": "tokens", "model": "claude-sonnet-4-5"}
+    search = {"amount": "2", "currency": "USD", "cost_type": "web_search", "model": None}
+    bucket = {"starting_at": "2026-11-22T00:00:00Z", "results": [tokens, tokens, search]}
+    export = read_export(json.dumps({"data": [bucket], "has_more": False}))
+    assert export.counts == {"claude-sonnet-4-5": {"cost": 2_475_782_400}, "(no model)": {"cost": 20_000_000}}
+    ours = replace(ledger(1, 1, 0, 0, 0, 1, 0), cost_nano_usd=2_500_000_000)
+    found = differences(export, [("claude-sonnet-4-5", ours)])
+    lines = render(export, found).splitlines()
+    assert lines[2].split() == ["claude-sonnet-4-5", "cost", "$2.4758", "$2.5000", "$0.0000", "+$0.0242", "(+1.0%)"]
+    assert lines[3].split() == ["(no", "model)", "cost", "$0.0200", "$0.0000", "$0.0000", "-$0.0200", "(-100.0%)"]
+    assert len(lines) == 4
+
+
+def test_what_providers_round_is_no_difference() -> None:
+    cent = 10_000_000
+    assert [Difference("m", "cost", 100 * cent, 100 * cent + by).by for by in (cent - 1, 1 - cent)] == [0, 0]
+    assert [Difference("m", "cost", 100 * cent, 100 * cent + by).by for by in (cent, -cent)] == [cent, -cent]
+    assert Difference("m", "cost", theirs=104 * cent, ours=100 * cent, lost=4 * cent).by == 0

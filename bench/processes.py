@@ -14,6 +14,10 @@ TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
+# A program that is installed has its bytecode; one that may not keep it would be compiled again at every start.
+_ENVIRONMENT: Final = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def tree(pid: int) -> list[int]:
     """The process and all its descendants that live now."""
     found = [pid]
@@ -66,6 +70,7 @@ def start(
                 stdout=subprocess.PIPE if talks else printed,
                 stderr=None if talks else subprocess.STDOUT,
                 cwd=cwd,
+                env=_ENVIRONMENT,
                 text=True,
             )
     finally:

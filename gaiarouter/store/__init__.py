@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from gaiarouter.config.secret import Secret
 from gaiarouter.store.base import Store
 from gaiarouter.store.database import Database
-from gaiarouter.store.postgres import PostgresDatabase
 from gaiarouter.store.sql import SqlStore
 from gaiarouter.store.sqlite import SqliteDatabase
 
@@ -29,6 +28,8 @@ def open_database(url: Secret) -> Database:
     if scheme == "sqlite" and path not in ("", rest, ":memory:"):
         return SqliteDatabase(path)
     if scheme in ("postgresql", "postgres") and _has_valid_port(url):
+        from gaiarouter.store.postgres import PostgresDatabase  # its driver is 3 MB that SQLite's users do without
+
         return PostgresDatabase(url)
     raise ValueError("The store's address must read `sqlite:///FILE` or `postgresql://user:password@host/database`.")
 

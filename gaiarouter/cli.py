@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from gaiarouter.config.arguments import build_parser
 from gaiarouter.config.management import OPERATIONS
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _COMMANDS[arguments.command](arguments)
     except _FailedError as error:
         _say(str(error))
-        return 1
+        return 2 if arguments.command in _AS_DIFF else 1
     except BrokenPipeError:
         # the reader, such as `head`, has seen enough; without this Python complains when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -143,18 +143,13 @@ def _test(arguments: argparse.Namespace) -> int:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    """As diff(1): 0 nothing differs, 1 something does, 2 trouble."""
     from gaiarouter.comparison.report import as_json, render_text
     from gaiarouter.comparison.tables import compare
     from gaiarouter.comparison.traffic import between
 
-    try:
-        before, after = (_settings_of(file, arguments) for file in (arguments.old, arguments.new))
-        asked = _asked(before) if arguments.usage else ()
-        traffic = between(before, after, asked) if arguments.usage else None
-    except _FailedError as error:
-        _say(str(error))
-        return 2
+    before, after = (_settings_of(file, arguments) for file in (arguments.old, arguments.new))
+    asked = _asked(before) if arguments.usage else ()
+    traffic = between(before, after, asked) if arguments.usage else None
     names = [*_served(before), *_served(after), *(each.model for each in asked)]
     difference = compare(before, after, names)
     print(as_json(difference, traffic) if arguments.json else render_text(difference, traffic))
@@ -252,17 +247,17 @@ def _keys_revoke(arguments: argparse.Namespace) -> int:
 
 
 def _reconcile(arguments: argparse.Namespace) -> int:
-    """As diff(1): 0 nothing differs, 1 something does, 2 trouble."""
     from gaiarouter.ledger.export import UnreadableExport, read_export
     from gaiarouter.ledger.reconcile import compared, render
 
     try:
         export = read_export(Path(arguments.file).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, UnreadableExport) as error:
-        _say(f"{arguments.file}: {error}")
-        return 2
+        raise _FailedError(f"{arguments.file}: {error}") from error
     settings = _settings(_load(arguments))
-    found = _with_store(settings, lambda store: compared(export, store, provider=arguments.provider))
+    if arguments.provider not in (None, *settings.providers):
+        raise _FailedError(f"There is no provider {arguments.provider!r}, only {', '.join(settings.providers)}.")
+    found = _with_store(settings, lambda store: compared(export, store, provider=arguments.provider), migrate=False)
     print(render(export, found))
     return 1 if any(each.by for each in found) else 0
 
@@ -381,6 +376,8 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+_AS_DIFF: Final = ("diff", "reconcile")
+"""Which end as diff(1) does: 0 nothing differs, 1 something does, 2 trouble."""
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "serve": _serve,
     "check": _check,

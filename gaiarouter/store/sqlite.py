@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import TypeVar
 
 from gaiarouter.store import statements
@@ -40,6 +41,7 @@ class SqliteDatabase:
     keeps_days = False
 
     def __init__(self, path: str) -> None:
+        self._path = Path(path)
         self._writer = _Thread(path, "gaiarouter-sqlite-writer")
         self._reader = _Thread(path, "gaiarouter-sqlite-reader")
         self._watchers: list[Callable[[], None]] = []
@@ -47,6 +49,8 @@ class SqliteDatabase:
     async def open(self, *, migrate: bool) -> Sequence[str]:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise MigrationError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed.")
+        if not migrate and not self._path.exists():  # to look would make one
+            raise MigrationError(f"There is no file {self._path} yet: run `gaiarouter migrate`, or look at `store`.")
         return await self._writer.run(_migrate if migrate else _require_migrated, timeout_s=_OPEN_TIMEOUT_S)
 
     async def close(self) -> None:

@@ -111,7 +111,11 @@ def test_programs_get_json(files: tuple[str, str], tmp_path: Path, capsys: pytes
 
 
 def test_a_store_that_is_not_up_to_date_is_trouble_and_is_left_alone(
-    files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["diff", *files, "--usage"]) == 2
-    assert "run `gaiarouter migrate`" in capsys.readouterr().err
+    assert "There is no file" in capsys.readouterr().err
+    assert not (tmp_path / "gaia.db").exists()
+    (tmp_path / "gaia.db").touch()
+    assert main(["diff", *files, "--usage"]) == 2
+    assert "lacks 0001_init.sql" in capsys.readouterr().err

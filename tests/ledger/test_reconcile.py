@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from gaiarouter.cli import main
 from gaiarouter.ledger.export import UnreadableExport, read_export
 from gaiarouter.ledger.reconcile import Difference, differences, render
 from gaiarouter.store.records import LostAttempt, Sums
@@ -219,3 +221,32 @@ def test_what_providers_round_is_no_difference() -> None:
     assert [Difference("m", "cost", 100 * cent, 100 * cent + by).by for by in (cent - 1, 1 - cent)] == [0, 0]
     assert [Difference("m", "cost", 100 * cent, 100 * cent + by).by for by in (cent, -cent)] == [cent, -cent]
     assert Difference("m", "cost", theirs=104 * cent, ours=100 * cent, lost=4 * cent).by == 0
+
+
+def test_the_command_ends_as_diff_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, export, store = tmp_path / "gaiarouter.yaml", tmp_path / "usage.csv", tmp_path / "gaia.db"
+    table.write_text(json.dumps({"store": f"sqlite:///{store}", "providers": {"demo": {"dialect": "echo"}}}))
+    export.write_text("model,date,input_tokens\nechoing,2026-11-22,7\n")
+
+    def said(*more: str) -> tuple[int, str]:
+        code = main(["reconcile", str(export), "-c", str(table), *more])
+        out, err = capsys.readouterr()
+        return code, out + err
+
+    code, text = said()
+    assert (code, store.exists()) == (2, False)
+    assert "There is no file" in text
+    assert main(["migrate", "-c", str(table)]) == 0
+    code, text = said("--provider", "dem")
+    assert code == 2
+    assert "no provider 'dem', only demo" in text
+    code, text = said("--provider", "demo")
+    assert code == 1
+    assert text.splitlines()[-1].split() == ["echoing", "input", "7", "0", "0", "-7", "(-100.0%)"]
+    export.write_text("model,date,input_tokens\nechoing,2026-11-22,0\n")
+    assert said()[0] == 0
+    export.write_text("")
+    code, text = said()
+    assert code == 2
+    assert text == f"{export}: it has no rows\n"
+    assert main(["reconcile", str(tmp_path / "absent.csv"), "-c", str(table)]) == 2

@@ -38,8 +38,9 @@ class _Usage(Struct, gc=False, rename="camel"):
     service_tier: str | None = None
 
     def says_nothing(self) -> bool:
-        counts = (self.prompt_token_count, self.candidates_token_count, self.thoughts_token_count)
-        return all(count is None for count in counts)
+        """Not even of a prompt: zeros are a placeholder."""
+        given = self.prompt_token_count or self.tool_use_prompt_token_count
+        return not (given or self.candidates_token_count or self.thoughts_token_count)
 
 
 _DIGITS = b"0123456789"

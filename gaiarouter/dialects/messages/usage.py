@@ -44,7 +44,7 @@ class UsageTotals:
         self._members: dict[str, Raw] = {}
 
     def take(self, raw: Raw) -> Usage | None:
-        """The usage so far; None while there is none, or none to believe."""
+        """The usage so far; None while there is none, or none to believe: a prompt of no tokens is a placeholder."""
         try:
             told = msgspec.json.decode(raw, type=dict[str, Raw])
             merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
@@ -53,7 +53,8 @@ class UsageTotals:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         self._members = merged
-        return _usage(counts, body)
+        usage = _usage(counts, body)
+        return usage if usage.total_tokens else None
 
 
 def _usage(counts: _Usage, raw: bytes) -> Usage:

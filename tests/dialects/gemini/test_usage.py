@@ -91,10 +91,17 @@ def test_what_is_written_is_read_again(
     )
     told = write_usage(usage)
     assert told["totalTokenCount"] == usage.total_tokens
-    assert read(told) == Usage(
+    again = Usage(
         in_uncached=uncached + written,
         in_cache_read=cached,
         in_tool=tool,
         out_visible=visible,
         out_reasoning=reasoning,
     )
+    assert read(told) == (again if again.total_tokens else None)
+
+
+def test_zeros_are_a_placeholder_and_no_usage() -> None:
+    totals = UsageTotals()
+    assert totals.take(Raw(b'{"promptTokenCount":0,"candidatesTokenCount":0,"totalTokenCount":0}')) is None
+    assert totals.take(Raw(b'{"promptTokenCount":7}')) == Usage(in_uncached=7)

@@ -19,12 +19,11 @@ class Loss(Struct, frozen=True):
     reason: str
 
 
-class Losses:
-    """Collects them while one request is written for one target."""
+class Losses(Struct):
+    """Collects them while one request is written for one target. found: by path."""
 
-    def __init__(self, *, strict: bool) -> None:
-        self._strict = strict
-        self._found: dict[str, Loss] = {}
+    strict: bool
+    found: dict[str, Loss] = {}
 
     def adapt(self, path: str, reason: str) -> None:
         self._note(Loss(path, "adapt", reason))
@@ -32,17 +31,17 @@ class Losses:
     def drop(self, path: str, reason: str, *, blind: bool = False) -> None:
         """blind: callers send it to everybody, so that strictness would refuse nearly all of them."""
         if blind:
-            self._found.setdefault(path, Loss(path, "drop", reason))
+            self.found.setdefault(path, Loss(path, "drop", reason))
         else:
             self._note(Loss(path, "drop", reason))
 
     def all(self) -> tuple[Loss, ...]:
-        return tuple(self._found.values())
+        return tuple(self.found.values()) if self.found else ()
 
     def _note(self, loss: Loss) -> None:
-        if self._strict:
+        if self.strict:
             raise refused(loss.path, loss.reason)
-        self._found.setdefault(loss.path, loss)
+        self.found.setdefault(loss.path, loss)
 
 
 def refused(path: str, reason: str, *, code: str = "unsupported_parameter") -> InvalidRequest:

@@ -7,6 +7,7 @@ in a field, in `extras`, or it was refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Literal
 
 from msgspec import Raw, Struct, field
@@ -14,6 +15,8 @@ from msgspec import Raw, Struct, field
 from gaiarouter.canonical.parts import Cache, Part
 
 Role = Literal["user", "assistant", "system", "developer"]
+Kinds = AbstractSet[type[Part]]
+"""Of parts, by their types."""
 
 
 class Instruction(Struct, frozen=True, kw_only=True):
@@ -166,6 +169,10 @@ class CanonicalRequest(Struct, frozen=True, kw_only=True):
     extras: Mapping[str, Extra] = field(default_factory=dict)
     echoed: Mapping[str, Raw] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
+
+    def kinds(self) -> Kinds:
+        """Which kinds of parts the conversation has: what is for others of them need not be looked for."""
+        return {type(part) for turn in self.turns for part in turn.parts}
 
     def instructions_for(self, dialect: str) -> list[Instruction]:
         """Those that a target of the dialect may read, without blank ones."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Raw
@@ -25,7 +25,16 @@ from gaiarouter.dialects.chat.turns import TurnReader
 from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.errors import InvalidRequest
 
-_NULL = b"null"
+_NULL: Final = b"null"
+_NULL_BYTES: Final = len(_NULL)
+_SLOTS: Final = {name: known.slot for name, known in TOP_LEVEL.items() if known.slot is not None}
+_PLACES: Final = {name: place for place, name in enumerate(_SLOTS)}
+_SAMPLING: Final = frozenset(slot for slot in _SLOTS.values() if slot.startswith("sampling."))
+_OUTPUT: Final = frozenset(slot for slot in _SLOTS.values() if slot.startswith("output."))
+# what most requests say of these
+_UNSAMPLED: Final = Sampling()
+_ANY_OUTPUT: Final = Output()
+_NO_WISH: Final = Thinking()
 
 
 def decode_request(body: bytes) -> CanonicalRequest:
@@ -36,7 +45,8 @@ def decode_request(body: bytes) -> CanonicalRequest:
         raise wrong_field(str(error)) from None
     except (msgspec.DecodeError, RecursionError):
         raise InvalidRequest("The body is not valid JSON", code="invalid_json") from None
-    given = {name: value for name, value in members.items() if bytes(value) != _NULL}
+    given = {name: value for name, value in members.items() if len(value) != _NULL_BYTES or bytes(value) != _NULL}
+    paths = _paths(given)
     options = said.prompt_cache_options
     instructions, turns = TurnReader(cache_ttl=options.ttl if options else None).read(said.messages)
     return CanonicalRequest(
@@ -46,39 +56,40 @@ def decode_request(body: bytes) -> CanonicalRequest:
         turns=turns,
         stream=bool(said.stream),
         include_usage=bool(said.stream and said.stream_options and said.stream_options.include_usage),
-        tools=read_tools(said),
-        tool_choice=read_tool_choice(said),
+        tools=read_tools(said) if "tools" in paths else (),
+        tool_choice=read_tool_choice(said) if "tool_choice" in paths else None,
         # who speaks of `functions` can take but one call
         parallel_tool_calls=False if said.functions and not said.tools else said.parallel_tool_calls,
-        sampling=_sampling(said),
+        sampling=_UNSAMPLED if _SAMPLING.isdisjoint(paths) else _sampling(said),
         max_output_tokens=said.max_tokens if said.max_completion_tokens is None else said.max_completion_tokens,
-        output=_output(said),
-        thinking=_thinking(said),
+        output=_ANY_OUTPUT if _OUTPUT.isdisjoint(paths) else _output(said),
+        thinking=_thinking(said) if "thinking" in paths else _NO_WISH,
         tier=said.service_tier,
         end_user=said.user if said.safety_identifier is None else said.safety_identifier,
-        metadata=form.given(said.metadata),
+        metadata=said.metadata if "metadata" in paths else None,
         extras=_extras(said, given),
-        paths=_paths(given),
+        paths=paths,
     )
 
 
 def _paths(given: dict[str, Raw]) -> dict[str, str]:
     """Of two fields for one slot the first in the table is the one that counts."""
     paths: dict[str, str] = {}
-    for name, known in TOP_LEVEL.items():
-        if name in given and known.slot is not None:
-            paths.setdefault(known.slot, name)
+    for name in sorted(given.keys() & _SLOTS.keys(), key=_PLACES.__getitem__):
+        if (slot := _SLOTS[name]) not in paths:
+            paths[slot] = name
     return paths
 
 
 def _extras(said: Form, given: dict[str, Raw]) -> dict[str, Extra]:
     extras: dict[str, Extra] = {}
-    for name, value in given.items():
-        known = TOP_LEVEL.get(name)
-        if known is None:
-            extras[name] = Extra(value=value)
-        elif known.slot is None and not (name == "background" and bytes(value) == b"false"):
-            extras[name] = Extra(value=value, loss=known.loss)
+    if not given.keys() <= _SLOTS.keys():
+        for name, value in given.items():
+            known = TOP_LEVEL.get(name)
+            if known is None:
+                extras[name] = Extra(value=value)
+            elif known.slot is None and not (name == "background" and bytes(value) == b"false"):
+                extras[name] = Extra(value=value, loss=known.loss)
     if said.stream_options and said.stream_options.include_obfuscation is not None:
         extras["stream_options.include_obfuscation"] = Extra(value=Raw(b"true"), loss="blind")
     return extras

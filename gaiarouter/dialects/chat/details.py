@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec import Struct
+
 from gaiarouter.canonical.parts import Reasoning, Sealed
 from gaiarouter.dialects.chat.form import Detail, Message, ThinkingBlock
 
@@ -97,28 +99,27 @@ def _placed(detail: dict[str, Any], position: int | None) -> dict[str, Any]:
     return detail if position is None else detail | {"position": position}
 
 
-class Places:
+class Places(Struct):
     """Where thinking stands among the other things that a Chat message tells apart: text (all of it one), and calls.
 
     A caller that sends the details back lets the target put each piece of thinking where it was.
     """
 
-    def __init__(self) -> None:
-        self._reasoning = 0
-        self._calls = 0
-        self._has_text = False
+    pieces: int = 0
+    calls: int = 0
+    has_text: bool = False
 
     def text(self) -> None:
-        self._has_text = True
+        self.has_text = True
 
     def call(self) -> int:
         """The position of the new call among the calls."""
-        self._calls += 1
-        return self._calls - 1
+        self.calls += 1
+        return self.calls - 1
 
     def reasoning(self) -> tuple[int, int | None]:
         """The index of the new piece, and its place if anything but thinking stands before it."""
-        others = self._calls + self._has_text
-        self._reasoning += 1
-        index = self._reasoning - 1
+        others = self.calls + self.has_text
+        self.pieces += 1
+        index = self.pieces - 1
         return index, index + others if others else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, assert_never
 
 import msgspec
+from msgspec import Struct, field
 
 from gaiarouter.canonical.events import CanonicalAnswer, Choice
 from gaiarouter.canonical.parts import AnswerPart, Audio, Image, Opaque, Reasoning, Refusal, Text, ToolCall
@@ -24,7 +25,8 @@ def encode_answer(answer: CanonicalAnswer, view: AnswerView) -> bytes:
     }
     if answer.usage is not None:
         body["usage"] = write_usage(answer.usage)
-    return msgspec.json.encode(body | {"system_fingerprint": None})
+    body["system_fingerprint"] = None
+    return msgspec.json.encode(body)
 
 
 def _choice(choice: Choice, view: AnswerView) -> dict[str, Any]:
@@ -41,21 +43,20 @@ def _choice(choice: Choice, view: AnswerView) -> dict[str, Any]:
     }
 
 
-class _Message:
+class _Message(Struct):
     """The message of one choice, part by part."""
 
-    def __init__(self, view: AnswerView) -> None:
-        self._view = view
-        self._texts: list[str] = []
-        self._length = 0
-        self._calls: list[ToolCall] = []
-        self._thoughts: list[str] = []
-        self._details: list[dict[str, Any]] = []
-        self._places = Places()
-        self._annotations: list[dict[str, Any]] = []
-        self._beside: dict[str, list[Any]] = {}
-        self.refusals: list[str] = []
-        self.logprobs: list[Any] = []
+    view: AnswerView
+    texts: list[str] = []
+    length: int = 0
+    calls: list[ToolCall] = []
+    thoughts: list[str] = []
+    details: list[dict[str, Any]] = []
+    places: Places = field(default_factory=Places)
+    annotations: list[dict[str, Any]] = []
+    beside: dict[str, list[Any]] = {}
+    refusals: list[str] = []
+    logprobs: list[Any] = []
 
     def add(self, part: AnswerPart) -> None:
         match part:
@@ -68,64 +69,64 @@ class _Message:
             case ToolCall():
                 self._call(part)
             case Image():
-                self._beside.setdefault("images", []).append(words.picture(part))
+                self.beside.setdefault("images", []).append(words.picture(part))
             case Audio(transcript=transcript):
-                self._texts.append(transcript or "")
+                self.texts.append(transcript or "")
             case Opaque(dialect=dialect, raw=raw):
-                self._beside.setdefault("provider_blocks", []).append({"dialect": dialect, "block": raw})
+                self.beside.setdefault("provider_blocks", []).append({"dialect": dialect, "block": raw})
             case _:
                 assert_never(part)
 
     def body(self, refusal: str | None) -> dict[str, Any]:
-        view = self._view
-        content: str | None = "".join(self._texts)
-        if not self._texts:
-            content = None if self._calls or self.refusals or refusal else ""
+        view = self.view
+        content: str | None = "".join(self.texts)
+        if not self.texts:
+            content = None if self.calls or self.refusals or refusal else ""
         message: dict[str, Any] = {
             "role": "assistant",
             "content": content,
             "refusal": "".join(self.refusals) or refusal,
-            "annotations": self._annotations,
+            "annotations": self.annotations,
         }
-        if self._calls and view.calls_functions:
-            message["function_call"] = words.called(self._calls[0])["function"]
-        elif self._calls:
-            message["tool_calls"] = [words.called(call) for call in self._calls]
-        if view.shows_reasoning and (self._thoughts or self._details):
-            thoughts = REASONING_GAP.join(text for text in self._thoughts if text)
+        if self.calls and view.calls_functions:
+            message["function_call"] = words.called(self.calls[0])["function"]
+        elif self.calls:
+            message["tool_calls"] = [words.called(call) for call in self.calls]
+        if view.shows_reasoning and (self.thoughts or self.details):
+            thoughts = REASONING_GAP.join(text for text in self.thoughts if text)
             if thoughts:
                 message |= {"reasoning_content": thoughts, "reasoning": thoughts}
-            message["reasoning_details"] = self._details
-        return message | self._beside
+            message["reasoning_details"] = self.details
+        return message | self.beside if self.beside else message
 
     def _text(self, part: Text) -> None:
         if part.text:
-            self._places.text()
-        start, self._length = self._length, self._length + len(part.text)
-        self._texts.append(part.text)
+            self.places.text()
+        start, self.length = self.length, self.length + len(part.text)
+        self.texts.append(part.text)
         for citation in part.citations:
             if citation.kind == "url":
-                self._annotations.append(words.url_annotation(citation, start, self._length))
+                self.annotations.append(words.url_annotation(citation, start, self.length))
             else:
-                self._beside.setdefault("citations", []).append(words.other_citation(citation))
+                self.beside.setdefault("citations", []).append(words.other_citation(citation))
         for raw in part.logprobs:
             self.logprobs += msgspec.json.decode(raw)
         if part.sealed:
-            index, position = self._places.reasoning()
-            self._details.append(sealed_detail(part.sealed, index=index, position=position))
+            index, position = self.places.reasoning()
+            self.details.append(sealed_detail(part.sealed, index=index, position=position))
 
     def _call(self, call: ToolCall) -> None:
         if not words.is_callers(call):
             return
-        self._calls.append(call)
-        self._places.call()
+        self.calls.append(call)
+        self.places.call()
         if call.sealed:
-            index, position = self._places.reasoning()
-            self._details.append(sealed_detail(call.sealed, index=index, position=position, id_=call.call_id))
+            index, position = self.places.reasoning()
+            self.details.append(sealed_detail(call.sealed, index=index, position=position, id_=call.call_id))
 
     def _reasoning(self, part: Reasoning) -> None:
-        index, position = self._places.reasoning()
-        self._thoughts += [*part.visible, *part.summary]
+        index, position = self.places.reasoning()
+        self.thoughts += [*part.visible, *part.summary]
         written: list[dict[str, Any]] = []
         if part.visible:
             text = "".join(part.visible)
@@ -139,4 +140,4 @@ class _Message:
                 written[0]["signature"] = sealed.data
             else:
                 written.append(sealed_detail(sealed, index=index, position=position))
-        self._details += written
+        self.details += written

@@ -88,7 +88,8 @@ class TurnReader:
             parts = self._content(message, path)
             if role != "user":
                 parts = tuple(self._only_text(part) for part in parts)
-        return Turn(role=role, parts=parts, name=message.name, cache=_cache(message.cache_control), path=path)
+        cache = _cache(message.cache_control) if message.cache_control else None
+        return Turn(role=role, parts=parts, name=message.name, cache=cache, path=path)
 
     def _only_text(self, part: Part) -> Text:
         if not isinstance(part, Text):

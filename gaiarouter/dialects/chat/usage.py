@@ -111,10 +111,11 @@ def _output(completion: int, usage: _Usage) -> tuple[int, int]:
 
 def write_usage(usage: Usage) -> dict[str, Any]:
     """Chat's `usage` object."""
+    prompt, completion = usage.input_tokens, usage.output_tokens
     return {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.total_tokens,
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
         "prompt_tokens_details": {
             "cached_tokens": usage.in_cache_read,
             "cache_write_tokens": usage.in_cache_write,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, assert_never
+from typing import Any, assert_never
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from gaiarouter.canonical.losses import refused
 from gaiarouter.canonical.parts import (
@@ -40,7 +40,7 @@ _FILE_ID = "file_"
 _OWN_PARTS = frozenset({"image", "document", "search_result"})
 
 
-class Block(NamedTuple):
+class Block(Struct, frozen=True):
     """body: what is sent; may still get or lose its `cache_control`. path: where it is from."""
 
     body: dict[str, Any]
@@ -58,21 +58,23 @@ def cache_control(cache: Cache) -> dict[str, str]:
     return {"type": "ephemeral", "ttl": "5m" if cache.ttl == "5m" else "1h"}
 
 
-class BlockWriter:
+class BlockWriter(Struct, kw_only=True):
     """Writes the blocks of one request. fetches_urls: the provider loads an address by itself."""
 
-    def __init__(self, *, call_ids: Names, tools: Names, fetches_urls: bool) -> None:
-        self._call_ids = call_ids
-        self._tools = tools
-        self._fetches_urls = fetches_urls
+    call_ids: Names
+    tools: Names
+    fetches_urls: bool
 
     def write(self, part: Part) -> list[Block]:
         """None of it where it is empty, which the API refuses. Raises InvalidRequest for what it cannot hold."""
         match part:
             case Text(text=text, citations=citations):
-                return self._block(part, {"type": "text", "text": text} | _cited(citations)) if text.strip() else []
+                if not text or text.isspace():
+                    return []
+                body = {"type": "text", "text": text}
+                return self._block(part, body | _cited(citations) if citations else body)
             case Refusal(text=text):
-                return self._block(part, {"type": "text", "text": text}) if text.strip() else []
+                return [Block({"type": "text", "text": text}, part.path)] if text.strip() else []
             case Image():
                 return self._block(part, self._image(part))
             case Document():
@@ -84,16 +86,15 @@ class BlockWriter:
             case ToolResult():
                 return self._block(part, self._result(part))
             case Opaque():
-                return self._block(part, self._own(part))
+                return [Block(self._own(part), part.path)]
             case Audio() | Video():
                 raise refused(part.path, "no model of the provider takes sound or films")
             case _:
                 assert_never(part)
 
-    def _block(self, part: Part, body: dict[str, Any]) -> list[Block]:
-        cache: Cache | None = getattr(part, "cache", None)
-        if cache is not None:
-            body["cache_control"] = cache_control(cache)
+    def _block(self, part: Text | Image | Document | ToolCall | ToolResult, body: dict[str, Any]) -> list[Block]:
+        if part.cache is not None:
+            body["cache_control"] = cache_control(part.cache)
         return [Block(body, part.path)]
 
     def _image(self, part: Image) -> dict[str, Any]:
@@ -119,7 +120,7 @@ class BlockWriter:
                 return {"type": "base64", "media_type": media_type, "data": data}
             case Url(url=url) if not url.lower().startswith(("https://", "http://")):
                 raise refused(path, "this is neither a web address nor a data URL", code="invalid_value")
-            case Url(url=url) if self._fetches_urls:
+            case Url(url=url) if self.fetches_urls:
                 return {"type": "url", "url": url}
             case Url():
                 raise refused(path, "the model's provider does not fetch addresses: send the bytes as a data URL")
@@ -137,14 +138,14 @@ class BlockWriter:
     def _tool_use(self, call: ToolCall) -> dict[str, Any]:
         body = {
             "type": "tool_use",
-            "id": self._call_ids.wire(call.call_id),
-            "name": self._tools.wire(call.name),
+            "id": self.call_ids.wire(call.call_id),
+            "name": self.tools.wire(call.name),
             "input": _input(call),
         }
         return body | ({"caller": call.invoked_by} if call.invoked_by is not None else {})
 
     def _result(self, result: ToolResult) -> dict[str, Any]:
-        body: dict[str, Any] = {"type": "tool_result", "tool_use_id": self._call_ids.wire(result.call_id)}
+        body: dict[str, Any] = {"type": "tool_result", "tool_use_id": self.call_ids.wire(result.call_id)}
         content = result.content
         match content:
             case str():

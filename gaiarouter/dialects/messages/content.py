@@ -30,7 +30,8 @@ def read_part(raw: Raw, plan: AnswerPlan) -> AnswerPart:
     block = wire.decode_block(raw)
     match block.type:
         case "text":
-            return Text(text=block.text or "", citations=tuple(map(read_citation, block.citations or ())))
+            citations = tuple(map(read_citation, block.citations)) if block.citations else ()
+            return Text(text=block.text or "", citations=citations)
         case "thinking":
             sealed = (Sealed("signature", THINKING_FORMAT, block.signature),) if block.signature else ()
             return Reasoning(visible=(block.thinking or "",), sealed=sealed, format=THINKING_FORMAT)

@@ -164,5 +164,7 @@ def account(request: CanonicalRequest, losses: Losses) -> None:
 
 def forwarded(request: CanonicalRequest) -> dict[str, Raw]:
     """Those that the API takes: all of its own callers'."""
+    if not request.extras:
+        return {}
     own = request.dialect == DIALECT
     return {name: extra.value for name, extra in request.extras.items() if own or name in FORWARDED_EXTRAS}

@@ -26,12 +26,15 @@ class FormatPlan(Struct, frozen=True, kw_only=True):
     instructions: tuple[Block, ...] = ()
 
 
+NO_FORMAT = FormatPlan()
+
+
 def plan_format(
     wish: Format | None, model: Capabilities, *, hidden_tool: str, may_force: bool, path: str, losses: Losses
 ) -> FormatPlan:
     """hidden_tool: a name that none of the caller's tools has. Raises InvalidRequest for a schema without types."""
     if wish is None or wish == "text":
-        return FormatPlan()
+        return NO_FORMAT
     if not isinstance(wish, JsonSchema):
         losses.adapt(path, "the model is told to answer in JSON; the provider does not enforce it")
         return _told(_JSON_OBJECT)

@@ -18,9 +18,11 @@ def limit_markers(
 
     automatic: the API will set one by itself, which counts.
     """
-    fixed = _marked([*tools, *system])
-    said = _marked(block for message in messages for block in message.blocks)
+    fixed = [block for block in (*tools, *system) if "cache_control" in block.body]
+    said = [block for message in messages for block in message.blocks if "cache_control" in block.body]
     room = MAX_MARKERS - automatic
+    if len(fixed) + len(said) <= room:
+        return
     kept = fixed[-room:]
     left = room - len(kept)
     kept += said[-left:] if left else []
@@ -29,7 +31,3 @@ def limit_markers(
         if id(block.body) not in keep:
             del block.body["cache_control"]
             losses.drop(block.path, f"a request holds at most {MAX_MARKERS} cache breakpoints")
-
-
-def _marked(blocks: Iterable[Block]) -> list[Block]:
-    return [block for block in blocks if "cache_control" in block.body]

@@ -11,12 +11,13 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gaiarouter.canonical.losses import Loss, Losses, refused
-from gaiarouter.canonical.request import CanonicalRequest, Instruction
+from gaiarouter.canonical.parts import ToolCall
+from gaiarouter.canonical.request import CanonicalRequest, Instruction, Kinds
 from gaiarouter.dialects.accounting import usable_tools
 from gaiarouter.dialects.messages.blocks import DIALECT, Block, BlockWriter, cache_control
 from gaiarouter.dialects.messages.capabilities import Capabilities
 from gaiarouter.dialects.messages.fields import OUTPUT_CONFIG, account, forwarded
-from gaiarouter.dialects.messages.format import FormatPlan, plan_format
+from gaiarouter.dialects.messages.format import NO_FORMAT, FormatPlan, plan_format
 from gaiarouter.dialects.messages.markers import limit_markers
 from gaiarouter.dialects.messages.names import MAX_ID_CHARS, MAX_NAME_CHARS, Names
 from gaiarouter.dialects.messages.plan import AnswerPlan
@@ -28,9 +29,12 @@ DEFAULT_MAX_TOKENS = 8192
 HIDDEN_TOOL = "respond_json"
 VERSION_WITH_SAMPLING = "2023-06-01"
 VERSION = "2026-10-21"
+_WITH_SAMPLING = {"anthropic-version": VERSION_WITH_SAMPLING}
+_WITHOUT_SAMPLING = {"anthropic-version": VERSION}
 _LEAST_TOP_P = 0.95
 """While a model thinks."""
 _PERSONAL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|\+?[\d\s().-]{7,}")
+_AS_IT_COMES = AnswerPlan()
 _TIERS = {
     "auto": "auto",
     "default": "standard_only",
@@ -74,44 +78,40 @@ class _Encoder:
         self._names = Names(max_chars=MAX_NAME_CHARS)
 
     def encode(self) -> EncodedRequest:
-        request = self._request
+        request, kinds = self._request, self._request.kinds()
         account(request, self._losses)
         max_tokens = self._max_tokens()
-        tools = self._tools()
-        messages = self._messages()
+        offered = self._tools(kinds)
+        messages = self._messages(kinds)
         thinking = self._thinking(messages, max_tokens)
-        format_ = self._format(thinking)
-        choice, tools = self._choice(tools, messages, thinking, format_)
+        format_ = NO_FORMAT if request.output.format is None else self._format(thinking)
+        choice, tools = self._choice(offered, messages, thinking, format_)
         system = [*self._system(), *format_.instructions]
         extras = forwarded(request)
-        config = {name: extras.pop(name) for name in list(extras) if name.startswith(OUTPUT_CONFIG)}
         limit_markers(tools, system, messages, automatic="cache_control" in extras, losses=self._losses)
         sampling = self._sampling(thinking)
-        said: dict[str, Any] = {
+        body: dict[str, Any] = {
             "model": self._target.model,
             "max_tokens": max_tokens,
-            "system": [block.body for block in system] or None,
+            "system": [block.body for block in system] if system else None,
             "messages": [message.body() for message in messages],
-            "tools": [tool.body for tool in tools] or None,
+            "tools": [tool.body for tool in tools] if tools else None,
             "tool_choice": choice,
             "thinking": thinking.thinking,
-            "output_config": _output_config(thinking, format_, config),
-        }
-        body = said | sampling | self._rest() | extras
-        return EncodedRequest(
-            body=msgspec.json.encode({name: value for name, value in body.items() if value is not None}),
-            headers={"anthropic-version": VERSION_WITH_SAMPLING if sampling else VERSION},
-            losses=self._losses.all(),
-            plan=self._plan(format_),
-        )
-
-    def _rest(self) -> dict[str, Any]:
-        return {
+            "output_config": _output_config(thinking, format_, extras),
+            **sampling,
             "stop_sequences": self._stop(),
             "metadata": self._metadata(),
             "service_tier": self._tier(),
-            "stream": True if self._request.stream else None,
+            "stream": True if request.stream else None,
+            **extras,
         }
+        return EncodedRequest(
+            body=msgspec.json.encode({name: value for name, value in body.items() if value is not None}),
+            headers=_WITH_SAMPLING if sampling else _WITHOUT_SAMPLING,
+            losses=self._losses.all(),
+            plan=self._plan(format_) if offered or format_.tool else _AS_IT_COMES,
+        )
 
     def _path(self, slot: str) -> str:
         return self._request.paths.get(slot, slot)
@@ -128,24 +128,27 @@ class _Encoder:
             return most
         return given
 
-    def _tools(self) -> list[Block]:
+    def _tools(self, kinds: Kinds) -> list[Block]:
         """Those of the request; where it has none but the conversation calls some, one for each name called: some
         servers refuse calls of tools that they do not know."""
+        if not self._request.tools:
+            return self._called_tools() if ToolCall in kinds else []
         tools = ToolWriter(
             losses=self._losses,
             names=self._names,
             structured=self._model.structured_outputs,
             web_search=self._target.web_search,
         ).write(usable_tools(self._request, self._losses, dialect=DIALECT))
-        if tools:
-            return tools
+        return tools or self._called_tools()
+
+    def _called_tools(self) -> list[Block]:
         schema = Raw(b'{"type":"object","properties":{}}')
         return [
             Block({"name": self._names.wire(name), "input_schema": schema}, "tools")
             for name in called_names(self._request)
         ]
 
-    def _messages(self) -> list[Message]:
+    def _messages(self, kinds: Kinds) -> list[Message]:
         blocks = BlockWriter(
             call_ids=Names(max_chars=MAX_ID_CHARS), tools=self._names, fetches_urls=self._target.fetches_urls
         )
@@ -154,7 +157,7 @@ class _Encoder:
             losses=self._losses,
             system_turns=self._model.system_turns,
             thinks=bool(self._model.thinking),
-        ).write(self._request.turns)
+        ).write(self._request.turns, kinds)
         last = messages[-1]
         if last.role == "assistant":
             if not self._model.prefill:
@@ -167,7 +170,7 @@ class _Encoder:
     def _thinking(self, messages: list[Message], max_tokens: int) -> ThinkingPlan:
         path = self._path("thinking")
         plan = plan_thinking(self._request.thinking, self._model, max_tokens=max_tokens, path=path, losses=self._losses)
-        if not plan.is_enabled:
+        if plan.thinking is None or not plan.is_enabled:
             return plan
         if messages[-1].role == "assistant":
             self._losses.adapt(path, "a model that continues its own text cannot think before it")
@@ -201,6 +204,8 @@ class _Encoder:
         self, tools: list[Block], messages: list[Message], thinking: ThinkingPlan, format_: FormatPlan
     ) -> tuple[dict[str, Any] | None, list[Block]]:
         request = self._request
+        if not tools and not format_.tool:
+            return None, tools
         if tools and not request.tools:
             return {"type": "none"}, tools
         choice, tools = ChoiceWriter(
@@ -213,10 +218,14 @@ class _Encoder:
         return _with_hidden(format_.tool, choice, tools) if format_.tool else (choice, tools)
 
     def _system(self) -> list[Block]:
+        if not self._request.instructions:
+            return []
         return [_system_block(instruction) for instruction in self._request.instructions_for(DIALECT)]
 
     def _sampling(self, thinking: ThinkingPlan) -> dict[str, Any]:
         wish = self._request.sampling
+        if wish.temperature is wish.top_p is wish.top_k is None:
+            return {}
         values = {"temperature": wish.temperature, "top_p": wish.top_p, "top_k": wish.top_k}
         given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
         for name in list(given):
@@ -292,8 +301,13 @@ def _with_hidden(
     return {"type": "tool", "name": hidden.body["name"]}, [*tools, hidden]
 
 
-def _output_config(thinking: ThinkingPlan, format_: FormatPlan, extras: Mapping[str, Raw]) -> dict[str, Any] | None:
-    """extras: by their names in the whole request."""
-    config: dict[str, Any] = {"effort": thinking.effort, "format": format_.format}
-    config |= {name.removeprefix(OUTPUT_CONFIG): value for name, value in extras.items()}
-    return {name: value for name, value in config.items() if value is not None} or None
+def _output_config(thinking: ThinkingPlan, format_: FormatPlan, extras: dict[str, Raw]) -> dict[str, Any] | None:
+    """Takes what belongs there out of the extras."""
+    config: dict[str, Any] = {}
+    if thinking.effort is not None:
+        config["effort"] = thinking.effort
+    if format_.format is not None:
+        config["format"] = format_.format
+    for name in [name for name in extras if name.startswith(OUTPUT_CONFIG)] if extras else ():
+        config[name.removeprefix(OUTPUT_CONFIG)] = extras.pop(name)
+    return config or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import Raw
 
 from gaiarouter.canonical.events import Aside, CanonicalAnswer, Choice
 from gaiarouter.canonical.fold import text_tokens
@@ -13,9 +14,11 @@ from gaiarouter.dialects.messages.blocks import DIALECT
 from gaiarouter.dialects.messages.content import complete, finish_of, read_part
 from gaiarouter.dialects.messages.errors import read_error_in_answer
 from gaiarouter.dialects.messages.plan import AnswerPlan
-from gaiarouter.dialects.messages.usage import UsageTotals
+from gaiarouter.dialects.messages.usage import read_usage
 from gaiarouter.errors import BadAnswer
 
+_ERROR = b'"error"'
+"""Stands in every answer that tells an error."""
 _READ = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"})
 
 
@@ -31,29 +34,36 @@ def decode_answer(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
     try:
         if not body.isascii():
             body.decode()
-        kind = wire.decode_kind(body)
-        if kind.type == "error" or wire.is_given(kind.error):
-            raise read_error_in_answer(body)
-        message = wire.decode_message(body)
+        if _ERROR in body:
+            _raise_told(body)
+        message, members = wire.decode_message(body), wire.decode_members(body)
         if message.content is None:
             raise BadAnswer("The provider's answer holds no content")
-        blocks = [read_part(raw, plan) for raw in message.content]
-        members = wire.decode_members(body)
+        parts = tuple([complete(read_part(raw, plan)) for raw in message.content])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer("The provider's answer is not of the Messages format") from error
-    parts = tuple(complete(part) for part in blocks)
     finish = finish_of(
         message.stop_reason,
         stop_sequence=message.stop_sequence,
         details=message.stop_details,
-        calls=any(isinstance(part, ToolCall) for part in parts),
+        calls=ToolCall in {type(part) for part in parts},
         hidden=plan.hidden is not None,
     )
-    asides = [Aside(name, raw, DIALECT) for name, raw in members.items() if name not in _READ and wire.is_given(raw)]
     return CanonicalAnswer(
         id=message.id or "",
         model=message.model or "",
         choices=(Choice(0, parts, finish),),
-        usage=UsageTotals().take(message.usage),
-        asides=tuple(asides),
+        usage=read_usage(message.usage),
+        asides=() if members.keys() <= _READ else _asides(members),
     )
+
+
+def _raise_told(body: bytes) -> None:
+    """Raises the error that the body tells, if it does."""
+    kind = wire.decode_kind(body)
+    if kind.type == "error" or wire.is_given(kind.error):
+        raise read_error_in_answer(body)
+
+
+def _asides(members: dict[str, Raw]) -> tuple[Aside, ...]:
+    return tuple(Aside(name, raw, DIALECT) for name, raw in members.items() if name not in _READ and wire.is_given(raw))

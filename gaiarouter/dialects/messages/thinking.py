@@ -30,15 +30,19 @@ class ThinkingPlan(Struct, frozen=True):
         return self.thinking is not None and self.thinking["type"] == "enabled"
 
 
+_AS_IT_IS = ThinkingPlan()
+
+
 def plan_thinking(wish: Thinking, model: Capabilities, *, max_tokens: int, path: str, losses: Losses) -> ThinkingPlan:
     """`path`: the caller's name of the wish."""
     if "adaptive" in model.thinking:
         return _Adaptive(wish, model, path, losses).plan()
+    if wish.mode in (None, "off", "between_tools"):
+        return _AS_IT_IS
     if model.thinking:
         return _budgeted(wish, model, max_tokens, path, losses)
-    if wish.mode not in (None, "off", "between_tools"):
-        losses.drop(path, _NO_THINKING)
-    return ThinkingPlan()
+    losses.drop(path, _NO_THINKING)
+    return _AS_IT_IS
 
 
 class _Adaptive:
@@ -104,8 +108,6 @@ class _Adaptive:
 
 def _budgeted(wish: Thinking, model: Capabilities, max_tokens: int, path: str, losses: Losses) -> ThinkingPlan:
     """Models that are given a number of tokens, below `max_tokens`."""
-    if wish.mode in (None, "off", "between_tools"):
-        return ThinkingPlan()
     effort = "medium" if wish.effort is None else wish.effort
     if wish.mode == "budget":
         budget = wish.budget or 0
@@ -118,7 +120,7 @@ def _budgeted(wish: Thinking, model: Capabilities, max_tokens: int, path: str, l
         losses.drop(
             path, f"thinking takes at least {MIN_BUDGET} tokens, which the limit of the answer leaves no room for"
         )
-        return ThinkingPlan()
+        return _AS_IT_IS
     fitting = max(MIN_BUDGET, budget if budget < max_tokens else max_tokens * 4 // 5)
     if fitting != budget:
         losses.adapt(path, f"the budget must be at least {MIN_BUDGET} and below the limit of the answer")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from gaiarouter.canonical.losses import Losses, refused
-from gaiarouter.canonical.parts import Cache, Opaque, Reasoning
-from gaiarouter.canonical.request import Turn
+from gaiarouter.canonical.parts import Cache, Document, Image, Opaque, Reasoning, Refusal, Text
+from gaiarouter.canonical.request import Kinds, Turn
 from gaiarouter.dialects.messages.blocks import (
     DIALECT,
     THINKING_FORMAT,
@@ -25,14 +26,16 @@ from gaiarouter.dialects.messages.blocks import (
 
 PLACEHOLDER_USER = "."
 _UNMARKABLE = frozenset({"thinking", "redacted_thinking"})
+_INSTRUCTIONS = frozenset({"system", "developer"})
+_SAID: Kinds = frozenset({Text, Refusal, Image, Document})
+"""Parts that neither call nor answer a call."""
 
 
-@dataclass(slots=True)
-class Message:
+class Message(Struct):
     """One message under construction. calls: of `tool_use` blocks, where the caller named each."""
 
     role: str
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[Block]
     path: str = ""
 
     def body(self) -> dict[str, Any]:
@@ -42,32 +45,41 @@ class Message:
         return [(block.body[name], block.path) for block in self.blocks if block.type == kind]
 
 
-class MessageWriter:
+class MessageWriter(Struct, kw_only=True):
     """system_turns: the model takes `system` messages in the conversation."""
 
-    def __init__(self, *, blocks: BlockWriter, losses: Losses, system_turns: bool, thinks: bool) -> None:
-        self._blocks = blocks
-        self._losses = losses
-        self._system_turns = system_turns
-        self._thinks = thinks
+    blocks: BlockWriter
+    losses: Losses
+    system_turns: bool
+    thinks: bool
 
-    def write(self, turns: Sequence[Turn]) -> list[Message]:
-        """Raises InvalidRequest where it is no conversation: nothing said, or calls and results that do not match."""
-        first_thinking = self._first_thinking(turns)
-        said = [self._message(turn, thinks=index >= first_thinking) for index, turn in enumerate(turns)]
-        if not any(said):
+    def write(self, turns: Sequence[Turn], kinds: Kinds) -> list[Message]:
+        """kinds: of the turns' parts. Raises InvalidRequest where it is no conversation: nothing said, or calls and
+        results that do not match."""
+        first_thinking = self._first_thinking(turns) if Reasoning in kinds else 0
+        messages: list[Message] = []
+        instructed = False
+        for index, turn in enumerate(turns):
+            message = self._message(turn, thinks=index >= first_thinking)
+            if message is not None:
+                messages.append(message)
+                instructed = instructed or message.role in _INSTRUCTIONS
+        if not messages:
             path = turns[-1].path if turns else "messages"
             raise refused(path, "there must be a message with content", code="invalid_value")
-        messages = _merged(self._with_system_placed([message for message in said if message is not None]))
+        if instructed:
+            messages = self._with_system_placed(messages)
+        messages = _merged(messages)
         if messages[0].role != "user":
             messages.insert(0, Message("user", [Block({"type": "text", "text": PLACEHOLDER_USER}, "messages")]))
-        _answer_calls(messages)
+        if not kinds <= _SAID:
+            _answer_calls(messages)
         return messages
 
     def _first_thinking(self, turns: Sequence[Turn]) -> int:
         """The turn from which thinking may be sent. A piece that has lost its signature takes all before it along: the
         API refuses a chain with a hole, and accepts one that lacks its start."""
-        if not self._thinks:
+        if not self.thinks:
             return len(turns)
         broken = [
             index
@@ -79,19 +91,21 @@ class MessageWriter:
 
     def _message(self, turn: Turn, *, thinks: bool) -> Message | None:
         if turn.name is not None and turn.role in ("user", "assistant"):
-            self._losses.drop(f"{turn.path}.name", "a message has no author's name")
+            self.losses.drop(f"{turn.path}.name", "a message has no author's name")
         blocks: list[Block] = []
         for part in turn.parts:
-            if isinstance(part, Reasoning) and not thinks:
-                self._losses.drop(part.path, "thinking that its maker did not sign cannot be sent back", blind=True)
-                continue
-            if isinstance(part, Opaque) and turn.role == "assistant" and part.dialect != DIALECT:
-                self._losses.drop(part.path, "another provider's own", blind=True)
-                continue
-            written = self._blocks.write(part)
-            if isinstance(part, Reasoning) and not written:
-                self._losses.drop(part.path, "another provider's thinking", blind=True)
-            blocks += written
+            match part:
+                case Reasoning() if not thinks:
+                    self.losses.drop(part.path, "thinking that its maker did not sign cannot be sent back", blind=True)
+                case Opaque() if turn.role == "assistant" and part.dialect != DIALECT:
+                    self.losses.drop(part.path, "another provider's own", blind=True)
+                case Reasoning():
+                    written = self.blocks.write(part)
+                    if not written:
+                        self.losses.drop(part.path, "another provider's thinking", blind=True)
+                    blocks += written
+                case _:
+                    blocks += self.blocks.write(part)
         if turn.cache is not None:
             _mark_last(blocks, turn.cache)
         return Message(turn.role, blocks, turn.path) if blocks else None
@@ -100,18 +114,29 @@ class MessageWriter:
         """A system turn may stand after the user and before the assistant or the end; anywhere else its text goes
         into a user turn. It is never moved: that would change what the model has already read."""
         placed: list[Message] = []
-        for index, message in enumerate(messages):
-            if message.role not in ("system", "developer"):
+        before: str | None = None
+        for message, after in zip(messages, _roles_after(messages), strict=True):
+            if message.role not in _INSTRUCTIONS:
                 placed.append(message)
-                continue
-            before = next((each.role for each in reversed(placed) if each.role != "system"), None)
-            after = next((each.role for each in messages[index:] if each.role not in ("system", "developer")), None)
-            if self._system_turns and before == "user" and after in (None, "assistant"):
+            elif self.system_turns and before == "user" and after in (None, "assistant"):
                 placed.append(Message("system", message.blocks, message.path))
             else:
-                self._losses.adapt(message.path, "an instruction in the conversation is sent as the user's")
+                self.losses.adapt(message.path, "an instruction in the conversation is sent as the user's")
                 placed.append(Message("user", [_wrapped(block) for block in message.blocks], message.path))
+            if placed[-1].role != "system":
+                before = placed[-1].role
         return placed
+
+
+def _roles_after(messages: Sequence[Message]) -> list[str | None]:
+    """For each the role of the next one that is no instruction."""
+    roles: list[str | None] = []
+    after: str | None = None
+    for message in reversed(messages):
+        roles.append(after)
+        if message.role not in _INSTRUCTIONS:
+            after = message.role
+    return roles[::-1]
 
 
 def _is_foreign(part: Reasoning) -> bool:
@@ -134,12 +159,12 @@ def _wrapped(block: Block) -> Block:
 
 
 def _merged(messages: list[Message]) -> list[Message]:
-    merged: list[Message] = []
-    for message in messages:
-        if merged and merged[-1].role == message.role:
+    merged = messages[:1]
+    for message in messages[1:]:
+        if merged[-1].role == message.role:
             merged[-1].blocks += message.blocks
         else:
-            merged.append(Message(message.role, list(message.blocks), message.path))
+            merged.append(message)
     return merged
 
 

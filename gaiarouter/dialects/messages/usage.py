@@ -36,6 +36,18 @@ class _Usage(Struct, gc=False):
     service_tier: str | None = None
 
 
+_decode_counts = msgspec.json.Decoder(_Usage).decode
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+def read_usage(raw: Raw) -> Usage | None:
+    """Of a whole answer. None while there is none, or none to believe."""
+    try:
+        return _usage(_decode_counts(raw), bytes(raw))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 class UsageTotals:
     """The counts of one answer. Those of a stream are totals that are told more than once: a member that comes again
     replaces the earlier one, a member that does not leaves it."""
@@ -46,10 +58,10 @@ class UsageTotals:
     def take(self, raw: Raw) -> Usage | None:
         """The usage so far; None while there is none, or none to believe: a prompt of no tokens is a placeholder."""
         try:
-            told = msgspec.json.decode(raw, type=dict[str, Raw])
+            told = _decode_members(raw)
             merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
             body = msgspec.json.encode(merged)
-            counts = msgspec.json.decode(body, type=_Usage)
+            counts = _decode_counts(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         self._members = merged
@@ -60,11 +72,12 @@ class UsageTotals:
 def _usage(counts: _Usage, raw: bytes) -> Usage:
     output = counts.output_tokens or 0
     details = counts.output_tokens_details
-    reasoning = min((details.thinking_tokens if details else None) or 0, output)
+    reasoning = min(details.thinking_tokens or 0, output) if details else 0
     writes, split = counts.cache_creation_input_tokens, counts.cache_creation
     for_5m = split.ephemeral_5m_input_tokens if split else None
     for_1h = split.ephemeral_1h_input_tokens if split else None
-    requests = {name: count for name, count in (counts.server_tool_use or {}).items() if count}
+    told = counts.server_tool_use
+    requests = {name: count for name, count in told.items() if count} if told else None
     return Usage(
         in_uncached=counts.input_tokens or 0,
         in_cache_read=counts.cache_read_input_tokens or 0,

@@ -29,6 +29,8 @@ _MAX_HELD: Final = 1 << 20
 _STEP: Final = 4096
 _CROWDED: Final = 1024
 """Lines of one read beyond which it is looked at in steps of so many bytes, if they are short."""
+_MORE_THAN_ONE: Final = 20
+"""Estimated tokens: no text so long is one token."""
 _SHORT_LINE: Final = 32
 """Bytes. Of a stream that comes fast one read has hundreds of real events, with longer lines."""
 _MEDIA_TYPE: Final = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*", re.ASCII)
@@ -234,10 +236,11 @@ class Relay:
         exchange.cost_nano = self._charge(exchange.served.provider, exchange.served.model, usage)
 
     def _used(self, watcher: StreamWatcher) -> Usage:
-        """Of a stream that broke off, what was told may be of its beginning: Claude's starts with a count of 1. No
-        estimate is wrong by half, so that such a count is replaced."""
+        """Of a stream that broke off, or never told more, what was told may be of its beginning: Claude's starts with a
+        count of 1. No estimate is wrong by half, so that such a count is replaced."""
         told = watcher.usage
-        if told is not None and (watcher.finished or watcher.finish_reason is not None):
+        is_over = watcher.finished or watcher.finish_reason is not None
+        if told is not None and is_over and (told.output_tokens > 1 or watcher.text_tokens < _MORE_THAN_ONE):
             return told
         counted = self._estimate(watcher.text_tokens, None)
         if told is None:

@@ -179,6 +179,23 @@ async def test_usage_that_the_target_reported_is_believed_whole_or_broken() -> N
     assert broken.exchange.usage == REPORTED
 
 
+@pytest.mark.parametrize(
+    ("letters", "told", "recorded", "estimated"),
+    [(400, 1, 100, True), (400, 0, 100, True), (76, 1, 1, False), (400, 2, 2, False)],
+    ids=["one for a hundred", "none for a hundred", "one long word", "more than a beginning"],
+)
+async def test_a_count_of_an_answers_beginning_is_none_of_the_whole(
+    letters: int, told: int, recorded: int, estimated: bool
+) -> None:
+    """As of a server that begins as Claude does, and never tells the end. A quarter of a token is counted a letter."""
+    usage = {"prompt_tokens": 7, "completion_tokens": told, "total_tokens": 7 + told}
+    scene = Scene(ROLE, sse(chunk_of("a" * letters)), sse(chunk_of(finish="stop", usage=usage)), DONE)
+    await scene.stream()
+    used = scene.exchange.usage
+    assert used is not None
+    assert (used.in_uncached, used.out_visible, used.estimated) == (7, recorded, estimated)
+
+
 async def test_a_caller_that_is_gone_is_accounted_for_and_nothing_more_is_read() -> None:
     scene = Scene(ROLE, SAID, SAID, SAID, SAID, FINISH, DONE, gone_after=2)
     with pytest.raises(CallerGone):

@@ -121,10 +121,14 @@ class Script:
         assert self.now is not None
         loop = asyncio.get_running_loop()
         began, (target, outcome) = loop.time(), self.now
+        word = outcome.word
         try:
             return await _respond(outcome, timeouts)
+        except TimedOut as error:
+            word = "connect_timeout" if error.phase == "connect" else "timeout"  # whatever would have come later
+            raise
         finally:
-            self.asked.append(Asked(target, outcome.word, began - self.began_s, loop.time() - began))
+            self.asked.append(Asked(target, word, began - self.began_s, loop.time() - began))
 
     async def close(self) -> None:
         pass

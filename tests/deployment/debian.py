@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = "prometheus"
+RETRIES = ("-o", "Acquire::Retries=5")
 
 
 def program(name: str, cache: Path) -> Path:
@@ -37,7 +38,7 @@ def _fetch(cache: Path) -> None:
             lists = cache / "lists"
             (lists / "partial").mkdir(parents=True, exist_ok=True)
             own = ["-o", f"Dir::State::lists={lists}", "-o", f"Dir::Cache={cache}"]
-            subprocess.run(["apt-get", *own, "-q", "update"], check=True, capture_output=True)
+            subprocess.run(["apt-get", *own, *RETRIES, "-q", "update"], check=True, capture_output=True)
             assert _download(folder, own), f"apt has no package {PACKAGE}"
         (package,) = Path(folder).glob("*.deb")
         unpacked = Path(folder) / "unpacked"
@@ -46,5 +47,5 @@ def _fetch(cache: Path) -> None:
 
 
 def _download(folder: str, options: list[str]) -> bool:
-    command = ["apt-get", *options, "-q", "download", PACKAGE]
+    command = ["apt-get", *options, *RETRIES, "-q", "download", PACKAGE]
     return subprocess.run(command, cwd=folder, check=False, capture_output=True).returncode == 0

@@ -12,6 +12,7 @@ from typing import Any
 from tests.gateway.running import (
     ANSWER,
     BACKUP_ANSWER,
+    QUICK,
     Reply,
     RunningGateway,
     Starter,
@@ -80,6 +81,11 @@ class Fault:
     def __str__(self) -> str:
         return self.name.replace(" ", "-")
 
+    @property
+    def limits(self) -> dict[str, Any]:
+        """What the configuration says of time: little for a provider that is silent."""
+        return {"defaults": QUICK} if self.outcome.startswith("timeout") else {}
+
 
 async def assert_let_go(upstream: ScriptedUpstream, fault: Fault) -> None:
     """The provider has no connection left on which it still owes something: silent, dripping or endless ones."""
@@ -104,7 +110,7 @@ def attempts(gateway: RunningGateway) -> Mapping[tuple[str, str], float]:
 
 async def assert_alone(start: Starter, base: str, fault: Fault, *, stream: bool, **changes: Any) -> Reply:
     """The provider stands alone: the caller is told in so many words, and pays nothing."""
-    gateway = await start({"main": base}, **changes)
+    gateway = await start({"main": base}, **(fault.limits | changes))
     reply = await gateway.chat("alone", stream=stream)
     assert_error(reply, fault.status, fault.code)
     assert reply.headers["x-gaia-error-source"] == "upstream"
@@ -123,7 +129,7 @@ async def assert_alone(start: Starter, base: str, fault: Fault, *, stream: bool,
 async def assert_falls_back(start: Starter, base: str, fault: Fault, *, stream: bool, **changes: Any) -> None:
     """Another provider is well: the caller gets its answer, whole and alone, and the record is of that one."""
     async with ScriptedUpstream(healthy(BACKUP_ANSWER)) as backup:
-        gateway = await start({"main": base, "backup": backup.url("/v1")}, **changes)
+        gateway = await start({"main": base, "backup": backup.url("/v1")}, **(fault.limits | changes))
         reply = await gateway.chat("fb", stream=stream)
         assert (reply.status, reply.text) == (200, BACKUP_ANSWER)
         assert ANSWER.encode() not in reply.body

@@ -45,6 +45,18 @@ PROMPT = "prompt-canary-5d1c"
 ANSWER = "answer-canary-9f2e"
 BACKUP_ANSWER = "backup-canary-77ab"
 
+RETRY = {"backoff": "1ms", "max_backoff": "5ms", "budget": "100%"}
+PATIENT = {
+    "timeouts": {"connect": "10s", "first_byte": "10s", "idle": "10s", "total": "60s"},
+    "retry": RETRY,
+}
+"""`defaults` with which nothing ends by the clock, however busy the machine is."""
+QUICK = {
+    "timeouts": {"connect": "300ms", "first_byte": "400ms", "idle": "400ms", "total": "20s"},
+    "retry": RETRY,
+}
+"""`defaults` for a provider that is silent."""
+
 _MEMORY = Path("/dev/shm")
 _CODE = str(Path(gaiarouter.__file__).parent)
 
@@ -76,10 +88,7 @@ def config(folder: Path, bases: Mapping[str, str], *, main: str = "openai", **ch
     return {
         "store": f"sqlite:///{folder}/gaia.db",
         "providers": {"demo": {"dialect": "echo"}, **providers},
-        "defaults": {
-            "timeouts": {"connect": "300ms", "first_byte": "400ms", "idle": "400ms", "total": "20s"},
-            "retry": {"backoff": "1ms", "max_backoff": "5ms", "budget": "100%"},
-        },
+        "defaults": PATIENT,
         "routes": routes,
         "limits": {"requests": "unlimited", "tokens": "unlimited", "concurrent": 1},
         **changes,

@@ -29,7 +29,7 @@ async def test_an_answer_says_how_it_was_made(start: Starter, stream: bool) -> N
         reply = await gateway.chat("alone", stream=stream, headers={"x-request-id": "mine-1"})
         told = {name: value for name, value in reply.headers.items() if name.startswith("x-")}
         overhead = float(told.pop("x-gaia-overhead-ms"))
-        assert 0 < overhead < 1000
+        assert overhead > 0
         told.pop("x-accel-buffering", None)
         assert told == {
             "x-request-id": "mine-1",
@@ -47,11 +47,14 @@ async def test_the_gateways_own_time_leaves_out_the_providers(start: Starter) ->
     go = asyncio.Event()
     async with ScriptedUpstream([Until(go), *json_answer(completion(ANSWER))]) as upstream:
         gateway = await start({"main": upstream.url("/v1")})
+        began = asyncio.get_running_loop().time()
         asked = asyncio.create_task(gateway.chat())
         await upstream.until(lambda: upstream.requests)
         await asyncio.sleep(0.2)  # the provider's time
         go.set()
-        assert float((await asked).headers["x-gaia-overhead-ms"]) < 150
+        reply = await asked
+        took_ms = (asyncio.get_running_loop().time() - began) * 1000
+        assert 0 < float(reply.headers["x-gaia-overhead-ms"]) < took_ms - 190
 
 
 @both

@@ -11,7 +11,7 @@ from gaiarouter.limits.budgets import period_of
 from gaiarouter.store.keyring import now_us
 from gaiarouter.store.records import Budget
 from tests.gateway.faults import healthy
-from tests.gateway.running import ANSWER, PROVIDER_KEY, RunningGateway, Starter, assert_error, chat_body
+from tests.gateway.running import ANSWER, PROVIDER_KEY, QUICK, RunningGateway, Starter, assert_error, chat_body
 from tests.support.script import json_answer
 from tests.support.upstream import ScriptedUpstream
 
@@ -69,7 +69,7 @@ async def test_a_request_that_costs_nothing_gives_all_back(start: Starter) -> No
 
 async def test_a_prompt_that_a_silent_provider_may_bill_is_spent(start: Starter) -> None:
     async with ScriptedUpstream([]) as upstream:
-        gateway = await priced(start, upstream)
+        gateway = await priced(start, upstream, defaults=QUICK)
         row, in_use = await failed(gateway, status=504)
         (lost,) = json.loads(row["lost"])
         assert (lost["provider"], lost["outcome"], lost["estimated"]) == ("main", "timeout_first_byte", True)

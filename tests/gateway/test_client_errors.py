@@ -12,7 +12,7 @@ import pytest
 from google.genai import errors, types
 
 from tests.gateway.official import anthropic_client, google_client, openai_client
-from tests.gateway.running import RunningGateway, Starter
+from tests.gateway.running import QUICK, RunningGateway, Starter
 from tests.support.script import Hang, Reset, answer, error_answer
 from tests.support.upstream import ScriptedUpstream
 
@@ -186,7 +186,8 @@ async def test_a_providers_failure(start: Starter, client: str, case: str) -> No
     async with ScriptedUpstream(script) as upstream:
         main = {"dialect": "openai", "base_url": upstream.url("/v1"), "api_key": "sk-main-Q2zW9xE7rT5yU3iO1pA8"}
         providers = {"demo": {"dialect": "echo"}, "main": {**main, "speaks": ["chat"]}}
-        gateway = await start({"main": upstream.url("/v1")}, providers=providers)
+        defaults = {"defaults": QUICK} if case == "silence" else {}
+        gateway = await start({"main": upstream.url("/v1")}, providers=providers, **defaults)
         raised = await CLIENTS[client](gateway, "alone", None)
     assert (raised.kind, raised.status, raised.word) == expected[client], raised
     assert raised.request_id

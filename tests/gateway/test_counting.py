@@ -12,7 +12,7 @@ import pytest
 from google import genai
 from google.genai import types
 
-from tests.gateway.running import BACKUP_KEY, PROVIDER_KEY, RunningGateway, Starter
+from tests.gateway.running import BACKUP_KEY, PATIENT, PROVIDER_KEY, QUICK, RunningGateway, Starter
 from tests.recorded import Interaction, interactions
 from tests.support.script import Hang, Reset, Script, error_answer, json_answer
 from tests.support.upstream import ScriptedUpstream
@@ -40,7 +40,14 @@ MESSAGE = {
 
 
 async def serving(
-    start: Starter, upstream: ScriptedUpstream, kind: str, *, model: str = "m-1", backup: str = "", **route: Any
+    start: Starter,
+    upstream: ScriptedUpstream,
+    kind: str,
+    *,
+    model: str = "m-1",
+    backup: str = "",
+    defaults: dict[str, Any] = PATIENT,
+    **route: Any,
 ) -> RunningGateway:
     """backup: the address of another provider of the same kind."""
     base = upstream.url("/v1" if kind in ("openai", "groq") else "")
@@ -51,7 +58,7 @@ async def serving(
         {"match": "demo", "targets": [{"provider": "demo"}]},
         {"match": "alone", "targets": [{"provider": "main", "model": model}], **route},
     ]
-    return await start({"main": base}, providers=providers, routes=routes)
+    return await start({"main": base}, providers=providers, routes=routes, defaults=defaults)
 
 
 def body(**members: Any) -> dict[str, Any]:
@@ -254,9 +261,9 @@ async def test_where_the_first_target_fails_to_count_an_estimate_is_told_and_no_
     start: Starter, failure: Script
 ) -> None:
     async with ScriptedUpstream(failure) as upstream, ScriptedUpstream(json_answer({"input_tokens": 7})) as other:
-        gateway = await serving(
-            start, upstream, "anthropic", fallbacks=[{"provider": "backup", "model": "m-2"}], backup=other.url("")
-        )
+        fallbacks = [{"provider": "backup", "model": "m-2"}]
+        limits = {"defaults": QUICK} if failure == (Hang(),) else {}
+        gateway = await serving(start, upstream, "anthropic", fallbacks=fallbacks, backup=other.url(""), **limits)
         reply = await gateway.post({"model": "alone", "input": "x" * 400}, path=RESPONSES_PATH)
         assert (len(upstream.requests), other.requests) == (1, [])
     assert (reply.status, reply.headers["x-gaia-estimated"]) == (200, "tokens")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.official import openai_client
-from tests.gateway.running import PROVIDER_KEY, Starter, assert_error
+from tests.gateway.running import PROVIDER_KEY, QUICK, Starter, assert_error
 from tests.recorded import interactions
 from tests.support.script import Hang, Read, Reset, Send, answer, error_answer, json_answer, sse, sse_answer
 from tests.support.upstream import ScriptedUpstream
@@ -133,7 +133,7 @@ async def test_a_caller_that_is_slow_is_not_taken_for_a_slow_provider(start: Sta
         yield sent[200:]
 
     async with ScriptedUpstream(json_answer({"text": "said"})) as upstream:
-        gateway = await start({"main": upstream.url("/v1")})
+        gateway = await start({"main": upstream.url("/v1")}, defaults=QUICK)
         headers = {"authorization": f"Bearer {gateway.key}", **FORM_TYPE}
         async with gateway.session.post(gateway.url(PATH), headers=headers, data=slowly()) as response:
             assert response.status == 200
@@ -149,7 +149,8 @@ async def _pause() -> None:
 async def test_another_provider_is_sent_the_whole_form_again(start: Starter, first: Any) -> None:
     sent = form(model_part("fb"), file_part(b"x" * 1_000_000))
     async with ScriptedUpstream(first) as main, ScriptedUpstream(json_answer({"text": "said"})) as backup:
-        gateway = await start({"main": main.url("/v1"), "backup": backup.url("/v1")})
+        defaults = {"defaults": QUICK} if first == (Hang(),) else {}
+        gateway = await start({"main": main.url("/v1"), "backup": backup.url("/v1")}, **defaults)
         reply = await gateway.post(sent, path=PATH, headers=FORM_TYPE)
     assert (reply.status, reply.json()) == (200, {"text": "said"})
     assert backup.requests[0].body == sent.replace(b"fb", b"m-2", 1)

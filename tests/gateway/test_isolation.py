@@ -7,7 +7,7 @@ from typing import Any
 
 from gaiarouter.config.settings import Limits
 from tests.gateway.faults import DONE, FINISH, ROLE, chunk_of, completion
-from tests.gateway.running import ANSWER, BACKUP_KEY, PROMPT, PROVIDER_KEY, Starter, chat_body
+from tests.gateway.running import ANSWER, BACKUP_KEY, PROMPT, PROVIDER_KEY, QUICK, Starter, chat_body
 from tests.support.script import (
     SSE_HEAD,
     Close,
@@ -98,7 +98,7 @@ async def test_no_secret_comes_out_whatever_the_ending(start: Starter) -> None:
     """The log is at DEBUG. What is checked is checked at the end of each test: see running.py."""
     for script in ENDINGS:
         async with ScriptedUpstream(script) as upstream:
-            gateway = await start({"main": upstream.url("/v1"), "backup": upstream.url("/v1")})
+            gateway = await start({"main": upstream.url("/v1"), "backup": upstream.url("/v1")}, defaults=QUICK)
             for stream in (False, True):
                 reply = await gateway.chat("fb", stream=stream)
                 assert PROVIDER_KEY.encode() not in reply.body

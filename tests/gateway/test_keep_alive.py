@@ -14,7 +14,7 @@ import pytest
 
 from gaiarouter.server import writing
 from tests.gateway.faults import ROLE, chunk_of, stream_events
-from tests.gateway.running import ANSWER, PROVIDER_KEY, Starter, chat_body
+from tests.gateway.running import ANSWER, PROVIDER_KEY, QUICK, Starter, chat_body
 from tests.support.script import LAST_CHUNK, SSE_HEAD, Drip, Hang, Send, Until, chunk, sse, sse_answer
 from tests.support.upstream import BOUND_S, ScriptedUpstream
 
@@ -115,7 +115,7 @@ def read_whole(dialect: str, stream: bytes) -> None:
 @pytest.mark.usefixtures("busy")
 async def test_t109_keep_alives_do_not_hide_a_provider_that_is_dead(start: Starter) -> None:
     async with ScriptedUpstream([HEAD, Send(chunk(ROLE + SAID)), Hang()]) as upstream:
-        gateway = await start({"main": upstream.url("/v1")})
+        gateway = await start({"main": upstream.url("/v1")}, defaults=QUICK)
         answered = await gateway.chat(stream=True)
     assert answered.body.count(b": ") > 3, "callers were kept alive meanwhile"
     assert answered.error["code"] == "stream_timeout"

@@ -12,7 +12,7 @@ from gaiarouter.config.settings import Limits, Rate
 from tests.gateway.running import Starter, assert_error
 from tests.limits.valkey_server import ValkeyServer
 
-PATIENT = "socket_timeout=5&socket_connect_timeout=5"
+PATIENT = "socket_timeout=30&socket_connect_timeout=30"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.gateway.faults import ANSWER, ROLE, chunk_of, completion, healthy
 from tests.gateway.running import PROMPT, PROVIDER_KEY, Starter, chat_body
-from tests.server.process import START_S, served
+from tests.server.process import EXIT_S, START_S, served
 from tests.support.collector import CLIENT, SERVER, Collector, attributes
 from tests.support.script import Reset, json_answer, sse, sse_answer
 from tests.support.upstream import BOUND_S, ScriptedUpstream
@@ -215,6 +215,6 @@ async def test_each_worker_sends_its_own_and_a_drain_sends_the_rest(tmp_path: Pa
                     asked += (await gateway.chat("demo")).status == 200
             answers = await asyncio.gather(*(gateway.chat("demo") for _ in range(20)))
             gateway.signal(signal.SIGTERM)
-            assert await gateway.exit(within_s=5) == 0
+            assert await gateway.exit(within_s=EXIT_S) == 0
         assert len(collector.spans) == 2 * (asked + len(answers))
         assert {resource["deployment.environment.name"] for resource in collector.resources} == {"test"}

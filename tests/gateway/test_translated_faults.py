@@ -23,7 +23,7 @@ from tests.gateway.faults import (
     attempts,
     healthy,
 )
-from tests.gateway.running import ANSWER, BACKUP_ANSWER, Starter, assert_error_event
+from tests.gateway.running import ANSWER, BACKUP_ANSWER, QUICK, Starter, assert_error_event
 from tests.support.script import (
     LAST_CHUNK,
     SSE_HEAD,
@@ -278,7 +278,9 @@ async def test_a_stream_that_breaks_ends_with_an_error_event(start: Starter, tar
         ScriptedUpstream([*begun, Until(go), *broken.steps]) as upstream,
         ScriptedUpstream(healthy(BACKUP_ANSWER)) as backup,
     ):
-        gateway = await start({"main": target.base(upstream), "backup": backup.url("/v1")}, main=target.dialect)
+        defaults = {"defaults": QUICK} if Hang() in broken.steps else {}
+        bases = {"main": target.base(upstream), "backup": backup.url("/v1")}
+        gateway = await start(bases, main=target.dialect, **defaults)
         async with gateway.streaming("fb") as response:
             seen = await response.content.readuntil(ANSWER[HALF:].encode())
             go.set()

@@ -21,7 +21,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from socket import socket
 
 import aiohttp
 from aiohttp import web
@@ -33,6 +32,7 @@ from gaiarouter.store import open_database, open_store
 from gaiarouter.store.commands import create_key
 from gaiarouter.store.keyring import now_us
 from tests.store.postgres_server import PostgresServer
+from tests.support.ports import free_port
 
 CALLERS = 12
 WORKERS = 2
@@ -72,7 +72,7 @@ async def kill_workers(kills: int, *, seed: int, folder: Path, store: str) -> tu
     """store: its address. folder: for the configuration and the journals."""
     rng, counts = Random(seed), Counts()
     async with _provider(counts) as provider:
-        port = _free_port()
+        port = free_port()
         config = _config(folder, store, provider, port)
         key = await _key(store)
         workers = [await _start(config, number) for number in range(1, WORKERS + 1)]
@@ -140,13 +140,6 @@ async def _provider(counts: Counts) -> AsyncIterator[str]:
 def _event(chunk: dict[str, object]) -> bytes:
     whole = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", **chunk}
     return b"data: " + json.dumps(whole).encode() + b"\n\n"
-
-
-def _free_port() -> int:
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _config(folder: Path, store: str, provider: str, port: int) -> Path:

@@ -348,7 +348,7 @@ async def test_what_was_reserved_without_a_record_comes_back_after_an_hour(
     await until(lambda: line.attempts > before + 5)
     assert await store.budget_in_use("key_1", 0) == (0, 10)
     now[0] += 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await store.budget_in_use("key_1", 0) != (0, 5):  # noqa: ASYNC110  # the store announces nothing
             await asyncio.sleep(0.005)
     await ledger.close()
@@ -373,6 +373,6 @@ def _files(folder: Path) -> list[Path]:
 
 async def _stored(store: Store, count: int) -> None:
     """Returns when the store holds so many records."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await store.count_usage() != count:  # noqa: ASYNC110  # the store announces nothing
             await asyncio.sleep(0.005)

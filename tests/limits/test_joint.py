@@ -20,6 +20,7 @@ from gaiarouter.store.base import StorageUnavailable
 from gaiarouter.store.redis import RedisScripts
 from gaiarouter.telemetry import Metrics
 from tests.limits.valkey_server import ValkeyServer
+from tests.support.upstream import BOUND_S
 
 NONE = Limits(requests=None, tokens=None, concurrent=None)
 DAY = 86_400.0
@@ -43,7 +44,7 @@ class Process:
         self.metrics = Metrics()
         self.monotonic = 0.0
         fallback = MemoryLimiter(lambda: self.monotonic, share=share)
-        scripts = RedisScripts(Secret(f"{valkey.url}?socket_timeout=5&socket_connect_timeout=5"))
+        scripts = RedisScripts(Secret(f"{valkey.url}?socket_timeout=30&socket_connect_timeout=30"))
         self.limits = SharedLimits(scripts, fallback, self.metrics, lambda: self.monotonic, slot_s=slot_s)
 
     async def claim(self, *holders: Holder, tokens: int = 0) -> Lease:
@@ -141,12 +142,12 @@ async def test_a_slot_is_another_s_once_it_is_given_back(two: tuple[Process, Pro
 
 async def test_time_gives_back_what_was_taken(two: tuple[Process, Process]) -> None:
     one, other = two
-    whose = holder(replace(NONE, requests=Rate(2, 0.2)))
+    whose = holder(replace(NONE, requests=Rate(2, 2.0)))
     await one.claim(whose)
     await one.claim(whose)
     error = await refused(other.claim(whose))
     assert error.retry_after_s is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND_S):
         while True:
             try:
                 await other.claim(whose)
@@ -210,12 +211,12 @@ class Cut:
 
 
 async def test_a_killed_process_s_slot_is_another_s_in_seconds_and_a_living_one_s_is_not(valkey: ValkeyServer) -> None:
-    one, other = Process(valkey, slot_s=0.4), Process(valkey)
+    one, other = Process(valkey, slot_s=1.0), Process(valkey)
     whose = holder(replace(NONE, concurrent=1))
     await one.claim(whose)
     renewing = one.limits._scripts = Cut(one.limits._scripts)
-    async with asyncio.timeout(10):
-        while renewing.runs < 10:  # two and a half times as long as a slot is kept
+    async with asyncio.timeout(BOUND_S):
+        while renewing.runs < 6:  # half as long again as a slot is kept
             await refused(other.claim(whose))
         await one.limits.close()
         while not await _outcome(other, whose):  # noqa: ASYNC110  # the server announces nothing
@@ -229,7 +230,7 @@ async def test_a_server_that_lost_everything_is_told_of_slots_again(valkey: Valk
     lease = await one.claim(whose)
     valkey.stop()
     valkey.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND_S):
         while await _settled_again(other, whose):  # noqa: ASYNC110  # the server announces nothing
             await asyncio.sleep(0.01)
     await one.settled(lease, None)

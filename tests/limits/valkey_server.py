@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-_START_TIMEOUT_S = 20.0
+_START_TIMEOUT_S = 60.0
 
 
 class ValkeyServer:
@@ -28,15 +29,20 @@ class ValkeyServer:
             [_program(), *options], cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while not self._socket.exists():
+        while not self._answers():
             assert time.monotonic() < deadline, "the server did not start"
             assert self._process.poll() is None, "the server ended"
             time.sleep(0.01)
 
+    def _answers(self) -> bool:
+        """Its socket is there before anybody listens."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            return sock.connect_ex(str(self._socket)) == 0
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait(20)
+            self._process.wait()
             self._process = None
             self._socket.unlink(missing_ok=True)
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.checkout import ROOT, copy_tracked, environment, free_port, running
+from tests.packaging.checkout import ROOT, copy_tracked, environment, running
 from tests.packaging.dockerfile import Instruction, stages
+from tests.support.ports import free_port
 
 BUILD, FINAL = stages((ROOT / "Dockerfile").read_text())
 EVERY = [*BUILD, *FINAL]
@@ -104,9 +105,9 @@ def test_the_image_serves_is_healthy_and_writes_to_its_volume_only(image: Image)
     probe[0] = str(image.root / "opt" / "gaiarouter" / "bin" / probe[0])
 
     with running(command, cwd=data, env=env, port=port) as server:
-        assert subprocess.run(probe, env=env, cwd=data, timeout=10, check=False).returncode == 0
+        assert subprocess.run(probe, env=env, cwd=data, timeout=60, check=False).returncode == 0
         assert _status(port, server.first_key) == 200
-    assert subprocess.run(probe, env=env, cwd=data, capture_output=True, timeout=10, check=False).returncode != 0
+    assert subprocess.run(probe, env=env, cwd=data, capture_output=True, timeout=60, check=False).returncode != 0
     assert image.files() == before
     assert (data / "gaiarouter.db").exists()
 

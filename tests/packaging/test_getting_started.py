@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "getting-started.md"
 ANYTHING = "…"
-BOUND_S = 30.0
+BOUND_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.checkout import ROOT, copy_tracked, environment, free_port, running
+from tests.packaging.checkout import ROOT, copy_tracked, environment, running
+from tests.support.ports import free_port
 
 README = (ROOT / "README.md").read_text()
 START, CURL, TEST = (block.strip() for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
@@ -44,7 +45,7 @@ def _ask(clone: Path, env: dict[str, str], port: int) -> str:
     line = CURL.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
     assert line != CURL
     done = subprocess.run(
-        ["bash", "-c", line], cwd=clone, env=env, capture_output=True, text=True, timeout=30, check=True
+        ["bash", "-c", line], cwd=clone, env=env, capture_output=True, text=True, timeout=120, check=True
     )
     events = [line.removeprefix("data: ") for line in done.stdout.splitlines() if line]
     assert events[-1] == "[DONE]", done.stdout
@@ -57,7 +58,7 @@ def _run_snippet(snippet: str, key: str, port: int) -> str:
     source = snippet.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
     env = environment(GAIAROUTER_KEY=key)
     command = [sys.executable, "-c", source]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=True).stdout.strip()
 
 
 def test_it_all_stands_on_the_first_screen() -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import aiohttp
 import yaml
 
-from tests.packaging.checkout import copy_tracked, free_port, running
+from tests.packaging.checkout import copy_tracked, running
 from tests.pages.blocks import Block, blocks, commands, pages
+from tests.support.ports import free_port
 from tests.support.script import Script, json_answer, sse, sse_answer
 from tests.support.upstream import Received, ScriptedUpstream
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tests.server.process import free_port
+from tests.support.ports import free_port
 
 
 class Balancer(Protocol):

@@ -28,8 +28,8 @@ from gaiarouter.store.records import Budget
 from tests.limits.valkey_server import ValkeyServer
 from tests.scale_out.balancer import Balancer
 from tests.scale_out.provider import Provider, words
-from tests.server.process import free_port
 from tests.store.postgres_server import PostgresServer
+from tests.support.ports import free_port
 
 PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.1
@@ -192,7 +192,7 @@ def _table(member: Member, provider: Provider, postgres: PostgresServer, valkey:
         "server": {"port": member.port, "drain": "60s", "drain_delay": DRAIN_DELAY},
         "store": postgres.url,
         # many processes share few cores here: an answer that is late is no outage
-        "redis": f"{valkey.url}?socket_timeout=5&socket_connect_timeout=5",
+        "redis": f"{valkey.url}?socket_timeout=30&socket_connect_timeout=30",
         "ledger": {"path": str(member.folder / "ledger")},
         "providers": {"main": main},
         "defaults": {"timeouts": {"connect": "30s", "first_byte": "60s", "idle": "60s", "total": "15m"}},

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
-import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -23,8 +21,12 @@ from gaiarouter.store import open_store
 from gaiarouter.store.commands import create_key
 from gaiarouter.store.keyring import now_us
 from tests.gateway.running import chat_body, config
+from tests.support.ports import free_port
 
-START_S = 20.0
+START_S = 60.0
+EXIT_S = 15.0
+"""In which a process ends that waits for nobody: two seconds where nothing else runs. What it would wait for in vain
+lasts longer."""
 LIMITS = {"requests": "unlimited", "tokens": "unlimited", "concurrent": 256}
 
 
@@ -58,6 +60,12 @@ class Served:
         fresh.write_text(json.dumps(config(self.folder, bases, **{"server": server, "limits": LIMITS, **changes})))
         fresh.replace(self.file)
 
+    def lines(self, event: str | None = None) -> list[dict[str, Any]]:
+        """What it has logged, of one event or all. A line that is being written is left out."""
+        whole, _, _ = (self.folder / "log").read_text().rpartition("\n")
+        lines = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+        return [line for line in lines if event in (None, line["event"])]
+
     async def config(self) -> str:
         """The fingerprint of the configuration in force."""
         async with self.session.get(self.url("/health")) as response:
@@ -85,7 +93,8 @@ class Served:
                         if response.status == 200:
                             return
                 except aiohttp.ClientConnectionError:
-                    await asyncio.sleep(0.02)  # another process is what is waited for
+                    assert self.process.returncode is None, (self.folder / "log").read_text()
+                await asyncio.sleep(0.02)  # another process is what is waited for
 
 
 @asynccontextmanager
@@ -120,22 +129,10 @@ async def served(
             if process.returncode is None:
                 process.send_signal(signal.SIGTERM)
                 try:
-                    await running.exit(within_s=10)
+                    await running.exit(within_s=EXIT_S)
                 except TimeoutError:
                     process.kill()
                     await process.wait()
-
-
-def free_port() -> int:
-    """Below those that the kernel gives out by itself: nobody else can be given it before the process has it."""
-    while True:
-        port = random.randrange(20_000, 30_000)
-        with socket.socket() as sock:
-            try:
-                sock.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
 
 
 async def _key(folder: Path) -> str:

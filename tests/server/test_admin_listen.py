@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.process import free_port, served
+from tests.server.process import served
+from tests.support.ports import free_port
 
 ADMIN_KEY = "operator-0f9c1e7ad2b84f63a5e1c0d97b"
 OPERATORS = ("/v1/organizations", "/v1/users", "/v1/api-keys", "/v1/routes/health", "/metrics")

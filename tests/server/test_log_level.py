@@ -75,16 +75,11 @@ async def test_operators_read_and_change_it(start: Starter) -> None:
     assert_error(refused, 403, "admin_required")
 
 
-def lines(gateway: Served) -> list[dict[str, Any]]:
-    found = (gateway.folder / "log").read_text().splitlines()
-    return [json.loads(line) for line in found if line.startswith("{")]
-
-
 async def until_said(gateway: Served, count: int, **wanted: str) -> None:
     """Returns when so many lines with these fields are in the log."""
     async with asyncio.timeout(START_S):
         while True:
-            if sum(wanted.items() <= line.items() for line in lines(gateway)) >= count:
+            if sum(wanted.items() <= line.items() for line in gateway.lines()) >= count:
                 return
             await asyncio.sleep(0.02)  # in other processes
 
@@ -109,7 +104,7 @@ async def test_two_workers_follow_an_operator_and_signals(tmp_path: Path) -> Non
         os.kill(max(pids), signal.SIGUSR2)  # a worker, which tells the others
         await until_levels(gateway, "info", 2)
         assert (await gateway.chat("demo")).status == 200
-    said = lines(gateway)
+    said = gateway.lines()
     assert len([line for line in said if line["event"] == "request.end"]) == 1, "one was served at `error`"
     started = [line for line in said if line["event"] == "server.started"]
     assert sorted(line["worker"] for line in started) == [1, 2]
@@ -124,8 +119,8 @@ async def test_the_setting_holds_and_a_reload_changes_it(tmp_path: Path) -> None
         gateway.write({}, log={"level": "info", "format": "console"})
         await gateway.until_config(other_than=before)
         assert (await gateway.chat("demo")).status == 200
-    events = [line["event"] for line in lines(gateway)]
+    events = [line["event"] for line in gateway.lines()]
     assert events.count("request.end") == 1
     assert "server.started" not in events
-    (reloaded,) = (line for line in lines(gateway) if line["event"] == "config.reloaded")
+    (reloaded,) = gateway.lines("config.reloaded")
     assert reloaded["needs_restart"] == ["log.format"]

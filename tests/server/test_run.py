@@ -13,7 +13,7 @@ import pytest
 
 from tests.gateway.faults import DONE, FINISH, ROLE, chunk_of, completion
 from tests.gateway.running import ANSWER
-from tests.server.process import Served, served
+from tests.server.process import EXIT_S, Served, served
 from tests.support.script import SSE_HEAD, Hang, Send, Step, Until, chunk, json_answer, sse
 from tests.support.upstream import BOUND_S, ScriptedUpstream
 
@@ -48,7 +48,7 @@ async def test_n3_running_streams_end_whole_and_the_exit_is_0(tmp_path: Path) ->
         go.set()
         for stream in streams:
             assert (await stream.read()).endswith(DONE)
-        assert await gateway.exit(within_s=2) == 0
+        assert await gateway.exit(within_s=EXIT_S) == 0
     assert outcomes(tmp_path) == [(200, "ok", None)] * 20
 
 
@@ -77,8 +77,8 @@ async def test_p1_what_outlasts_the_drain_is_told_so(tmp_path: Path) -> None:
         answer = await whole
         assert (answer.status, (await answer.json())["error"]["code"]) == (503, "draining")
         assert answer.headers["retry-after"] == "1"
-        assert await gateway.exit(within_s=3) == 0
-        assert asyncio.get_running_loop().time() - began < 0.3 + 2
+        assert await gateway.exit(within_s=EXIT_S) == 0
+        assert asyncio.get_running_loop().time() - began < 0.3 + EXIT_S
     assert outcomes(tmp_path) == [(200, "interrupted", "draining"), (503, "error", "draining")]
 
 
@@ -90,7 +90,7 @@ async def test_n3_a_caller_that_does_not_read_cannot_hold_up_the_end(tmp_path: P
     ):
         stream = await begun(gateway)
         gateway.signal()
-        assert await gateway.exit(within_s=0.2 + 5) == 0
+        assert await gateway.exit(within_s=EXIT_S) == 0
         stream.close()
     assert [row[1] for row in outcomes(tmp_path)] == ["interrupted"]
 
@@ -100,7 +100,7 @@ async def test_n3_a_whole_answer_is_read_at_leisure_within_the_drain_and_not_aft
     size = 24_000_000
     async with (
         ScriptedUpstream(json_answer(completion("x" * size))) as upstream,
-        served(tmp_path, {"main": upstream.url("/v1")}, defaults=PATIENT, server={"drain": "3s"}) as gateway,
+        served(tmp_path, {"main": upstream.url("/v1")}, defaults=PATIENT, server={"drain": "5s"}) as gateway,
     ):
         slow, stalled = await gateway.chat("alone"), await gateway.chat("alone")
         began = gateway.signal()
@@ -108,8 +108,8 @@ async def test_n3_a_whole_answer_is_read_at_leisure_within_the_drain_and_not_aft
         await asyncio.sleep(2.2)  # the caller's own pace, longer than what is allowed for once the drain is over
         assert len(await slow.read()) > size
         assert gateway.process.returncode is None
-        assert await gateway.exit(within_s=3 + 2) == 0
-        assert asyncio.get_running_loop().time() - began < 3 + 2
+        assert await gateway.exit(within_s=EXIT_S) == 0
+        assert asyncio.get_running_loop().time() - began < 5 + EXIT_S
         stalled.close()
 
 
@@ -124,7 +124,7 @@ async def test_p3_a_second_signal_ends_it_at_once(tmp_path: Path, second: int) -
         await until_it_drains(gateway)
         gateway.signal(second)
         assert b'"draining"' in await stream.read()
-        assert await gateway.exit(within_s=2) == 0
+        assert await gateway.exit(within_s=EXIT_S) == 0
     assert outcomes(tmp_path) == [(200, "interrupted", "draining")]
 
 
@@ -145,7 +145,7 @@ async def test_p1_it_is_not_ready_at_once_and_accepts_for_a_while(tmp_path: Path
             while (ready := await probe.get(gateway.url("/health/ready"))).status == 200:
                 ready.release()
         assert (ready.status, (await ready.json())["status"]) == (503, "draining")
-        assert asyncio.get_running_loop().time() - began < 1
+        assert asyncio.get_running_loop().time() - began < 2.5, "long before it goes"
         assert ready.headers["connection"] == "close"
         assert (await probe.get(gateway.url("/health/live"))).status == 200
         late = await gateway.chat("demo", stream=True)
@@ -155,14 +155,14 @@ async def test_p1_it_is_not_ready_at_once_and_accepts_for_a_while(tmp_path: Path
         assert (await stream.read()).endswith(DONE)
         await until_it_drains(gateway)
         assert asyncio.get_running_loop().time() - began > 2.9
-        assert await gateway.exit(within_s=2) == 0
+        assert await gateway.exit(within_s=EXIT_S) == 0
 
 
 async def test_p2_idle_connections_do_not_hold_it(tmp_path: Path) -> None:
     async with served(tmp_path, {}) as gateway, aiohttp.ClientSession() as idle:
         assert (await (await idle.get(gateway.url("/health/ready"))).json())["status"] == "ok"
         gateway.signal()
-        assert await gateway.exit(within_s=2) == 0
+        assert await gateway.exit(within_s=EXIT_S) == 0
 
 
 async def test_p3_a_second_signal_ends_the_delay_too(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ async def test_p3_a_second_signal_ends_the_delay_too(tmp_path: Path) -> None:
         gateway.signal()
         gateway.signal(signal.SIGINT)
         assert b'"draining"' in await stream.read()
-        assert await gateway.exit(within_s=2) == 0
+        assert await gateway.exit(within_s=EXIT_S) == 0
 
 
 async def test_p1_200_streams_end_whole(tmp_path: Path) -> None:
@@ -190,5 +190,5 @@ async def test_p1_200_streams_end_whole(tmp_path: Path) -> None:
         go.set()
         whole = ROLE + sse(chunk_of(ANSWER)) + FINISH + DONE
         assert await asyncio.gather(*(stream.read() for stream in streams)) == [whole] * 200
-        assert await gateway.exit(within_s=2) == 0
+        assert await gateway.exit(within_s=EXIT_S) == 0
     assert outcomes(tmp_path) == [(200, "ok", None)] * 200

@@ -48,6 +48,12 @@ def processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+async def processor_s_in_a_second(gateway: Served) -> float:
+    before = processor_s(gateway.process.pid)
+    await asyncio.sleep(1.0)  # what it does with nothing to do is what is measured
+    return processor_s(gateway.process.pid) - before
+
+
 async def metric(gateway: Served, name: str, labels: str = "") -> float:
     async with gateway.session.get(gateway.url("/metrics")) as response:
         for line in (await response.text()).splitlines():
@@ -81,9 +87,7 @@ async def test_p7_without_descriptors_new_connections_are_told_so_and_old_ones_g
         assert (await asked(taken[0]))[0] == 200, "who came before is served"
         go.set()
         assert ANSWER.encode() in await stream.read()
-        before = processor_s(gateway.process.pid)
-        await asyncio.sleep(1.0)  # what it does with nothing to do is what is measured
-        assert processor_s(gateway.process.pid) - before < 0.3
+        assert min([await processor_s_in_a_second(gateway) for _ in range(2)]) < 0.3, "what spins never rests"
         await crowd.aclose()
         async with asyncio.timeout(BOUND_S):
             while (await gateway.chat("alone-x")).status != 200:  # noqa: ASYNC110  # it closes what we have left

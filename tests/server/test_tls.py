@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import ssl
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -16,8 +14,9 @@ from cryptography import x509
 from gaiarouter.config.settings import Tls
 from gaiarouter.server.tls import UnusableCertificate, is_for_all, load_pair
 from tests.gateway.faults import DONE, FINISH, ROLE, chunk_of
-from tests.server.process import Served, free_port, served
+from tests.server.process import Served, served
 from tests.support.certificates import Authority
+from tests.support.ports import free_port
 from tests.support.script import LAST_CHUNK, SSE_HEAD, Send, Until, chunk, sse
 from tests.support.upstream import BOUND_S, ScriptedUpstream
 
@@ -59,11 +58,6 @@ async def until_shown(port: int, serial: int, *, times: int = 1) -> None:
             await asyncio.sleep(0.01)  # another process is what is waited for
 
 
-def lines(gateway: Served, event: str) -> list[dict[str, Any]]:
-    found = (gateway.folder / "log").read_text().splitlines()
-    return [line for line in (json.loads(each) for each in found if each.startswith("{")) if line["event"] == event]
-
-
 async def scrape(gateway: Served) -> dict[str, float]:
     async with gateway.session.get(gateway.url("/metrics")) as response:
         found = [line.rpartition(" ") for line in (await response.text()).splitlines() if line[0] != "#"]
@@ -76,7 +70,7 @@ async def refused(gateway: Served, link: Path, folder: Path) -> str:
     (folder / "three" / "tls.key").write_bytes((folder / "one" / "tls.key").read_bytes())
     point(link, folder / "three")
     async with asyncio.timeout(BOUND_S):
-        while not (failed := lines(gateway, "tls.reload_failed")):  # noqa: ASYNC110  # another process
+        while not (failed := gateway.lines("tls.reload_failed")):  # noqa: ASYNC110  # another process
             await asyncio.sleep(0.02)
     return str(failed[0]["reason"])
 
@@ -139,7 +133,7 @@ async def test_all_workers_renew_and_speak_nothing_older_or_plain(tmp_path: Path
         second = AUTHORITY.issue(folder)
         await until_shown(gateway.port, second, times=20)
         assert {(await gateway.chat("demo")).status for _ in range(10)} == {200}
-    started = lines(gateway, "server.started")
+    started = gateway.lines("server.started")
     assert [line["tls"] for line in started] == [True, True]
 
 

@@ -14,6 +14,7 @@ from gaiarouter.dialects.chat import ChatDialect
 from gaiarouter.server.protocol import Listener
 from gaiarouter.server.writing import write_whole, writes_straight
 from tests.server.raw import RawCaller, raw_caller
+from tests.support.upstream import BOUND_S
 
 
 class Served:
@@ -92,7 +93,7 @@ async def test_a_caller_that_hangs_up_ends_its_request() -> None:
         async with raw_caller(port) as caller:
             ask(caller, head="x-wait: 1\r\n")
             await served.waiting.wait()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(BOUND_S):
             await served.cancelled.wait()
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from structlog.testing import capture_logs
 
 from gaiarouter.server.watchdog import Watchdog
 
-BOUND_S = 10.0
+BOUND_S = 30.0
 
 
-def block_the_loop(said: Sequence[object]) -> None:
+def block_the_loop(said: Sequence[Mapping[str, str]]) -> None:
     """Until the watchdog has said so."""
     began = time.monotonic()
-    while not said and time.monotonic() - began < BOUND_S:
+    while not blamed(said) and time.monotonic() - began < BOUND_S:
         time.sleep(0.005)
+
+
+def blamed(said: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Not what else held up the loop: a busy machine may do so at any time."""
+    return [each for each in said if "block_the_loop" in each["exception"]]
 
 
 async def test_p9_what_blocks_the_loop_is_written_down_once() -> None:
@@ -31,15 +36,15 @@ async def test_p9_what_blocks_the_loop_is_written_down_once() -> None:
             late_by = await asyncio.wait_for(lags.get(), BOUND_S)
         finally:
             await watchdog.stop()
-    assert [each["event"] for each in said] == ["loop.blocked"]
-    assert "block_the_loop" in said[0]["exception"]
-    assert said[0]["silent_s"] >= 0.05
+    (once,) = blamed(said)
+    assert once["event"] == "loop.blocked"
+    assert once["silent_s"] >= 0.05
     assert late_by >= 0.05
 
 
 async def test_a_loop_that_runs_is_heard_and_nothing_is_said() -> None:
     beats = asyncio.Semaphore(0)
-    watchdog = Watchdog(on_lag=lambda _: None, on_beat=[beats.release], beat_s=0.01, blocked_s=5.0)
+    watchdog = Watchdog(on_lag=lambda _: None, on_beat=[beats.release], beat_s=0.01, blocked_s=BOUND_S)
     with capture_logs() as said:
         watchdog.start()
         try:

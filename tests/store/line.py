@@ -10,6 +10,7 @@ from gaiarouter.store.base import StorageUnavailable
 from gaiarouter.store.database import Database, Unit
 from gaiarouter.store.rows import Row
 from gaiarouter.store.tables import keys
+from tests.support.upstream import BOUND_S
 
 T = TypeVar("T")
 
@@ -81,6 +82,6 @@ class Line:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Lets everything else run until the condition holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(BOUND_S):
         while not condition():  # noqa: ASYNC110 - what is waited for is not ours to set an event in
             await asyncio.sleep(0)

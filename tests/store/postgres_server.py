@@ -22,7 +22,7 @@ from typing import Any
 import asyncpg
 
 _PR_SET_PDEATHSIG = 1
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 120.0
 
 
 class PostgresServer:
@@ -36,7 +36,12 @@ class PostgresServer:
             shutil.chown(self._folder, "nobody")
         command = [self._bin / "initdb", "-D", self._data, "-U", "gaia", "-A", "trust", "-E", "UTF8", "--no-sync"]
         subprocess.run(
-            [*command, "--no-locale"], check=True, timeout=60, capture_output=True, cwd=self._folder, **self._user()
+            [*command, "--no-locale"],
+            check=True,
+            timeout=_START_TIMEOUT_S,
+            capture_output=True,
+            cwd=self._folder,
+            **self._user(),
         )
 
     @property
@@ -74,7 +79,7 @@ class PostgresServer:
         if self._process is not None:
             self._process.send_signal(how)
             try:
-                self._process.wait(20)
+                self._process.wait(60)
             finally:
                 self._process.kill()
                 self._process.wait()
@@ -110,9 +115,9 @@ class PostgresServer:
 
 
 async def _run(url: str, sql: str) -> None:
-    connection = await asyncpg.connect(url, timeout=5)
+    connection = await asyncpg.connect(url, timeout=60)
     try:
-        await connection.execute(sql, timeout=20)
+        await connection.execute(sql, timeout=60)
     finally:
         await connection.close()
 

@@ -161,7 +161,7 @@ async def _everything_goes_wrong(postgres: PostgresServer, folder: Path) -> tupl
             await store.close()
             assert {int(request.path.split("/")[1]) for request in upstream.requests} == set(range(FAULTS))
             gateway.signal()
-            await gateway.exit(within_s=20)
+            await gateway.exit(within_s=60)
     return spoken, minted
 
 

@@ -19,6 +19,7 @@ from gaiarouter.store.keys import parse
 from gaiarouter.store.sql import SqlStore
 from gaiarouter.store.sqlite import SqliteDatabase
 from tests.store.test_store import RECORD
+from tests.support.upstream import BOUND_S
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ async def test_a_look_up_gives_up_after_a_second(tmp_path: Path, url: Secret, ke
     started = time.monotonic()
     with pytest.raises(StorageUnavailable):
         await store.find_key(key.id)
-    assert 0.9 < time.monotonic() - started < 3
+    assert 0.9 < time.monotonic() - started < 15
     other.execute("ROLLBACK")
     other.close()
     assert await store.find_key(key.id) is None
@@ -155,7 +156,7 @@ async def test_a_key_ring_that_is_closed_as_the_store_answers_is_closed(
     await _an_answer_is_about_to_be_heard(store._database)
     for _ in range(turns):
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(BOUND_S):
         await ring.close()
     await store.close()
     await database.close()

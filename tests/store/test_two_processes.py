@@ -25,14 +25,14 @@ from gaiarouter.store.records import Budget
 from tests.gateway.faults import completion
 from tests.gateway.running import ANSWER, PROVIDER_KEY, chat_body
 from tests.limits.valkey_server import ValkeyServer
-from tests.server.process import Served, served
+from tests.server.process import EXIT_S, Served, served
 from tests.store.postgres_server import PostgresServer
 from tests.support.script import Script, Until, json_answer
 from tests.support.upstream import Received, ScriptedUpstream
 
 UNLIMITED = Limits(requests=None, tokens=None, concurrent=None)
-PATIENT = "socket_timeout=5&socket_connect_timeout=5"
-SETTLED_S = 20.0
+PATIENT = "socket_timeout=30&socket_connect_timeout=30"
+SETTLED_S = 60.0
 PRICES = [{"match": "*", "input": 0, "output": 15}]
 """Input is free, so that what is reserved is known: `max_tokens` times 15,000 nano-dollars."""
 MOST_TOKENS = 100
@@ -78,7 +78,7 @@ async def opened(url: str) -> AsyncIterator[Store]:
 def bill(upstream: ScriptedUpstream) -> dict[str, Any]:
     """A provider with prices, and time enough to answer when the test says so."""
     main = {"dialect": "openai", "base_url": upstream.url("/v1"), "api_key": PROVIDER_KEY, "prices": PRICES}
-    timeouts = {"connect": "5s", "first_byte": "30s", "idle": "30s", "total": "30s"}
+    timeouts = {"connect": "60s", "first_byte": "60s", "idle": "60s", "total": "60s"}
     return {"providers": {"demo": {"dialect": "echo"}, "main": main}, "defaults": {"timeouts": timeouts}}
 
 
@@ -173,7 +173,7 @@ async def test_what_a_killed_process_had_reserved_comes_back_with_its_journal(tm
             spent = 3 * 40 * 15_000
             await until_in_use(store, key.id, (spent, 5 * RESERVED_NANO))
             first.signal(signal.SIGKILL)
-            await first.exit(within_s=10)
+            await first.exit(within_s=EXIT_S)
             assert all(
                 isinstance(each, aiohttp.ClientError) for each in await asyncio.gather(*asked, return_exceptions=True)
             )

@@ -25,6 +25,7 @@ from gaiarouter.server.protocol import Listener
 from gaiarouter.store.commands import create_key
 from gaiarouter.store.keyring import now_us
 from gaiarouter.upstream.public import is_public
+from tests.support.upstream import BOUND_S
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class RunningGateway:
         minted = await create_key(self.gateway.store, **{"name": "test", "now_us": now_us(), **options})
         return minted.text
 
-    async def records(self, count: int, *, within_s: float = 5.0) -> list[dict[str, Any]]:
+    async def records(self, count: int, *, within_s: float = BOUND_S) -> list[dict[str, Any]]:
         """The usage records in the store, in the order of time, once there are at least `count`."""
         async with asyncio.timeout(within_s):
             while await self.gateway.store.count_usage() < count:  # noqa: ASYNC110  # the ledger announces nothing

@@ -18,8 +18,8 @@ from gaiarouter.upstream.base import UpstreamRequest
 from gaiarouter.upstream.names import Resolver
 from tests.support import tls
 from tests.support.script import Close, Deaf, Drip, Hang, Read, Reset, Script, Send, head, json_answer
-from tests.support.upstream import Received, ScriptedUpstream
-from tests.upstream.conftest import Client, post, within
+from tests.support.upstream import BOUND_S, Received, ScriptedUpstream
+from tests.upstream.conftest import LONG_S, Client, post, within
 
 OK = json_answer({"ok": True})
 
@@ -61,7 +61,7 @@ async def test_u1_a_refused_connection_is_unreachable_at_once(client: Client, cl
     error = await failure(client, f"http://127.0.0.1:{closed_port}/")
     assert isinstance(error, Unreachable)
     assert (error.status, error.code, error.outcome) == (502, "upstream_connect_error", "connect_error")
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < LONG_S
 
 
 async def test_p7_without_descriptors_it_is_the_gateway_that_is_at_fault(client: Client) -> None:
@@ -77,28 +77,35 @@ async def test_p7_without_descriptors_it_is_the_gateway_that_is_at_fault(client:
 
 
 async def test_u2_a_name_that_does_not_exist_is_unreachable(client: Client) -> None:
-    error = await failure(client, "http://no-such-host.invalid/")
+    error = await failure(client, "http://no-such-host.invalid/", connect_s=5.0)
     assert isinstance(error, Unreachable)
     assert error.outcome == "connect_error"
 
 
-@pytest.fixture
-def silent_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """The system's resolver says nothing until the event is set."""
-    let_go = threading.Event()
+class SilentNames:
+    """The system's resolver, which says nothing until `let_go` is set. asked: the names, as they came."""
 
-    def look_up(*_: object, **__: object) -> None:
-        let_go.wait()
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+        self.asked: list[object] = []
+
+    def look_up(self, name: object, *_: object, **__: object) -> None:
+        self.asked.append(name)
+        self.let_go.wait()
         raise OSError("no answer")
 
+
+@pytest.fixture
+def silent_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentNames]:
+    names = SilentNames()
     with monkeypatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", look_up)
-        yield let_go
-        let_go.set()
+        patch.setattr(socket, "getaddrinfo", names.look_up)
+        yield names
+        names.let_go.set()
 
 
 async def test_u2_a_resolver_that_says_nothing_is_unreachable_at_the_connect_limit(
-    kind: type[Client], silent_names: threading.Event
+    kind: type[Client], silent_names: SilentNames
 ) -> None:
     resolver = Resolver(asyncio.get_running_loop())
     client = kind(resolver=resolver)
@@ -108,26 +115,25 @@ async def test_u2_a_resolver_that_says_nothing_is_unreachable_at_the_connect_lim
         error = await failure(client, "http://slow-name.invalid/", connect_s=0.1)
         assert isinstance(error, Unreachable)
         assert (error.status, error.outcome) == (502, "connect_error")
-        assert 0.09 <= time.monotonic() - began < 1.0  # the loop's clock ticks in milliseconds
+        assert 0.09 <= time.monotonic() - began < LONG_S  # the loop's clock ticks in milliseconds
         async with ScriptedUpstream(OK) as upstream:
             response = await client.send(post(upstream.url("/")), within())
             assert await response.read() == b'{"ok": true}'
-        silent_names.set()
+        silent_names.let_go.set()
         ended = await asyncio.gather(*stuck, return_exceptions=True)
         assert [str(error) for error in ended] == ["no answer"] * 4
     finally:
         await client.close()
 
 
-async def test_no_more_than_four_names_are_looked_up_at_once_whoever_gives_up(silent_names: threading.Event) -> None:
+async def test_no_more_than_four_names_are_looked_up_at_once_whoever_gives_up(silent_names: SilentNames) -> None:
     resolver = Resolver(asyncio.get_running_loop())
-    before = threading.active_count()
     for number in range(6):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.005):
                 await resolver.resolve(f"{number}.invalid")
-    assert threading.active_count() - before == 4
-    silent_names.set()
+    assert silent_names.asked == [f"{number}.invalid" for number in range(4)]
+    silent_names.let_go.set()
     with pytest.raises(OSError, match="no answer"):
         await resolver.resolve("after.invalid")
 
@@ -147,7 +153,7 @@ asyncio.run(main())
 
 
 def test_a_resolver_that_says_nothing_does_not_hold_up_the_end_of_the_process() -> None:
-    subprocess.run([sys.executable, "-c", ENDS_WITH_A_NAME_UNKNOWN], timeout=20, check=True)
+    subprocess.run([sys.executable, "-c", ENDS_WITH_A_NAME_UNKNOWN], timeout=60, check=True)
 
 
 async def test_u4_a_black_hole_ends_at_the_connect_limit(client: Client, full_backlog: int) -> None:
@@ -155,7 +161,7 @@ async def test_u4_a_black_hole_ends_at_the_connect_limit(client: Client, full_ba
     error = await failure(client, f"http://127.0.0.1:{full_backlog}/", connect_s=0.1)
     assert isinstance(error, TimedOut)
     assert (error.status, error.code, error.outcome) == (504, "upstream_timeout", "timeout_connect")
-    assert 0.09 <= time.monotonic() - began < 1.0
+    assert 0.09 <= time.monotonic() - began < LONG_S
 
 
 async def test_a_deadline_before_the_connect_limit_is_the_total_one(client: Client, full_backlog: int) -> None:
@@ -210,7 +216,7 @@ async def test_a_provider_without_a_whole_head_ends_at_the_first_byte_limit(clie
         assert (error.status, error.code, error.outcome) == (504, "upstream_timeout", "timeout_first_byte")
         assert error.billed_unknown
         assert not error.retryable
-        assert 0.14 <= time.monotonic() - began < 1.0
+        assert 0.14 <= time.monotonic() - began < LONG_S
         await upstream.client_gone(0)
         assert len(upstream.connections) == 1
 
@@ -270,7 +276,7 @@ async def test_what_is_not_a_plain_http_answer_breaks_the_protocol(client: Clien
         error = await failure(client, upstream.url("/"))
         assert isinstance(error, ProtocolBroken)
         assert (error.status, error.code, error.outcome) == (502, "upstream_protocol_error", "protocol_error")
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < LONG_S
         await upstream.client_gone(0)
         assert len(upstream.requests) == 1
 
@@ -384,7 +390,7 @@ async def test_a_hundred_and_fifty_requests_at_once_do_not_wait_for_each_other(c
 
     async with ScriptedUpstream(script) as upstream:
         tasks = [asyncio.create_task(client.send(post(upstream.url("/")), within())) for _ in range(150)]
-        await asyncio.wait_for(ready.wait(), 5)
+        await asyncio.wait_for(ready.wait(), BOUND_S)
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)

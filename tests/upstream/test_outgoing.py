@@ -43,8 +43,8 @@ async def test_a_body_that_is_slow_to_come_is_not_the_providers_silence(client: 
 
     async with ScriptedUpstream(json_answer({})) as upstream:
         request = UpstreamRequest(upstream.url("/v1"), {}, slow(), 9)
-        asked = asyncio.create_task(client.send(request, within(first_byte_s=0.1)))
-        done, _ = await asyncio.wait([asked], timeout=0.4)
+        asked = asyncio.create_task(client.send(request, within(first_byte_s=0.4)))
+        done, _ = await asyncio.wait([asked], timeout=0.6)
         assert not done
         come.set()
         (await asked).close()

@@ -26,7 +26,7 @@ from tests.support.script import (
     json_answer,
     sse,
 )
-from tests.support.upstream import Received, ScriptedUpstream
+from tests.support.upstream import BOUND_S, Received, ScriptedUpstream
 from tests.upstream.conftest import Client, post, within
 
 
@@ -246,7 +246,7 @@ async def test_a_stream_that_goes_on_after_its_ending_is_dropped(client: Client)
         response = await client.send(post(upstream.url("/")), within())
         async for _ in response.chunks():
             break
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(BOUND_S / 2):
             await response.drain()
         response.close()
         await upstream.client_gone(0)

@@ -119,7 +119,7 @@ async def test_the_end_does_not_wait_for_a_collector_that_hangs() -> None:
                 await asyncio.sleep(0.001)
         started = asyncio.get_running_loop().time()
         await sending.spans.close()
-        assert asyncio.get_running_loop().time() - started < 1
+        assert asyncio.get_running_loop().time() - started < BOUND_S / 2
     assert +sending.fates == Counter(given_up=3)
 
 

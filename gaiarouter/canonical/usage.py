@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheWrites:
     """How long what was written to a cache stays there, by tokens; None where the provider does not say."""
 
@@ -21,7 +21,7 @@ class CacheWrites:
     for_12h: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Modalities:
     """Of the tokens counted elsewhere, those that are not text; None where the provider does not say. cached_audio: of
     `in_audio`, what was read from a cache."""

@@ -97,7 +97,12 @@ def _modalities(told: _Usage) -> Modalities | None:
     if came is None and left is None:
         return None
     came, left = came or _Details(), left or _Details()
-    return Modalities(came.audio_tokens, came.image_tokens, left.audio_tokens, left.image_tokens)
+    return Modalities(
+        in_audio=came.audio_tokens,
+        in_image=came.image_tokens,
+        out_audio=left.audio_tokens,
+        out_image=left.image_tokens,
+    )
 
 
 def _told(raw: Raw) -> _Usage:

@@ -91,7 +91,7 @@ def read_export(text: str) -> Export:
             days.append(_day(row[time]))
             for kind, count in _counts(row):
                 counts.setdefault(row[model], Counter())[kind] += count
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, OSError) as error:  # of the clock's functions, for times out of its range
             raise UnreadableExport(f"{place}: {error}") from error
     if not counts:
         raise UnreadableExport(f"it has no column that counts tokens, requests or costs: {_columns_of(rows[0][1])}")
@@ -139,7 +139,7 @@ def _reported(text: str) -> Iterator[tuple[str, Row]]:
             time = bucket.get("starting_at", bucket.get("start_time"))
             for result in bucket["results"]:
                 yield f"the results of {time}", {**dict(_flat(result)), "model": _model(result), "time": str(time)}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableExport(f"it is no usage report: {error!r}") from error
 
 
@@ -215,6 +215,8 @@ def _day(text: str) -> datetime:
     else:
         time = datetime.fromisoformat(text.strip())
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    if not 2000 <= time.year < 3000:
+        raise ValueError(f"{text[:40]!r} is no day on which anything was counted")
     return time.replace(hour=0, minute=0, second=0, microsecond=0)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest, Vector
 from gaiarouter.canonical.usage import Usage
@@ -18,19 +20,24 @@ class _Item(Struct, gc=False):
     index: int | None = None
 
 
+# no window comes near it; a number beyond is a defect, and must not be billed
+_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
+
+
 class _Counts(Struct, gc=False):
-    prompt_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: _Count = None
+    total_tokens: _Count = None
 
 
 class _Body(Struct, gc=False):
     data: list[_Item] | None = None
     model: str | None = None
-    usage: _Counts | None = None
+    usage: Raw = Raw(b"null")
     error: Raw = Raw(b"")
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+_decode_counts = msgspec.json.Decoder(_Counts | None).decode
 
 
 def decode_answer(body: bytes, *, inputs: int) -> EmbeddingAnswer:
@@ -107,7 +114,11 @@ def _vector(raw: Raw) -> Vector:
     raise BadAnswer("The provider's vector is neither a list nor a text")
 
 
-def _usage(counts: _Counts | None) -> Usage | None:
-    """Some send only the total."""
+def _usage(raw: Raw) -> Usage | None:
+    """Some send only the total. None where there is none, or none to believe."""
+    try:
+        counts = _decode_counts(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
     tokens = (counts.prompt_tokens or counts.total_tokens or 0) if counts else 0
     return Usage(in_uncached=tokens) if tokens > 0 else None

@@ -12,7 +12,7 @@ from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.embeddings.vectors import as_array
-from gaiarouter.dialects.gemini.embeddings import Counts, PreparedGeminiEmbeddings, Values
+from gaiarouter.dialects.gemini.embeddings import PreparedGeminiEmbeddings, Values, read_counts
 from gaiarouter.dialects.gemini.errors import read_error
 from gaiarouter.dialects.whole import NeverStreams
 from gaiarouter.errors import BadAnswer, UpstreamError
@@ -20,7 +20,7 @@ from gaiarouter.errors import BadAnswer, UpstreamError
 
 class _Single(Struct, gc=False, rename="camel"):
     embedding: Values
-    usage_metadata: Counts | None = None
+    usage_metadata: Raw = Raw(b"null")
 
 
 _decode_single = msgspec.json.Decoder(_Single).decode
@@ -56,7 +56,7 @@ def _single_usage(body: bytes) -> Usage | None:
         raise BadAnswer("The provider's answer holds no vector") from error
     if not bytes(answer.embedding.values).startswith(b"["):
         raise BadAnswer("The provider's answer holds no vector")
-    return answer.usage_metadata.usage() if answer.usage_metadata else None
+    return read_counts(answer.usage_metadata)
 
 
 def encode_batch(answer: EmbeddingAnswer, request: EmbeddingRequest) -> bytes:

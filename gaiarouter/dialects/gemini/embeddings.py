@@ -58,19 +58,27 @@ class Values(Struct, gc=False):
     values: Raw
 
 
-class Counts(Struct, gc=False, rename="camel"):
-    prompt_token_count: Annotated[int, Meta(ge=0)] | None = None
-
-    def usage(self) -> Usage | None:
-        return Usage(in_uncached=self.prompt_token_count) if self.prompt_token_count else None
+class _Counts(Struct, gc=False, rename="camel"):
+    # no window comes near it; a number beyond is a defect, and must not be billed
+    prompt_token_count: Annotated[int, Meta(ge=0, le=1_000_000_000)] | None = None
 
 
 class _Answer(Struct, gc=False, rename="camel"):
     embeddings: list[Values]
-    usage_metadata: Counts | None = None
+    usage_metadata: Raw = Raw(b"null")
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
+_decode_counts = msgspec.json.Decoder(_Counts | None).decode
+
+
+def read_counts(raw: Raw) -> Usage | None:
+    """None where there are none, or none to believe."""
+    try:
+        counts = _decode_counts(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return Usage(in_uncached=counts.prompt_token_count) if counts and counts.prompt_token_count else None
 
 
 class PreparedGeminiEmbeddings(Struct, frozen=True, kw_only=True):
@@ -93,7 +101,7 @@ class PreparedGeminiEmbeddings(Struct, frozen=True, kw_only=True):
         return EmbeddingAnswer(
             model="",
             vectors=tuple(Vector(Raw(vector)) for vector in vectors),
-            usage=answer.usage_metadata.usage() if answer.usage_metadata else None,
+            usage=read_counts(answer.usage_metadata),
         )
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:

@@ -348,10 +348,10 @@ class Starter:
                 for running, _, secrets in self._running:
                     await running.check(secrets)
         finally:
-            for running, listener, _ in self._running:
-                await running.session.close()
-                await listener.cleanup()
-            self._folder.cleanup()
+            with self._folder:
+                for running, listener, _ in self._running:
+                    await running.session.close()
+                    await listener.cleanup()
         if error is None:
             await _no_task_is_left()
 

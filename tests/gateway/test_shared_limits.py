@@ -10,17 +10,15 @@ import pytest
 
 from gaiarouter.config.settings import Limits, Rate
 from tests.gateway.running import Starter, assert_error
-from tests.limits.valkey_server import ValkeyServer
+from tests.limits.valkey_server import ValkeyServer, running_valkey
 
 PATIENT = "socket_timeout=30&socket_connect_timeout=30"
 
 
 @pytest.fixture
 def valkey() -> Iterator[ValkeyServer]:
-    server = ValkeyServer()
-    server.start()
-    yield server
-    server.remove()
+    with running_valkey() as server:
+        yield server
 
 
 async def test_exactly_a_hundred_of_two_hundred_requests_pass(start: Starter, valkey: ValkeyServer) -> None:

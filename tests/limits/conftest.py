@@ -4,15 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.limits.valkey_server import ValkeyServer
+from tests.limits.valkey_server import ValkeyServer, running_valkey
 
 
 @pytest.fixture(scope="session")
 def _valkey() -> Iterator[ValkeyServer]:
-    server = ValkeyServer()
-    server.start()
-    yield server
-    server.remove()
+    with running_valkey() as server:
+        yield server
 
 
 @pytest.fixture

@@ -116,7 +116,10 @@ async def served(
     command = (*wrapped_in, sys.executable, "-m", "gaiarouter", "serve", "-c", str(path))
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=log if stdout is None else stdout, stderr=log, env=dict(os.environ)
+            *command,
+            stdout=log if stdout is None else stdout,
+            stderr=log,
+            env={**os.environ, "TMPDIR": str(folder)},  # one that is killed cannot clear up
         )
     # a connection each: what one test does to a connection is not the next request's
     connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=trusting or True)

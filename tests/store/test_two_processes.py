@@ -24,7 +24,7 @@ from gaiarouter.store.keyring import now_us
 from gaiarouter.store.records import Budget
 from tests.gateway.faults import completion
 from tests.gateway.running import ANSWER, PROVIDER_KEY, chat_body
-from tests.limits.valkey_server import ValkeyServer
+from tests.limits.valkey_server import ValkeyServer, running_valkey
 from tests.server.process import EXIT_S, Served, served
 from tests.store.postgres_server import PostgresServer
 from tests.support.script import Script, Until, json_answer
@@ -41,10 +41,8 @@ RESERVED_NANO = MOST_TOKENS * 15_000
 
 @pytest.fixture
 def valkey() -> Iterator[ValkeyServer]:
-    server = ValkeyServer()
-    server.start()
-    yield server
-    server.remove()
+    with running_valkey() as server:
+        yield server
 
 
 @pytest.fixture

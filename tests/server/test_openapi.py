@@ -104,7 +104,7 @@ async def test_schemathesis_finds_nothing_undeclared_and_no_error_of_ours(tmp_pa
             *("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "5", "--seed", "7"),
             *("--checks", "not_a_server_error,status_code_conformance,content_type_conformance"),
             *("--checks", "response_schema_conformance,unsupported_method,use_after_free,ignored_auth"),
-            *("--request-timeout", "20", "--suppress-health-check", "all"),
+            *("--request-timeout", "60", "--suppress-health-check", "all"),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=tmp_path,

@@ -30,7 +30,9 @@ _QUERY: Final[Mapping[str, Schema]] = {
     "page": PAGING["page"],
     "limit": {**PAGING["limit"], "maximum": 1000},
 }
-_COLUMNS: Final = tuple("time" if field.name == "time_us" else field.name for field in fields(UsageRecord))
+_FIELDS: Final = tuple(field for field in fields(UsageRecord) if field.name != "owed")
+"""`owed` is between the ledger and the budgets: no record that was read has it."""
+_COLUMNS: Final = tuple("time" if field.name == "time_us" else field.name for field in _FIELDS)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _KINDS: Final = {"int": "integer", "str": "string", "bool": "boolean"}
 
@@ -57,8 +59,7 @@ _RECORD: Final[Schema] = {
     "type": "object",
     "required": list(_COLUMNS),
     "properties": {
-        name: _SPECIAL.get(name) or _member(str(field.type))
-        for name, field in zip(_COLUMNS, fields(UsageRecord), strict=True)
+        name: _SPECIAL.get(name) or _member(str(field.type)) for name, field in zip(_COLUMNS, _FIELDS, strict=True)
     },
 }
 
@@ -103,7 +104,7 @@ def _filter(call: Call) -> UsageFilter:
 
 
 def _view(record: UsageRecord) -> dict[str, Any]:
-    view = {field.name: getattr(record, field.name) for field in fields(record)}
+    view = {field.name: getattr(record, field.name) for field in _FIELDS}
     return {"time" if name == "time_us" else name: value for name, value in view.items()} | {
         "time": time_text(record.time_us),
         "lost": [asdict(each) for each in record.lost],

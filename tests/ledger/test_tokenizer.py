@@ -63,9 +63,9 @@ def test_what_holds_no_text_stays_as_it_was_estimated(tokenizer: Tokenizer, body
 
 def test_the_longest_text_holds_nobody_up(tokenizer: Tokenizer) -> None:
     body = json.dumps({"messages": [{"role": "user", "content": "a" * 1_000_000}]}).encode()
-    started = time.perf_counter()
+    started = time.thread_time()
     assert 0 < tokenizer.given(250_000, body) < 250_000
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_without_the_extra_nothing_is_counted_or_kept(monkeypatch: pytest.MonkeyPatch) -> None:

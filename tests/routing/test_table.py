@@ -172,10 +172,10 @@ def test_the_cost_of_a_name_does_not_grow_with_the_routes() -> None:
 @pytest.mark.parametrize("name", ["a" * 65536, "\U0001f40d" * 65536])
 def test_a_huge_name_is_answered_at_once(name: str) -> None:
     table = Table(_routes(1000))
-    start = time.perf_counter()
+    start = time.thread_time()
     assert table.match(name) is None
     assert table.near(name, lambda _: True) == []
-    assert time.perf_counter() - start < 0.05
+    assert time.thread_time() - start < 0.05
 
 
 def test_what_is_remembered_is_bounded() -> None:

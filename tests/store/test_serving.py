@@ -28,8 +28,8 @@ from tests.store.postgres_server import PostgresServer
 UNLIMITED = {"requests": "unlimited", "tokens": "unlimited", "concurrent": "unlimited"}
 BACK_S = 60.0
 DOLLAR = 1_000_000_000
-TOLD_S = 2.0
-"""A revoked key stops everywhere within this time."""
+TOLD_S = 5.0
+"""A revoked key stops everywhere within this time (S-6, D11); within about one second where nothing else runs."""
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ async def _counted(gateway: RunningGateway) -> int:
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
-async def test_a_revoked_key_stops_in_another_process_within_two_seconds(
+async def test_a_revoked_key_stops_in_another_process_within_seconds(
     engine: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin = "operator-0f9c1e7ad2b84f63a5e1c0d97b"

@@ -25,7 +25,7 @@ from gaiarouter.store.base import UsageRecord
 
 LOCK: Final = ".lock"
 SEGMENT: Final = ".journal"
-_KEPT: Final = 2_000
+_KEPT: Final = 10_000
 """Records that wait for the store are read again from the disk only where they are more."""
 
 

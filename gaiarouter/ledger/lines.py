@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from binascii import crc32
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -21,10 +20,8 @@ _encode = msgspec.json.Encoder().encode
 _decode_finished = msgspec.json.Decoder(UsageRecord).decode
 
 
-@dataclass(slots=True)
-class Begun:
-    """What is known of a request before any target is asked. Times and fields are those of UsageRecord. No more changed
-    than that, nor frozen."""
+class Begun(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a request before any target is asked. Times and fields are those of UsageRecord."""
 
     id: str
     request_id: str

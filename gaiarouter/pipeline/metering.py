@@ -60,7 +60,8 @@ class Metering:
             self._count_unusual(exchange, ending, record, (route, provider, model))
         if exchange.spoke_s:
             metrics.overhead.observe(max(0.0, exchange.spoke_s - exchange.received_s - exchange.upstream_s))
-        self._count_tokens(exchange.usage, exchange.cost_nano, provider, model)
+        if exchange.usage is not None:
+            self._count_tokens(exchange.usage, exchange.cost_nano, provider, model)
 
     def _count_usual(self, exchange: Exchange, record: UsageRecord, about: tuple[str, str, str, bool]) -> None:
         """The first target that was tried has answered."""
@@ -96,9 +97,7 @@ class Metering:
         if ending.outcome == "cancelled":
             metrics.disconnects.labels("mid" if exchange.reply.committed else "before").inc()
 
-    def _count_tokens(self, usage: Usage | None, cost_nano: int | None, provider: str, model: str) -> None:
-        if usage is None:
-            return
+    def _count_tokens(self, usage: Usage, cost_nano: int | None, provider: str, model: str) -> None:
         if cost_nano is not None:
             self._metrics.cost.labels(provider, model).inc(cost_nano / 1e9)
         elif (usage.total_tokens or usage.units) and provider is not NONE:

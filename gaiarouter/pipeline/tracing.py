@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
 from gaiarouter.dialects.gemini.embedding_dialect import BATCH, SINGLE
 from gaiarouter.providers.base import Endpoint, UpstreamRequest
 
@@ -76,7 +78,7 @@ class Trace:
             span = self._attempt = span.child(name, about)
         if not endpoint.trace_context:
             return request
-        return request._replace(headers={**request.headers, **span.headers()})
+        return structs.replace(request, headers={**request.headers, **span.headers()})
 
     def answered(self, exchange: Exchange, outcome: str | None) -> None:
         """That try is over, if there was one. outcome: one of telemetry.OUTCOMES; None if nothing was sent."""

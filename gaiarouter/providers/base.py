@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from gaiarouter.dialects.chat.profile import ANY_SERVER, ChatProfile
 
@@ -83,7 +85,7 @@ class Endpoint:
     trace_context: bool = False
 
 
-class UpstreamRequest(NamedTuple):
+class UpstreamRequest(Struct, frozen=True):
     """One request to a target. `headers` is all that is sent besides what HTTP itself needs.
 
     body: an iterator is read once, piece by piece, as the target takes it; a GatewayError that it raises is what the

@@ -58,7 +58,7 @@ def exchange_lines(exchange: Exchange, now: float) -> str:
 
 def lines(headers: Mapping[str, str]) -> str:
     """Raises InternalError for one with a line break."""
-    text, count = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]), len(headers)
+    text, count = "\r\n".join([*map(": ".join, headers.items()), ""]), len(headers)
     if text.count("\n") != count or text.count("\r") != count or "\0" in text:
         raise InternalError("A header for the caller held a line break.")
     return text

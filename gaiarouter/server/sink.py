@@ -24,16 +24,14 @@ class Sink:
 
     def write_soon(self, line: bytes) -> None:
         """With the other lines of the same turn of the event loop, where one runs: a write costs more than a line."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.write(line)
-            return
         with self._lock:
             self._waiting.append(line)
             is_first = len(self._waiting) == 1
         if is_first:
-            loop.call_soon(self.flush)
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:
+                self.flush()
 
     def write(self, line: bytes) -> None:
         with self._lock:

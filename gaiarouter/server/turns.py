@@ -10,12 +10,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_writer import StreamWriter
 from aiohttp.streams import StreamReader
-from aiohttp.web import RequestPayloadError
+from aiohttp.web import BaseRequest, RequestPayloadError, StreamResponse
 from aiohttp.web_protocol import _PAYLOAD_ACCESS_ERROR, ERROR, RequestHandler, _ErrInfo
+
+
+class Written(StreamResponse):
+    """Stands for an answer that is on its way: nothing is left to be done about it. is_last: of its connection."""
+
+    def __init__(self, *, is_last: bool) -> None:
+        super().__init__()
+        self._keep_alive = not is_last
+
+    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        pass
 
 
 class Turns(RequestHandler):
@@ -80,6 +95,14 @@ class Turns(RequestHandler):
         payload.set_exception(_PAYLOAD_ACCESS_ERROR)
         self._keepalive = bool(response.keep_alive)
         return self._keepalive
+
+    async def finish_response(
+        self, request: BaseRequest, resp: StreamResponse, start_time: float | None
+    ) -> tuple[StreamResponse, bool]:
+        """Of one that is on its way nothing is left to be finished: it belongs to no form and to no upgrade."""
+        if resp.__class__ is Written and not self._upgraded:
+            return resp, False
+        return await super().finish_response(request, resp, start_time)
 
     def _taken(self) -> None:
         """There is room for one more pipelined request."""

@@ -16,26 +16,12 @@ from aiohttp.http import HttpVersion11
 from aiohttp_sse import EventSourceResponse
 from multidict import CIMultiDict
 
-from gaiarouter.server.turns import Turns
+from gaiarouter.server.turns import Turns, Written
 
 PING_S: Final = 15.0
 _CLOSE: Final = "Connection: close\r\n"
 _STALLED_S: Final = 60.0
 """A caller that takes nothing for this long is given up (TCP_USER_TIMEOUT, set by aiohttp-sse)."""
-
-
-class Written(web.StreamResponse):
-    """Stands for an answer that is on its way: nothing is left to be done about it. is_last: of its connection."""
-
-    def __init__(self, *, is_last: bool) -> None:
-        super().__init__()
-        self._keep_alive = not is_last
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        pass
 
 
 _WRITTEN: Final = Written(is_last=False)

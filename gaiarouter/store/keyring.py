@@ -29,13 +29,19 @@ _MOST_CHANGES = 1000
 """More at once, as after a long outage, and all of the memory is dropped instead."""
 
 
+def _digest(text: str) -> bytes:
+    """Of a whole key, for this memory alone; what is stored is keys.hash_secret. SHA-256 is looked up in OpenSSL at
+    each call, which takes longer than all of this."""
+    return hashlib.blake2b(text.encode(), digest_size=32).digest()
+
+
 def now_us() -> int:
     return time.time_ns() // 1000
 
 
 @dataclass(slots=True)
 class _Known:
-    """A record as it was read at `loaded_at`. digests: SHA-256 of each whole text that has proved right; there are two
+    """A record as it was read at `loaded_at`. digests: of each whole text that has proved right; there are two
     while a rotation's old secret is still good."""
 
     record: ApiKey
@@ -100,7 +106,7 @@ class KeyRing:
         """The record of a key that was right before, without waiting; None says nothing: ask `find`."""
         if len(text) > MAX_KEY_LENGTH or not text.isascii():
             return None
-        found = self._by_digest.get(hashlib.sha256(text.encode()).digest())
+        found = self._by_digest.get(_digest(text))
         if found is None or not self._is_fresh(found[0]):
             return None
         (known, until_us), wall_us = found, self._wall_us()
@@ -271,7 +277,7 @@ class KeyRing:
     def _remember_digest(self, text: str, known: _Known, until_us: int | None) -> None:
         """From now on `peek` finds it. Not where it was forgotten meanwhile."""
         if self._known.get(known.record.id) is known:
-            digest = hashlib.sha256(text.encode()).digest()
+            digest = _digest(text)
             if digest not in self._by_digest:
                 known.digests.append(digest)
             self._by_digest[digest] = (known, until_us)

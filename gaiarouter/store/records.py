@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import Final, Literal
 
+from msgspec import Struct
+
 from gaiarouter.config.settings import Limits
 
 Permission = Literal["read", "write", "admin"]
@@ -164,10 +166,8 @@ class Owed:
     starts_us: int
 
 
-@dataclass(slots=True)
-class UsageRecord:
-    """What one request was and used; never what it said. One row, at most 500 bytes. It is never changed: to freeze it
-    would take as long as all the rest of making it, at every request.
+class UsageRecord(Struct, frozen=True, gc=False):
+    """What one request was and used; never what it said. One row, at most 500 bytes.
 
     cost_nano_usd: None is unpriced, which is not 0. status: HTTP status, 499 for a caller that hung up.
     outcome: ok, error, interrupted, cancelled. Durations are microseconds.

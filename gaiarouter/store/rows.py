@@ -5,7 +5,9 @@ every row behind it, and some of these values come from callers and providers.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import fields
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -18,34 +20,39 @@ Row = tuple[Any, ...]
 MAX_TEXT = 200
 _MAX_BIGINT = 2**63 - 1
 _MOST_LOST = 20
-_PLAIN = tuple(field.name for field in fields(UsageRecord) if field.name not in ("lost", "owed"))
+_PLAIN = tuple(name for name in UsageRecord.__struct_fields__ if name not in ("lost", "owed"))
 USAGE_READ = (*_PLAIN, "lost")
 USAGE_WRITTEN = (*USAGE_READ, "lost_nano_usd")
-"""Columns of usage_records, as usage_of takes and usage_row gives them."""
+"""Columns of usage_records, as usage_of takes and usage_rows gives them."""
 _plain_values = attrgetter(*_PLAIN)
 _LOST = tuple(field.name for field in fields(LostAttempt))
 _lost_values = attrgetter(*_LOST)
 lost_of = msgspec.json.Decoder(tuple[LostAttempt, ...]).decode
 
 
-def usage_row(record: UsageRecord) -> Row:
-    if record.lost:
-        return (*_storable(_plain_values(record)), _lost(record.lost), storable(record.lost_nano_usd))
-    return (*_storable(_plain_values(record)), None, None)
+def usage_rows(records: Sequence[UsageRecord]) -> list[Row]:
+    plain = list(map(_plain_values, records))
+    if not _are_storable(plain):
+        plain = [tuple(map(storable, values)) for values in plain]
+    return [
+        (*values, _lost(record.lost), storable(record.lost_nano_usd)) if record.lost else (*values, None, None)
+        for values, record in zip(plain, records, strict=True)
+    ]
 
 
-def _storable(values: Row) -> Row:
+def _are_storable(rows: Sequence[Row]) -> bool:
+    """As almost always: a look at each value by itself costs more than writing the rows."""
+    values = list(chain.from_iterable(rows))
     texts = [value for value in values if value.__class__ is str]
     numbers = [value for value in values if value.__class__ is int]
     joined = "".join(texts)
-    if (
+    return (
         joined.isascii()
         and "\0" not in joined
         and max(map(len, texts), default=0) <= MAX_TEXT
-        and max(map(abs, numbers), default=0) <= _MAX_BIGINT
-    ):
-        return values  # as almost always: a look at each by itself costs more than writing the row
-    return tuple([storable(value) for value in values])
+        and max(numbers, default=0) <= _MAX_BIGINT
+        and min(numbers, default=0) >= -_MAX_BIGINT
+    )
 
 
 def usage_of(row: Row) -> UsageRecord:
@@ -62,7 +69,7 @@ def _lost(attempts: tuple[LostAttempt, ...]) -> str:
     return msgspec.json.encode(kept).decode()
 
 
-_FLAGS = tuple(index for index, field in enumerate(fields(UsageRecord)) if field.name in ("streamed", "estimated"))
+_FLAGS = tuple(index for index, name in enumerate(UsageRecord.__struct_fields__) if name in ("streamed", "estimated"))
 
 
 def optional_json(value: object) -> str | None:

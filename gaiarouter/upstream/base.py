@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from gaiarouter.canonical.parts import Base64
 from gaiarouter.providers.base import UpstreamRequest as UpstreamRequest
 
 
-class AttemptTimeouts(NamedTuple):
+class AttemptTimeouts(Struct, frozen=True, gc=False):
     """Seconds. `deadline` is on the event loop's clock: the attempt's end whatever happens."""
 
     connect_s: float

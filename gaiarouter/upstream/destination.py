@@ -69,7 +69,7 @@ def _origin(url: URL) -> Origin:
 
 def request_head(destination: Destination, method: str, headers: Mapping[str, str], length: int | None) -> bytes:
     """length: the body's, None for one that is sent in chunks. Raises InternalError for a header with a line break."""
-    fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    fields = "\r\n".join([*map(": ".join, headers.items()), ""])
     if fields.count("\n") != len(headers) or fields.count("\r") != len(headers) or "\0" in fields:
         raise InternalError("A header for the provider held a line break.")
     framing = "transfer-encoding: chunked" if length is None else f"content-length: {length}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gaiarouter.cli import main
 from gaiarouter.config.secret import Secret
@@ -58,10 +58,10 @@ async def _used(folder: Path, requests: int) -> None:
     store = open_store(Secret(f"sqlite:///{folder}/gaia.db"))
     await store.open()
     try:
-        one = replace(RECORD, model_asked="gpt-4.1", time_us=now_us(), in_uncached=1000, out_visible=100)
-        one = replace(one, in_cache_read=0, in_cache_write=0, in_tool=0, out_reasoning=0)
-        before = replace(one, id="before", time_us=now_us() - 90_000_000_000)
-        await store.add_usage([before, *(replace(one, id=f"r{number}") for number in range(requests))])
+        one = structs.replace(RECORD, model_asked="gpt-4.1", time_us=now_us(), in_uncached=1000, out_visible=100)
+        one = structs.replace(one, in_cache_read=0, in_cache_write=0, in_tool=0, out_reasoning=0)
+        before = structs.replace(one, id="before", time_us=now_us() - 90_000_000_000)
+        await store.add_usage([before, *(structs.replace(one, id=f"r{number}") for number in range(requests))])
     finally:
         await store.close()
 

@@ -7,11 +7,11 @@ import errno
 import fcntl
 import os
 import threading
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from gaiarouter.ledger.abandoned import Abandoned, abandoned
 from gaiarouter.ledger.journal import Journal
@@ -25,7 +25,7 @@ NOW_US = RECORD.time_us + 5_000_000
 
 
 def record(number: int) -> UsageRecord:
-    return replace(RECORD, id=f"req_{number}")
+    return structs.replace(RECORD, id=f"req_{number}")
 
 
 def begun(number: int) -> Begun:
@@ -75,8 +75,8 @@ def files(folder: Path) -> list[Path]:
     [
         RECORD,
         begun(1),
-        replace(RECORD, owed=(Owed("key_1", 5), Owed("org_1", 0))),
-        replace(RECORD, error='a"\n\u2028ü', cost_nano_usd=None),
+        structs.replace(RECORD, owed=(Owed("key_1", 5), Owed("org_1", 0))),
+        structs.replace(RECORD, error='a"\n\u2028ü', cost_nano_usd=None),
     ],
 )
 def test_a_line_is_read_as_it_was_written(entry: UsageRecord | Begun) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from gaiarouter.errors import Unavailable
 from gaiarouter.ledger.journal import Journal
@@ -25,7 +26,7 @@ BEGUN = Begun("req_0", "x", RECORD.time_us, "key_1", None, "r", "m", False, 1)
 
 
 def _records(count: int) -> list[UsageRecord]:
-    return [replace(RECORD, id=f"req_{number}") for number in range(count)]
+    return [structs.replace(RECORD, id=f"req_{number}") for number in range(count)]
 
 
 def die(ledger: Ledger) -> None:
@@ -71,7 +72,7 @@ async def test_records_reach_the_store_in_batches(ledger: Ledger, line: Line, st
         ledger.record(record)
     await until(lambda: ledger.pending == 0)
     assert await store.count_usage() == 95
-    assert await store.find_usage("req_94") == replace(RECORD, id="req_94")
+    assert await store.find_usage("req_94") == structs.replace(RECORD, id="req_94")
     assert line.attempts == 10 + 1  # the batches, and what the upkeep gives back
 
 
@@ -140,7 +141,7 @@ async def test_what_the_store_did_not_take_before_the_end_is_taken_after_the_nex
 async def test_what_a_dead_worker_left_is_brought_in_by_another(make: Make, store: Store, tmp_path: Path) -> None:
     dead, alive = make(Pace(linger_s=3600.0, linger_per_record_s=3600.0)), make()
     dead.start()
-    dead.record(replace(RECORD, id="req_first"))
+    dead.record(structs.replace(RECORD, id="req_first"))
     await until(lambda: dead.pending == 0)
     dead.begin(BEGUN)
     for record in _records(3)[1:]:
@@ -201,7 +202,7 @@ async def test_a_full_spool_refuses_what_begins_and_keeps_what_ends(make: Make, 
     for record in _records(5):
         ledger.record(record)
     with pytest.raises(Unavailable) as caught:
-        ledger.begin(replace(BEGUN, id="req_9"))
+        ledger.begin(structs.replace(BEGUN, id="req_9"))
     assert (caught.value.code, caught.value.retry_after_s) == ("storage_unavailable", 30.0)
     assert (ledger.pending, ledger.dropped) == (5, 0)
     line.is_cut = False
@@ -216,7 +217,7 @@ async def test_a_small_spool_takes_new_requests_once_it_was_emptied(
     ledger = ledger_of(SqlStore(line), tmp_path / "ledger", Spool(bytes=20_000), metrics, None)
     ledger.start()
     for record in _records(200):
-        ledger.begin(replace(BEGUN, id=record.id))
+        ledger.begin(structs.replace(BEGUN, id=record.id))
         ledger.record(record)
         if ledger.is_full:
             await until(lambda: ledger.pending == 0)
@@ -231,7 +232,7 @@ async def test_a_full_spool_that_may_drop_serves_on_and_counts(make: Make, line:
     ledger.start()
     line.is_cut = True
     for record in _records(10):
-        ledger.begin(replace(BEGUN, id=record.id))
+        ledger.begin(structs.replace(BEGUN, id=record.id))
         ledger.record(record)
     assert ledger.dropped > 0
     assert ledger.pending + ledger.dropped == 10
@@ -244,7 +245,7 @@ async def test_a_full_spool_that_may_drop_does_not_grow(make: Make, line: Line, 
     ledger.start()
     line.is_cut = True
     for record in _records(200):
-        ledger.begin(replace(BEGUN, id=record.id))
+        ledger.begin(structs.replace(BEGUN, id=record.id))
         ledger.record(record)
     assert ledger._journal.bytes < 2 * 2_000
     assert ledger._journal._running == {}
@@ -262,20 +263,20 @@ async def test_a_full_disk_leaves_memory_and_then_refuses(
     ledger = make(spool=Spool(records=3))
     ledger.start()
     line.is_cut = True
-    ledger.record(replace(RECORD, id="req_before"))
+    ledger.record(structs.replace(RECORD, id="req_before"))
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", _no_space)
         for record in _records(3):
-            ledger.begin(replace(BEGUN, id=record.id))
+            ledger.begin(structs.replace(BEGUN, id=record.id))
             ledger.record(record)
         with pytest.raises(Unavailable):
-            ledger.begin(replace(BEGUN, id="req_9"))
+            ledger.begin(structs.replace(BEGUN, id="req_9"))
     assert (ledger.pending, ledger.dropped) == (4, 0)
     line.is_cut = False
     await until(lambda: ledger.pending == 0)
     assert await store.count_usage() == 4
-    ledger.begin(replace(BEGUN, id="req_9"))
-    ledger.record(replace(RECORD, id="req_9"))
+    ledger.begin(structs.replace(BEGUN, id="req_9"))
+    ledger.record(structs.replace(RECORD, id="req_9"))
     await ledger.close()
     assert await store.count_usage() == 5
 
@@ -315,7 +316,7 @@ async def test_records_that_are_too_old_are_forgotten(
 ) -> None:
     day_us = 86_400_000_000
     await store.add_usage(
-        [replace(RECORD, id="old", time_us=day_us), replace(RECORD, id="new", time_us=9 * day_us + 1)]
+        [structs.replace(RECORD, id="old", time_us=day_us), structs.replace(RECORD, id="new", time_us=9 * day_us + 1)]
     )
     ledger = Ledger(
         SqlStore(line),

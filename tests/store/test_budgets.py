@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from gaiarouter.config.secret import Secret
 from gaiarouter.store import open_store
@@ -58,7 +59,7 @@ async def test_of_those_that_come_together_each_gets_what_those_before_it_left(s
         [(False, 0), (False, 0)],
     ]
     assert (await store.budget_in_use("key_1", 0), await store.budget_in_use("org_1", 0)) == ((0, 100), (0, 20))
-    await store.add_usage([replace(RECORD, id=each.record_id, time_us=5, cost_nano_usd=1) for each in asked])
+    await store.add_usage([structs.replace(RECORD, id=each.record_id, time_us=5, cost_nano_usd=1) for each in asked])
     assert (await store.budget_in_use("key_1", 0), await store.budget_in_use("org_1", 0)) == ((2, 0), (1, 0))
 
 
@@ -68,7 +69,7 @@ async def test_of_those_that_come_together_each_gets_what_those_before_it_left(s
 async def test_the_record_settles_it_with_what_it_did_cost(store: Store, cost: int | None, spent: int) -> None:
     await reserve(store, "r1", [wanted(10)], time_us=RECORD.time_us)
     await reserve(store, "r2", [wanted(10)], time_us=RECORD.time_us)
-    record = replace(RECORD, id="r1", cost_nano_usd=cost)
+    record = structs.replace(RECORD, id="r1", cost_nano_usd=cost)
     await store.add_usage([record])
     assert await store.budget_in_use("key_1", 0) == (spent, 10)
     await store.add_usage([record])
@@ -95,7 +96,7 @@ async def test_two_hundred_at_once_over_two_processes_get_exactly_what_is_there(
     )
     admitted = [number for number, (state,) in enumerate(states) if not state.refused]
     assert len(admitted) == 50
-    records = [replace(RECORD, id=f"r{number}", cost_nano_usd=10) for number in admitted]
+    records = [structs.replace(RECORD, id=f"r{number}", cost_nano_usd=10) for number in admitted]
     await asyncio.gather(store.add_usage(records[:25]), second.add_usage(records[25:]))
     assert await store.budget_in_use("key_1", 0) == (500, 0)
     await second.close()
@@ -105,7 +106,7 @@ async def test_tries_that_may_be_billed_are_spent_too(store: Store) -> None:
     await reserve(store, "r1", [wanted(10)], time_us=RECORD.time_us)
     lost = LostAttempt("p", "m", "timeout_first_byte", 5, 0, 0, 0, estimated=True, cost_nano_usd=3)
     await store.add_usage(
-        [replace(RECORD, id="r1", cost_nano_usd=None, lost=(lost, replace(lost, cost_nano_usd=None)))]
+        [structs.replace(RECORD, id="r1", cost_nano_usd=None, lost=(lost, replace(lost, cost_nano_usd=None)))]
     )
     assert await store.budget_in_use("key_1", 0) == (3, 0)
 
@@ -117,9 +118,9 @@ async def test_what_no_record_settles_is_given_back_and_a_late_record_is_still_s
     assert await store.give_back(before_us=9) == 2
     assert (await store.budget_in_use("key_1", 0), await store.budget_in_use("org_1", 0)) == ((0, 10), (0, 0))
     assert await store.give_back(before_us=9) == 0
-    await store.add_usage([replace(RECORD, id="late", time_us=5, cost_nano_usd=7)])
+    await store.add_usage([structs.replace(RECORD, id="late", time_us=5, cost_nano_usd=7)])
     assert (await store.budget_in_use("key_1", 0), await store.budget_in_use("org_1", 0)) == ((7, 10), (7, 0))
-    await store.add_usage([replace(RECORD, id="late", time_us=5, cost_nano_usd=7)])
+    await store.add_usage([structs.replace(RECORD, id="late", time_us=5, cost_nano_usd=7)])
     assert await store.budget_in_use("key_1", 0) == (7, 10)
 
 
@@ -128,7 +129,7 @@ async def test_what_two_processes_give_back_at_once_comes_back_once(store: Store
     await second.open(migrate=False)
     for number in range(20):
         await reserve(store, f"r{number}", [wanted(5)], time_us=5)
-    records = [replace(RECORD, id=f"r{number}", time_us=5, cost_nano_usd=1) for number in range(10)]
+    records = [structs.replace(RECORD, id=f"r{number}", time_us=5, cost_nano_usd=1) for number in range(10)]
     await asyncio.gather(store.give_back(before_us=9), second.give_back(before_us=9), store.add_usage(records))
     await store.add_usage(records)  # a record that came while its reservation was given back is spent with the next
     assert await store.budget_in_use("key_1", 0) == (10, 0)
@@ -139,15 +140,15 @@ async def test_what_was_let_in_while_the_store_was_away_is_spent_with_its_record
     await reserve(store, "r1", [wanted(10)], time_us=RECORD.time_us)
     await reserve(store, "lost", [wanted(10)], time_us=RECORD.time_us)  # its answer never came: it is owed all the same
     owed = (Owed("key_1", 0), Owed("org_1", 5))
-    away = [replace(RECORD, id=name, cost_nano_usd=7, owed=owed) for name in ("a1", "a2", "lost")]
+    away = [structs.replace(RECORD, id=name, cost_nano_usd=7, owed=owed) for name in ("a1", "a2", "lost")]
     for _ in range(2):
-        await store.add_usage([*away, replace(RECORD, id="free", cost_nano_usd=1000)])
+        await store.add_usage([*away, structs.replace(RECORD, id="free", cost_nano_usd=1000)])
         assert (await store.budget_in_use("key_1", 0), await store.budget_in_use("org_1", 5)) == ((21, 10), (21, 0))
 
 
 async def test_a_reservation_that_its_record_did_not_find_is_settled_all_the_same(store: Store) -> None:
     """It may have been put aside in that moment: no other request need come for it to count."""
-    await store.add_usage([replace(RECORD, id="late", time_us=5, cost_nano_usd=7)])
+    await store.add_usage([structs.replace(RECORD, id="late", time_us=5, cost_nano_usd=7)])
     await reserve(store, "late", [wanted(60)], time_us=5)
     await store.give_back(before_us=9)
     assert await store.budget_in_use("key_1", 0) == (7, 0)

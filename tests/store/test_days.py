@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import asyncpg
 import pytest
+from msgspec import structs
 
 from gaiarouter.config.secret import Secret
 from gaiarouter.store import open_store
@@ -24,7 +24,7 @@ TABLES = ["usage_records_20241004", "usage_records_20241005", "usage_records_202
 
 
 def record(name: str, time_us: int) -> UsageRecord:
-    return replace(RECORD, id=name, time_us=time_us)
+    return structs.replace(RECORD, id=name, time_us=time_us)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from msgspec import structs
 
 from gaiarouter.config.secret import Secret
 from gaiarouter.errors import InvalidRequest
@@ -143,7 +144,7 @@ async def test_after_a_stop_or_crash_nothing_that_was_recorded_is_lost_or_double
     ledger.start()
     await store.add_key(key)
     for number in range(300):
-        ledger.record(replace(RECORD, id=f"req_{number}"))
+        ledger.record(structs.replace(RECORD, id=f"req_{number}"))
     await until(lambda: ledger.pending < 250)
     postgres.stop(how)
     with pytest.raises(StorageUnavailable):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from gaiarouter.config.secret import Secret
 from gaiarouter.store import open_store
@@ -197,7 +198,7 @@ async def test_another_process_that_comes_and_goes_takes_no_log_away(url: Secret
     deletes the log that this process still writes to."""
     store = open_store(url)
     await store.open()
-    await store.add_usage([replace(RECORD, id="before")])
+    await store.add_usage([structs.replace(RECORD, id="before")])
     await store.has_keys()  # the second connection
     log = tmp_path / "gaia.db-wal"
     inode = log.stat().st_ino
@@ -207,6 +208,6 @@ async def test_another_process_that_comes_and_goes_takes_no_log_away(url: Secret
         printed, _ = await other.communicate()
         assert int(printed) == count, "the other process sees what was written"
         assert log.stat().st_ino == inode, "the log is still the one that is written to"
-        await store.add_usage([replace(RECORD, id=f"after {count}")])
+        await store.add_usage([structs.replace(RECORD, id=f"after {count}")])
     assert await store.count_usage() == 3
     await store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from gaiarouter.store.base import Store, UsageRecord
 from gaiarouter.store.records import Page, StatsGroup, UsageFilter, Window
@@ -18,7 +19,7 @@ ALL = Window(START, START + 30 * DAY)
 
 
 def record(number: int, **changes: object) -> UsageRecord:
-    base = replace(
+    base = structs.replace(
         RECORD,
         id=f"r{number:03d}",
         time_us=START + number * HOUR // 2,
@@ -39,7 +40,7 @@ def record(number: int, **changes: object) -> UsageRecord:
         duration_us=300_000,
         first_content_us=60_000,
     )
-    return replace(base, **changes)  # type: ignore[arg-type]  # a test's changes are of the fields' types
+    return structs.replace(base, **changes)  # type: ignore[arg-type]  # a test's changes are of the fields' types
 
 
 async def sums(store: Store, by: StatsGroup, window: Window = ALL) -> dict[str | int, tuple[int, int, int]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.config.secret import Secret
@@ -66,9 +67,9 @@ RECORD = UsageRecord(
 )
 LOST = LostAttempt("openai", "gpt-5\0'\ud800", "timeout_first_byte", 10, 1, 2, 3, estimated=True, cost_nano_usd=None)
 KEPT_LOST = replace(LOST, model="gpt-5?'?")
-EMPTY_RECORD = replace(
+EMPTY_RECORD = structs.replace(
     RECORD,
-    **{field.name: None for field in fields(UsageRecord) if "None" in str(field.type)},
+    **{name: None for name, kind in UsageRecord.__annotations__.items() if "None" in kind},
 )
 
 
@@ -120,7 +121,12 @@ async def test_the_time_of_use_only_moves_forward(store: Store, key: ApiKey) -> 
 
 @pytest.mark.parametrize(
     "record",
-    [RECORD, EMPTY_RECORD, replace(RECORD, streamed=False, estimated=True), replace(RECORD, lost=(KEPT_LOST,))],
+    [
+        RECORD,
+        EMPTY_RECORD,
+        structs.replace(RECORD, streamed=False, estimated=True),
+        structs.replace(RECORD, lost=(KEPT_LOST,)),
+    ],
 )
 async def test_a_usage_record_comes_back_as_it_was_kept(store: Store, record: UsageRecord) -> None:
     await store.add_usage([record])
@@ -128,7 +134,7 @@ async def test_a_usage_record_comes_back_as_it_was_kept(store: Store, record: Us
 
 
 async def test_the_same_batch_twice_is_kept_once(store: Store) -> None:
-    records = [replace(RECORD, id=f"req_{number}") for number in range(100)]
+    records = [structs.replace(RECORD, id=f"req_{number}") for number in range(100)]
     await store.add_usage(records[:60])
     await store.add_usage(records)
     await store.add_usage(records)
@@ -137,14 +143,14 @@ async def test_the_same_batch_twice_is_kept_once(store: Store) -> None:
 
 
 async def test_what_callers_and_providers_make_up_still_fits(store: Store) -> None:
-    hostile = replace(
+    hostile = structs.replace(
         RECORD,
         model_asked="a\0b\ud800é" + "x" * 10_000,
         model_served="'; DROP TABLE usage_records; --",
         in_tool=10**30,
         lost=(replace(LOST, cost_nano_usd=10**30),) * 100,
     )
-    await store.add_usage([hostile, replace(RECORD, id="req_2")])
+    await store.add_usage([hostile, structs.replace(RECORD, id="req_2")])
     kept = await store.find_usage(hostile.id)
     assert kept is not None
     assert kept.model_asked is not None
@@ -184,15 +190,15 @@ async def test_what_was_kept_is_there_after_reopening(url: Secret, key: ApiKey) 
 
 
 async def test_usage_is_added_up_by_the_model_that_was_asked_for(store: Store) -> None:
-    one = replace(RECORD, time_us=1_000, model_asked="a", in_uncached=3, in_cache_read=1, out_visible=2)
-    one = replace(one, in_cache_write=0, in_tool=0, out_reasoning=0)
+    one = structs.replace(RECORD, time_us=1_000, model_asked="a", in_uncached=3, in_cache_read=1, out_visible=2)
+    one = structs.replace(one, in_cache_write=0, in_tool=0, out_reasoning=0)
     await store.add_usage(
         [
-            replace(one, id="1"),
-            replace(one, id="2", in_uncached=5),
-            replace(one, id="3", model_asked="b"),
-            replace(one, id="4", time_us=999),
-            replace(one, id="5", model_asked=None),
+            structs.replace(one, id="1"),
+            structs.replace(one, id="2", in_uncached=5),
+            structs.replace(one, id="3", model_asked="b"),
+            structs.replace(one, id="4", time_us=999),
+            structs.replace(one, id="5", model_asked=None),
         ]
     )
     assert await store.usage_by_model(since_us=1_000) == [

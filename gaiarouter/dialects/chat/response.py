@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -40,12 +41,17 @@ def read_answer(body: bytes) -> Answer:
         raise BadAnswer("The provider's answer holds no choices")
     for choice in answer.choices:
         _check(choice)
+    usage = read_usage(answer.usage, answer.service_tier) if numbers_are_sound else None
     return Answer(
         body=body,
-        usage=read_usage(answer.usage, answer.service_tier) if numbers_are_sound else None,
-        text_tokens=math.ceil(sum([choice.message.weight() for choice in answer.choices if choice.message])),
+        usage=usage,
+        text_tokens=_text_tokens(answer.choices) if usage is None else 0,
         finish_reason=answer.choices[0].finish_reason or None,
     )
+
+
+def _text_tokens(choices: Sequence[Choice]) -> int:
+    return math.ceil(sum(choice.message.weight() for choice in choices if choice.message))
 
 
 def _decode(body: bytes) -> Body | None:

@@ -15,6 +15,7 @@ from gaiarouter.server.admin.shapes import PAGING, list_of, listing, page_of, ti
 from gaiarouter.server.admin.statistics import PERIOD, period_of
 from gaiarouter.store.base import Store, UsageRecord
 from gaiarouter.store.records import LostAttempt, UsageFilter, Window
+from gaiarouter.store.rows import USAGE_READ
 
 _MOST_COUNTED: Final = 10_000
 _TEXT: Final[Schema] = {"type": "string", "maxLength": 256, "pattern": "^[^\\u0000]*$", "title": "text without NUL"}
@@ -30,9 +31,7 @@ _QUERY: Final[Mapping[str, Schema]] = {
     "page": PAGING["page"],
     "limit": {**PAGING["limit"], "maximum": 1000},
 }
-_FIELDS: Final = tuple(field for field in fields(UsageRecord) if field.name != "owed")
-"""`owed` is between the ledger and the budgets: no record that was read has it."""
-_COLUMNS: Final = tuple("time" if field.name == "time_us" else field.name for field in _FIELDS)
+_COLUMNS: Final = tuple("time" if name == "time_us" else name for name in USAGE_READ)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _KINDS: Final = {"int": "integer", "str": "string", "bool": "boolean"}
 
@@ -59,7 +58,8 @@ _RECORD: Final[Schema] = {
     "type": "object",
     "required": list(_COLUMNS),
     "properties": {
-        name: _SPECIAL.get(name) or _member(str(field.type)) for name, field in zip(_COLUMNS, _FIELDS, strict=True)
+        column: _SPECIAL.get(column) or _member(UsageRecord.__annotations__[name])
+        for column, name in zip(_COLUMNS, USAGE_READ, strict=True)
     },
 }
 
@@ -104,8 +104,7 @@ def _filter(call: Call) -> UsageFilter:
 
 
 def _view(record: UsageRecord) -> dict[str, Any]:
-    view = {field.name: getattr(record, field.name) for field in _FIELDS}
-    return {"time" if name == "time_us" else name: value for name, value in view.items()} | {
+    return {column: getattr(record, name) for column, name in zip(_COLUMNS, USAGE_READ, strict=True)} | {
         "time": time_text(record.time_us),
         "lost": [asdict(each) for each in record.lost],
     }

@@ -5,13 +5,14 @@ the requests had reserved of budgets, so that no batch counts twice however ofte
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from operator import add, attrgetter
 from typing import Any, Final
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.store.database import Database, Unit
 from gaiarouter.store.records import UsageRecord
-from gaiarouter.store.rows import USAGE_READ, USAGE_WRITTEN, Row, storable, usage_of, usage_row
+from gaiarouter.store.rows import USAGE_READ, USAGE_WRITTEN, Row, storable, usage_of, usage_rows
 from gaiarouter.store.tables.budgets import owe, settle
 from gaiarouter.store.tables.days import DAY_US, drop_days, make_days
 from gaiarouter.store.tables.histogram import BUCKETS, bucket_of
@@ -100,8 +101,8 @@ def _usage_of(tokens: Sequence[Any]) -> Usage:
 
 def _add(records: Sequence[UsageRecord]) -> Unit[None]:
     new: set[str] = set()
-    for rows in _portions([usage_row(record) for record in records]):
-        added = yield _ADD[len(rows)], tuple(value for row in rows for value in row)
+    for rows in _portions(usage_rows(records)):
+        added = yield _ADD[len(rows)], tuple(chain.from_iterable(rows))
         new.update(row[0] for row in added)
     hours = added_up([record for record in records if record.id in new])
     for span, sums in ((HOUR_US, hours), (DAY_US, _by_day(hours))):
@@ -141,7 +142,8 @@ def added_up(records: Sequence[UsageRecord]) -> Totals:
         counts[1] += record.status >= 400
         counts[2] += cost is None and any(tokens)
         for index, count in enumerate(tokens, start=3):
-            counts[index] += min(count, _MOST)
+            if count:
+                counts[index] += min(count, _MOST)
         counts[_PLAIN - 1] += min(cost or 0, _MOST)
         counts[_PLAIN + bucket_of(record.duration_us)] += 1
         if record.first_content_us is not None:

@@ -61,7 +61,9 @@ class Connections:
 
     def keep(self, origin: Origin, wire: Wire) -> None:
         """After a whole answer."""
-        idle = self._idle.setdefault(origin, deque())
+        idle = self._idle.get(origin)
+        if idle is None:
+            idle = self._idle[origin] = deque()
         if not wire.release() or len(idle) >= _MOST_IDLE:
             wire.abort()
             return

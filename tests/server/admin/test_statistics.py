@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gaiarouter.store.base import UsageRecord
 from gaiarouter.store.keyring import now_us
@@ -21,7 +22,7 @@ MONDAY_US = 1_795_392_000_000_000
 
 
 def used(number: int, **changes: Any) -> UsageRecord:
-    base = replace(
+    base = structs.replace(
         RECORD,
         id=f"r{number}",
         request_id=f"x{number}",
@@ -42,7 +43,7 @@ def used(number: int, **changes: Any) -> UsageRecord:
         duration_us=40_000,
         first_content_us=30_000,
     )
-    return replace(base, **changes)
+    return structs.replace(base, **changes)
 
 
 async def add(operator: Operator, *records: UsageRecord) -> None:

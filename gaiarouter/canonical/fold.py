@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar, assert_never
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from gaiarouter.canonical.events import (
     ArgumentsDelta,
@@ -54,97 +54,85 @@ def fold(events: Iterable[Event]) -> CanonicalAnswer:
 
     Raises the error of a Failure; Interrupted where there is no Start or a choice without its Finish.
     """
-    folded = _Folded()
+    start: Start | None = None
+    usage: Usage | None = None
+    asides: list[Aside] = []
+    parts: dict[tuple[int, int], OpenPart] = {}
+    finishes: dict[int, Finish] = {}
     for event in events:
-        folded.take(event)
-    return folded.answer()
-
-
-class _Folded:
-    """The answer while it grows."""
-
-    def __init__(self) -> None:
-        self._start: Start | None = None
-        self._usage: Usage | None = None
-        self._asides: list[Aside] = []
-        self._parts: dict[tuple[int, int], OpenPart] = {}
-        self._finishes: dict[int, Finish] = {}
-
-    def take(self, event: Event) -> None:
         match event:
             case Start():
-                self._start = event
+                start = event
             case PartStart(index=index, part=part, choice=choice):
-                self._parts[choice, index] = OpenPart(part)
+                parts[choice, index] = OpenPart(part)
             case PartEnd() | End():
                 pass
-            case UsageSnapshot(usage=usage):
-                self._usage = usage
+            case UsageSnapshot(usage=told):
+                usage = told
             case Aside():
-                self._asides.append(event)
+                asides.append(event)
             case Finish(choice=choice):
-                self._finishes[choice] = event
+                finishes[choice] = event
             case Failure(error=error):
                 raise error
             case _:
-                self._parts[event.choice, event.index].take(event)
-
-    def answer(self) -> CanonicalAnswer:
-        start = self._start
-        unfinished = {choice for choice, _ in self._parts} - self._finishes.keys()
-        if start is None or unfinished or not self._finishes:
-            raise Interrupted("The provider's answer ended before it was complete")
-        return CanonicalAnswer(
-            id=start.id,
-            model=start.model,
-            created=start.created,
-            choices=tuple(self._choice(index) for index in sorted(self._finishes)),
-            usage=self._usage,
-            asides=tuple(self._asides),
-        )
-
-    def _choice(self, index: int) -> Choice:
-        parts = tuple(part.close() for (choice, _), part in self._parts.items() if choice == index)
-        return Choice(index, parts, self._finishes[index])
+                parts[event.choice, event.index].take(event)
+    choices = _choices(parts, finishes)
+    if start is None or not choices:
+        raise Interrupted("The provider's answer ended before it was complete")
+    return CanonicalAnswer(
+        id=start.id, model=start.model, created=start.created, choices=choices, usage=usage, asides=tuple(asides)
+    )
 
 
-class OpenPart:
+def _choices(parts: dict[tuple[int, int], OpenPart], finishes: dict[int, Finish]) -> tuple[Choice, ...]:
+    """In their order; none where one of them has not finished."""
+    found: dict[int, list[AnswerPart]] = {index: [] for index in sorted(finishes)}
+    for (choice, _), part in parts.items():
+        if choice not in found:
+            return ()
+        found[choice].append(part.close())
+    return tuple([Choice(index, tuple(said), finishes[index]) for index, said in found.items()])
+
+
+class OpenPart(Struct):
     """A part and the pieces that came after its start."""
 
-    def __init__(self, part: AnswerPart) -> None:
-        self._part = part
-        self._text: list[str] = []
-        self._visible: dict[int, list[str]] = {}
-        self._summary: dict[int, list[str]] = {}
-        self._sealed: list[Sealed] = []
-        self._citations: list[Citation] = []
-        self._raw: list[Raw] = []
+    part: AnswerPart
+    text: list[str] = []
+    visible: dict[int, list[str]] = {}
+    summary: dict[int, list[str]] = {}
+    sealed: list[Sealed] = []
+    citations: list[Citation] = []
+    raw: list[Raw] = []
 
     def take(self, delta: PartDelta) -> None:
         match delta:
             case TextDelta(text=text) | ArgumentsDelta(text=text):
-                self._text.append(text)
+                self.text.append(text)
             case ReasoningDelta(text=text, piece=piece, summary=summary):
-                (self._summary if summary else self._visible).setdefault(piece, []).append(text)
+                (self.summary if summary else self.visible).setdefault(piece, []).append(text)
             case SealedDelta(sealed=sealed):
-                self._sealed.append(sealed)
+                self.sealed.append(sealed)
             case CitationDelta(citation=citation):
-                self._citations.append(citation)
+                self.citations.append(citation)
             case LogprobsDelta(raw=raw) | OpaqueDelta(raw=raw):
-                self._raw.append(raw)
+                self.raw.append(raw)
             case _:
                 assert_never(delta)
 
     def close(self) -> AnswerPart:
-        part, more = self._part, "".join(self._text)
+        part, more = self.part, "".join(self.text)
         match part:
+            case Text() if not self.citations and not self.raw and not self.sealed:
+                return msgspec.structs.replace(part, text=part.text + more)
             case Text():
                 return msgspec.structs.replace(
                     part,
                     text=part.text + more,
-                    citations=(*part.citations, *self._citations),
-                    logprobs=(*part.logprobs, *self._raw),
-                    sealed=_last(self._sealed, part.sealed),
+                    citations=(*part.citations, *self.citations),
+                    logprobs=(*part.logprobs, *self.raw),
+                    sealed=_last(self.sealed, part.sealed),
                 )
             case Refusal():
                 return msgspec.structs.replace(part, text=part.text + more)
@@ -153,15 +141,15 @@ class OpenPart:
             case Reasoning():
                 return msgspec.structs.replace(
                     part,
-                    visible=_extended(part.visible, self._visible),
-                    summary=_extended(part.summary, self._summary),
-                    sealed=(*part.sealed, *self._sealed),
+                    visible=_extended(part.visible, self.visible),
+                    summary=_extended(part.summary, self.summary),
+                    sealed=(*part.sealed, *self.sealed),
                 )
             case ToolCall():
-                arguments, sealed = part.arguments + more, _last(self._sealed, part.sealed)
+                arguments, sealed = part.arguments + more, _last(self.sealed, part.sealed)
                 return msgspec.structs.replace(part, arguments=arguments, sealed=sealed)
             case Opaque():
-                return msgspec.structs.replace(part, deltas=(*part.deltas, *self._raw))
+                return msgspec.structs.replace(part, deltas=(*part.deltas, *self.raw))
             case Image():
                 return part
             case _:

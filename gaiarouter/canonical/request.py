@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Raw, Struct, field
 
@@ -99,6 +99,9 @@ class Sampling(Struct, frozen=True, kw_only=True):
     top_logprobs: int | None = None
 
 
+UNSAMPLED: Final = Sampling()
+
+
 class JsonSchema(Struct, frozen=True, kw_only=True):
     """An answer of this form. schema: JSON, untouched."""
 
@@ -134,6 +137,9 @@ class Thinking(Struct, frozen=True, kw_only=True):
     summary: str | None = None
 
 
+NO_WISH: Final = Thinking()
+
+
 class Extra(Struct, frozen=True, kw_only=True):
     """A member of the request that has no place here. value: its JSON.
 
@@ -159,10 +165,10 @@ class CanonicalRequest(Struct, frozen=True, kw_only=True):
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
-    sampling: Sampling = Sampling()
+    sampling: Sampling = UNSAMPLED
     max_output_tokens: int | None = None
     output: Output = Output()
-    thinking: Thinking = Thinking()
+    thinking: Thinking = NO_WISH
     tier: str | None = None
     end_user: str | None = None
     metadata: Raw | None = None

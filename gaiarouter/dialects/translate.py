@@ -108,19 +108,10 @@ class Translation:
     ) -> None:
         self.request = request
         self._writer = writer
-        self._forwarded = forwarded
-
-    @property
-    def body(self) -> bytes:
-        return self.request.body
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return {**self.request.headers, **self._forwarded}
-
-    @property
-    def dropped(self) -> tuple[str, ...]:
-        return tuple(loss.path for loss in self.request.losses)
+        self.body = request.body
+        self.headers = {**request.headers, **forwarded} if forwarded else request.headers
+        losses = request.losses
+        self.dropped = tuple([loss.path for loss in losses]) if losses else ()
 
     def watch(self) -> TranslatedStream:
         """For a target that streams."""

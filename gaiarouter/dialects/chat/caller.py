@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from gaiarouter.canonical.events import CanonicalAnswer
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.base import BARE, Envelope
@@ -26,14 +28,13 @@ class ChatCaller:
         return ChatWriter(view_of(request, answer_id=answer_id, created=created, model=model))
 
 
-class ChatWriter:
+class ChatWriter(Struct):
     """Implements dialects.translate.AnswerWriter."""
 
-    def __init__(self, view: AnswerView) -> None:
-        self._view = view
+    view: AnswerView
 
     def encode_answer(self, answer: CanonicalAnswer) -> bytes:
-        return encode_answer(answer, self._view)
+        return encode_answer(answer, self.view)
 
     def stream_encoder(self) -> StreamEncoder:
-        return StreamEncoder(self._view)
+        return StreamEncoder(self.view)

@@ -9,6 +9,8 @@ from msgspec import Raw
 
 from gaiarouter.canonical.losses import refused
 from gaiarouter.canonical.request import (
+    NO_WISH,
+    UNSAMPLED,
     CanonicalRequest,
     Extra,
     Format,
@@ -26,15 +28,11 @@ from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.errors import InvalidRequest
 
 _NULL: Final = b"null"
-_NULL_BYTES: Final = len(_NULL)
 _SLOTS: Final = {name: known.slot for name, known in TOP_LEVEL.items() if known.slot is not None}
 _PLACES: Final = {name: place for place, name in enumerate(_SLOTS)}
 _SAMPLING: Final = frozenset(slot for slot in _SLOTS.values() if slot.startswith("sampling."))
 _OUTPUT: Final = frozenset(slot for slot in _SLOTS.values() if slot.startswith("output."))
-# what most requests say of these
-_UNSAMPLED: Final = Sampling()
 _ANY_OUTPUT: Final = Output()
-_NO_WISH: Final = Thinking()
 
 
 def decode_request(body: bytes) -> CanonicalRequest:
@@ -45,8 +43,9 @@ def decode_request(body: bytes) -> CanonicalRequest:
         raise wrong_field(str(error)) from None
     except (msgspec.DecodeError, RecursionError):
         raise InvalidRequest("The body is not valid JSON", code="invalid_json") from None
-    given = {name: value for name, value in members.items() if len(value) != _NULL_BYTES or bytes(value) != _NULL}
-    paths = _paths(given)
+    if _NULL in body:
+        members = {name: value for name, value in members.items() if bytes(value) != _NULL}
+    paths = _paths(members)
     options = said.prompt_cache_options
     instructions, turns = TurnReader(cache_ttl=options.ttl if options else None).read(said.messages)
     return CanonicalRequest(
@@ -60,14 +59,14 @@ def decode_request(body: bytes) -> CanonicalRequest:
         tool_choice=read_tool_choice(said) if "tool_choice" in paths else None,
         # who speaks of `functions` can take but one call
         parallel_tool_calls=False if said.functions and not said.tools else said.parallel_tool_calls,
-        sampling=_UNSAMPLED if _SAMPLING.isdisjoint(paths) else _sampling(said),
+        sampling=UNSAMPLED if _SAMPLING.isdisjoint(paths) else _sampling(said),
         max_output_tokens=said.max_tokens if said.max_completion_tokens is None else said.max_completion_tokens,
         output=_ANY_OUTPUT if _OUTPUT.isdisjoint(paths) else _output(said),
-        thinking=_thinking(said) if "thinking" in paths else _NO_WISH,
+        thinking=_thinking(said) if "thinking" in paths else NO_WISH,
         tier=said.service_tier,
         end_user=said.user if said.safety_identifier is None else said.safety_identifier,
         metadata=said.metadata if "metadata" in paths else None,
-        extras=_extras(said, given),
+        extras=_extras(said, members),
         paths=paths,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from gaiarouter.canonical.losses import refused
 from gaiarouter.canonical.parts import (
@@ -43,12 +43,12 @@ _ROLES: dict[str, Role] = {
 _TEXT_SUFFIXES = (".txt", ".md", ".csv", ".json", ".xml", ".html", ".yaml", ".yml", ".log")
 
 
-class TurnReader:
-    """Reads the messages of one request, in order. cache_ttl: of breakpoints that name none."""
+class TurnReader(Struct, kw_only=True):
+    """Reads the messages of one request, in order. cache_ttl: of breakpoints that name none. legacy_call: the id that
+    the last call was given, if it came without one."""
 
-    def __init__(self, *, cache_ttl: str | None) -> None:
-        self._cache_ttl = cache_ttl
-        self._legacy_call = ""
+    cache_ttl: str | None
+    legacy_call: str = ""
 
     def read(self, messages: list[form.Message]) -> tuple[tuple[Instruction, ...], tuple[Turn, ...]]:
         """The leading system messages, and the rest."""
@@ -111,13 +111,13 @@ class TurnReader:
             said.append(Audio(source=FileRef(message.audio.id), path=f"{path}.audio"))
         said += [_call(call, f"{path}.tool_calls[{n}]") for n, call in enumerate(message.tool_calls or ())]
         if message.function_call:
-            self._legacy_call = f"call_{index}"
+            self.legacy_call = f"call_{index}"
             called = f"{path}.function_call"
-            said.append(_called(message.function_call, self._legacy_call, called, f"{called}.arguments"))
+            said.append(_called(message.function_call, self.legacy_call, called, f"{called}.arguments"))
         return _placed(said, thinking)
 
     def _result(self, message: form.Message, path: str) -> ToolResult:
-        call_id = message.tool_call_id if message.role == "tool" else self._legacy_call
+        call_id = message.tool_call_id if message.role == "tool" else self.legacy_call
         if not call_id:
             raise refused(f"{path}.tool_call_id", "a result must name the call that it answers", code="missing_field")
         content: str | tuple[ResultPart, ...]
@@ -170,7 +170,7 @@ class TurnReader:
 
     def _cache_of(self, part: form.Part) -> Cache | None:
         if part.prompt_cache_breakpoint:
-            return Cache(part.prompt_cache_breakpoint.ttl or self._cache_ttl)
+            return Cache(part.prompt_cache_breakpoint.ttl or self.cache_ttl)
         return _cache(part.cache_control)
 
 

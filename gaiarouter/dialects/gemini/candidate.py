@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from gaiarouter.canonical.events import (
     CitationDelta,
@@ -32,15 +31,14 @@ from gaiarouter.dialects.gemini.plan import AnswerPlan, Choices
 _MINTED = "call_gm_"
 
 
-@dataclass(slots=True)
-class _Told:
+class _Told(Struct):
     """A part, and what one response tells of it. texts: all of it so far. grows: the next response may add to it."""
 
     index: int
     kind: Literal["text", "thought", "other"]
     grows: bool
-    texts: list[str] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    texts: list[str] = []
+    events: list[Event] = []
 
 
 class CandidateReader:
@@ -65,7 +63,8 @@ class CandidateReader:
         by_part: list[int | None] = []
         for position, raw in enumerate((candidate.content and candidate.content.parts) or ()):
             by_part.append(self._part(raw, told, may_continue=position == 0))
-        self._comment(candidate, told, by_part)
+        if candidate.grounding_metadata or candidate.citation_metadata or candidate.logprobs_result:
+            self._comment(candidate, told, by_part)
         return self._tell(told)
 
     @property

@@ -219,6 +219,8 @@ def account(request: CanonicalRequest, losses: Losses) -> None:
 
 def forwarded(request: CanonicalRequest, inside: str = "") -> dict[str, Raw]:
     """Those that the API takes, all of its own callers': at the top, or `inside` an object there."""
+    if not request.extras:
+        return {}
     if request.dialect != DIALECT:
         known = {} if inside else FORWARDED_EXTRAS
         return {known[name]: extra.value for name, extra in request.extras.items() if name in known}

@@ -24,12 +24,15 @@ class FormatPlan(Struct, frozen=True, kw_only=True):
     instruction: str | None = None
 
 
+NO_FORMAT = FormatPlan()
+
+
 def plan_format(
     wish: Format | None, model: Capabilities, *, has_functions: bool, path: str, losses: Losses
 ) -> FormatPlan:
     """Raises InvalidRequest for a schema that cannot be sent."""
     if wish is None or wish == "text":
-        return FormatPlan()
+        return NO_FORMAT
     schema = wish if isinstance(wish, JsonSchema) else None
     if has_functions and not model.format_with_functions:
         losses.adapt(path, "beside functions the model is only told the form of the answer")

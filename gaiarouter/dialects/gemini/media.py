@@ -6,6 +6,8 @@ import base64
 from typing import Any, assert_never
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from gaiarouter.canonical.losses import Losses, refused
 from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.parts import Audio, Base64, Bucket, Document, FileRef, Image, PlainText, Source, Url, Video
@@ -36,15 +38,14 @@ _BY_SUFFIX = {
 }
 
 
-class MediaWriter:
+class MediaWriter(Struct, kw_only=True):
     """fetches_urls: the provider loads any address by itself. own_files: it has its Files API, whose handles are
     addresses."""
 
-    def __init__(self, *, model: Capabilities, losses: Losses, fetches_urls: bool, own_files: bool) -> None:
-        self._model = model
-        self._losses = losses
-        self._fetches_urls = fetches_urls
-        self._own_files = own_files
+    model: Capabilities
+    losses: Losses
+    fetches_urls: bool
+    own_files: bool
 
     def write(self, part: Media) -> dict[str, Any]:
         """Raises InvalidRequest, with the part's path, for what the provider cannot be given."""
@@ -57,7 +58,7 @@ class MediaWriter:
                 return self._source(source, path, "video/")
             case Document(source=source, path=path):
                 if part.filename or part.title:
-                    self._losses.drop(path, "a file is sent without its name", blind=True)
+                    self.losses.drop(path, "a file is sent without its name", blind=True)
                 return self._source(source, path, "")
             case _:
                 assert_never(part)
@@ -66,8 +67,8 @@ class MediaWriter:
         level = _RESOLUTIONS.get(detail or "")
         if level is None:
             return {}
-        if not self._model.media_resolution:
-            self._losses.drop(path, "the model takes all pictures at one resolution", blind=True)
+        if not self.model.media_resolution:
+            self.losses.drop(path, "the model takes all pictures at one resolution", blind=True)
             return {}
         return {"mediaResolution": {"level": level}}
 
@@ -87,7 +88,7 @@ class MediaWriter:
                 return {"fileData": {"fileUri": url} | ({"mimeType": media_type} if media_type else {})}
             case FileRef():
                 raise refused(path, "a handle to a file is good only where the file was uploaded")
-            case Bucket(uri=uri) if uri.startswith("gs://") and not self._own_files:
+            case Bucket(uri=uri) if uri.startswith("gs://") and not self.own_files:
                 return self._file(uri, None, path)
             case Bucket():
                 raise refused(path, "the model's provider cannot read this cloud's storage")
@@ -95,12 +96,12 @@ class MediaWriter:
                 assert_never(source)
 
     def _is_own_file(self, url: str) -> bool:
-        return self._own_files and url.startswith(_OWN_FILES)
+        return self.own_files and url.startswith(_OWN_FILES)
 
     def _address(self, url: str, media_type: str | None, path: str) -> dict[str, Any]:
         if self._is_own_file(url):
             return {"fileData": {"fileUri": url} | ({"mimeType": media_type} if media_type else {})}
-        if url.startswith("gs://") and not self._own_files:
+        if url.startswith("gs://") and not self.own_files:
             return self._file(url, media_type, path)
         if not url.lower().startswith(("https://", "http://")):
             raise refused(path, "this is neither a web address nor a data URL", code="invalid_value")
@@ -109,7 +110,7 @@ class MediaWriter:
             raise refused(path, "this is no web address", code="invalid_value")
         if host in _FILM_HOSTS:
             return {"fileData": {"fileUri": url} | ({"mimeType": media_type} if media_type else {})}
-        if not self._fetches_urls:
+        if not self.fetches_urls:
             raise refused(path, "the model's provider does not load addresses: send the bytes as a data URL")
         return self._file(url, media_type, path)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from gaiarouter.canonical.losses import Losses, refused
 from gaiarouter.canonical.parts import (
@@ -25,7 +25,7 @@ from gaiarouter.canonical.parts import (
     Video,
 )
 from gaiarouter.canonical.rawjson import compact
-from gaiarouter.canonical.request import Turn
+from gaiarouter.canonical.request import Kinds, Turn
 from gaiarouter.dialects.gemini.capabilities import Capabilities
 from gaiarouter.dialects.gemini.media import MediaWriter
 from gaiarouter.dialects.gemini.names import Names
@@ -33,48 +33,54 @@ from gaiarouter.dialects.gemini.names import Names
 DIALECT = "gemini"
 SIGNATURE_FORMAT = "google-gemini-v1"
 _IN_RESULTS = frozenset({"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"})
+SAID: Kinds = frozenset({Text, Refusal, Image, Audio, Video, Document})
+"""Parts that neither call nor answer a call."""
 _OWN_PARTS = frozenset({"inlineData", "fileData", "inline_data", "file_data"})
 
 
-class PartWriter:
-    """Writes the parts of one request."""
+class PartWriter(Struct, kw_only=True):
+    """Writes the parts of one request. kinds: of all its parts."""
 
-    def __init__(self, *, model: Capabilities, names: Names, media: MediaWriter, losses: Losses) -> None:
-        self._model = model
-        self._names = names
-        self._media = media
-        self._losses = losses
+    model: Capabilities
+    names: Names
+    media: MediaWriter
+    losses: Losses
+    kinds: Kinds
 
     def write(self, turn: Turn) -> list[dict[str, Any]]:
         """Without its results of functions, which stand in contents of their own. Empty parts are left out."""
-        calls = {part.call_id for part in turn.parts if isinstance(part, ToolCall)}
-        seals: dict[str | None, str] = {
-            part.id: sealed.data
-            for part in turn.parts
-            if isinstance(part, Reasoning) and part.id in calls and (sealed := own_seal(part.sealed))
-        }
-        return [
-            written
-            for part in turn.parts
-            if not isinstance(part, ToolResult) and (written := self._part(part, turn, seals)) is not None
-        ]
+        seals = _seals(turn) if Reasoning in self.kinds else {}
+        written: list[dict[str, Any]] = []
+        for part in turn.parts:
+            body = self._text(part) if isinstance(part, Text) else self._part(part, turn, seals)
+            if body is not None:
+                written.append(body)
+        return written
+
+    def _text(self, part: Text) -> dict[str, Any] | None:
+        self._drop_cache(part)
+        if part.sealed is not None and (own := own_seal((part.sealed,))):
+            return {"text": part.text} | _signed(own)
+        return {"text": part.text} if part.text and not part.text.isspace() else None
 
     def _part(self, part: Part, turn: Turn, seals: Mapping[str | None, str]) -> dict[str, Any] | None:
-        if getattr(part, "cache", None) is not None:
-            self._losses.drop(part.path, "the provider has no cache breakpoints", blind=True)
         match part:
-            case Text(text=text, sealed=sealed):
-                signature = _signed(own_seal((sealed,) if sealed else ()))
-                return {"text": text} | signature if text.strip() or signature else None
+            case Text():
+                return self._text(part)
             case Refusal(text=text):
                 return {"text": text} if text.strip() else None
             case Image(sealed=sealed):
-                return self._media.write(part) | _signed(own_seal((sealed,) if sealed else ()))
-            case Audio() | Video() | Document():
-                return self._media.write(part)
+                self._drop_cache(part)
+                return self.media.write(part) | _signed(own_seal((sealed,) if sealed else ()))
+            case Document():
+                self._drop_cache(part)
+                return self.media.write(part)
+            case Audio() | Video():
+                return self.media.write(part)
             case Reasoning():
                 return None if part.id in seals else self._thinking(part)
             case ToolCall():
+                self._drop_cache(part)
                 return self._call(part, seals)
             case Opaque(fallback=str(text)) if part.dialect != DIALECT:
                 return {"text": text} if text.strip() else None
@@ -85,21 +91,25 @@ class PartWriter:
             case _:
                 assert_never(part)
 
+    def _drop_cache(self, part: Text | Image | Document | ToolCall | ToolResult) -> None:
+        if part.cache is not None:
+            self.losses.drop(part.path, "the provider has no cache breakpoints", blind=True)
+
     def _thinking(self, part: Reasoning) -> dict[str, Any] | None:
         """A signature that came with thinking, or on a text of its own: behind the text that a caller has joined."""
         sealed = own_seal(part.sealed)
         if sealed is None or part.id is not None:
             own = part.format == SIGNATURE_FORMAT
             reason = "what was told of thinking is not sent back" if own else "another provider's thinking"
-            self._losses.drop(part.path, reason, blind=True)
+            self.losses.drop(part.path, reason, blind=True)
             return None
         text = "".join(part.visible)
         thought = {"thought": True} if sealed.kind == "signature" and text else {}
         return {"text": text if thought else ""} | thought | {"thoughtSignature": sealed.data}
 
     def _call(self, call: ToolCall, seals: Mapping[str | None, str]) -> dict[str, Any]:
-        body: dict[str, Any] = {"name": self._names.wire(call.name), "args": _arguments(call)}
-        if self._model.call_ids:
+        body: dict[str, Any] = {"name": self.names.wire(call.name), "args": _arguments(call)}
+        if self.model.call_ids:
             body = {"id": call.call_id, **body}
         own = own_seal((call.sealed,) if call.sealed else ())
         signature = own.data if own else seals.get(call.call_id)
@@ -111,7 +121,7 @@ class PartWriter:
         if part.dialect == DIALECT:
             return dict(members)
         if turn.role == "assistant":
-            self._losses.drop(part.path, "another provider's own", blind=True)
+            self.losses.drop(part.path, "another provider's own", blind=True)
             return None
         if own := {name: value for name, value in members.items() if name in _OWN_PARTS}:
             return dict(own)
@@ -119,14 +129,13 @@ class PartWriter:
 
     def response(self, result: ToolResult, call: ToolCall) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The `functionResponse` part, and what must follow it outside, for models whose results are text alone."""
-        if result.cache is not None:
-            self._losses.drop(result.path, "the provider has no cache breakpoints", blind=True)
+        self._drop_cache(result)
         media = [] if isinstance(result.content, str | Raw) else self._result_media(result.content)
-        name = self._names.wire(call.name)
+        name = self.names.wire(call.name)
         body: dict[str, Any] = {"name": name, "response": _response(result)}
-        if self._model.call_ids:
+        if self.model.call_ids:
             body = {"id": call.call_id, **body}
-        if media and self._model.media_results:
+        if media and self.model.media_results:
             return {"functionResponse": body | {"parts": media}}, []
         return {"functionResponse": body}, [{"text": f"Result of `{name}`:"}, *media] if media else []
 
@@ -137,7 +146,7 @@ class PartWriter:
                 case Text() | Opaque(fallback=str()):
                     continue
                 case Image() | Audio() | Video() | Document():
-                    media = self._media.write(part)
+                    media = self.media.write(part)
                 case Opaque() if part.dialect == DIALECT:
                     written.append(dict(msgspec.json.decode(part.raw, type=dict[str, Raw])))
                     continue
@@ -146,10 +155,20 @@ class PartWriter:
                 case _:
                     assert_never(part)
             kind = (media.get("inlineData") or media["fileData"]).get("mimeType")
-            if self._model.media_results and kind not in _IN_RESULTS:
+            if self.model.media_results and kind not in _IN_RESULTS:
                 raise refused(part.path, "a result may hold pictures (PNG, JPEG, WebP), PDF and text")
             written.append(media)
         return written
+
+
+def _seals(turn: Turn) -> dict[str | None, str]:
+    """Of its thinking that stands for a call, by the call's id."""
+    calls = {part.call_id for part in turn.parts if isinstance(part, ToolCall)}
+    return {
+        part.id: sealed.data
+        for part in turn.parts
+        if isinstance(part, Reasoning) and part.id in calls and (sealed := own_seal(part.sealed))
+    }
 
 
 def own_seal(sealed: tuple[Sealed, ...]) -> Sealed | None:

@@ -39,12 +39,12 @@ class AnswerReader:
     def read(self, data: bytes | Raw) -> list[Event]:
         """Raises msgspec.DecodeError for what is not of this format, and the error that it holds."""
         response = wire.decode_response(data)
-        if wire.is_given(response.error):
+        if response.error is not wire.ABSENT and wire.is_given(response.error):
             raise read_error_in_answer(bytes(data))
         events: list[Event] = []
         if not self._started:
             self._started = True
-            created = _seconds(response.create_time)
+            created = None if response.create_time is None else _seconds(response.create_time)
             events.append(Start(response.response_id or "", response.model_version or "", created))
         feedback = response.prompt_feedback
         if feedback and feedback.block_reason is not None:
@@ -75,7 +75,7 @@ class AnswerReader:
     def owed(self) -> list[Event]:
         """Totals that were read and not told yet."""
         usage = self._totals.usage
-        if usage is None or usage == self._usage:
+        if usage is None or usage is self._usage or (self._usage is not None and usage == self._usage):
             return []
         self._usage = usage
         return [UsageSnapshot(usage)]
@@ -122,9 +122,7 @@ def _asides(members: dict[str, Raw], read: frozenset[str], prefix: str) -> Itera
             yield Aside(prefix + name, raw, DIALECT)
 
 
-def _seconds(created: str | None) -> int | None:
-    if created is None:
-        return None
+def _seconds(created: str) -> int | None:
     try:
         return int(datetime.fromisoformat(created).timestamp())
     except (ValueError, OverflowError):

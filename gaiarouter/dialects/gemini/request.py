@@ -11,22 +11,23 @@ from msgspec import Struct
 
 from gaiarouter.canonical.losses import Loss, Losses, refused
 from gaiarouter.canonical.parts import ToolCall
-from gaiarouter.canonical.request import CanonicalRequest
+from gaiarouter.canonical.request import NO_WISH, CanonicalRequest, Kinds
 from gaiarouter.dialects.accounting import usable_tools
 from gaiarouter.dialects.gemini.capabilities import Capabilities
 from gaiarouter.dialects.gemini.fields import CONFIG, FORWARDED_EXTRAS, TOOL_CONFIG, account, forwarded
-from gaiarouter.dialects.gemini.format import FormatPlan, plan_format
+from gaiarouter.dialects.gemini.format import NO_FORMAT, FormatPlan, plan_format
 from gaiarouter.dialects.gemini.media import MediaWriter
 from gaiarouter.dialects.gemini.names import Names
-from gaiarouter.dialects.gemini.parts import DIALECT, PartWriter
+from gaiarouter.dialects.gemini.parts import DIALECT, SAID, PartWriter
 from gaiarouter.dialects.gemini.plan import AnswerPlan
 from gaiarouter.dialects.gemini.sampling import SamplingWriter
 from gaiarouter.dialects.gemini.thinking import thinking_config
-from gaiarouter.dialects.gemini.tools import ChoiceWriter, ToolPlan, ToolWriter
+from gaiarouter.dialects.gemini.tools import NO_TOOLS, ChoiceWriter, ToolPlan, ToolWriter
 from gaiarouter.dialects.gemini.turns import ContentWriter
 
 _MINTED = re.compile(r"call_gm_(\d{1,9})")
 _CACHED = "cachedContent"
+_AS_IT_COMES = AnswerPlan()
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -74,35 +75,45 @@ class _Encoder:
         self._names = Names(max_chars=self._model.name_chars)
 
     def encode(self) -> EncodedRequest:
-        request = self._request
+        request, kinds = self._request, self._request.kinds()
         account(request, self._losses)
         tools, tool_config = self._tools()
-        format_ = self._format(tools)
-        sampling = SamplingWriter(request, self._losses, has_tiers=self._target.developer_api)
-        thinking = thinking_config(request.thinking, self._model, path=self._path("thinking"), losses=self._losses)
-        own = forwarded(request, CONFIG)
-        config = _given(sampling.config() | {"thinkingConfig": thinking} | format_.config | own)
+        format_ = NO_FORMAT if request.output.format is None else self._format(tools)
+        sampling = SamplingWriter(request, self._losses, self._target.developer_api)
         body = _given(
             {
                 "systemInstruction": self._system(format_),
-                "tools": tools.body(),
+                "tools": None if tools is NO_TOOLS else tools.body(),
                 "toolConfig": tool_config,
-                "contents": self._contents(),
-                "generationConfig": config or None,
+                "contents": self._contents(kinds),
+                "generationConfig": self._config(sampling, format_) or None,
                 "serviceTier": sampling.tier(),
                 **forwarded(request),
             }
         )
-        self._check_cached(body)
+        if request.extras:
+            self._check_cached(body)
         return EncodedRequest(
-            body=msgspec.json.encode(body), headers={}, losses=self._losses.all(), plan=self._plan(tools)
+            body=msgspec.json.encode(body),
+            headers={},
+            losses=self._losses.all(),
+            plan=_AS_IT_COMES if tools is NO_TOOLS and ToolCall not in kinds else self._plan(tools),
         )
+
+    def _config(self, sampling: SamplingWriter, format_: FormatPlan) -> dict[str, Any]:
+        wish, config = self._request.thinking, sampling.config()
+        if wish != NO_WISH:
+            thinking = thinking_config(wish, self._model, path=self._path("thinking"), losses=self._losses)
+            config |= {"thinkingConfig": thinking} if thinking is not None else {}
+        return {**config, **format_.config, **forwarded(self._request, CONFIG)}
 
     def _path(self, slot: str) -> str:
         return self._request.paths.get(slot, slot)
 
     def _tools(self) -> tuple[ToolPlan, dict[str, Any] | None]:
         request, losses = self._request, self._losses
+        if not request.tools and request.tool_choice is None:
+            return NO_TOOLS, forwarded(request, TOOL_CONFIG) or None
         tools = ToolWriter(
             losses=losses, names=self._names, model=self._model, web_search=self._target.web_search
         ).write(usable_tools(request, losses, dialect=DIALECT))
@@ -126,6 +137,8 @@ class _Encoder:
         )
 
     def _system(self, format_: FormatPlan) -> dict[str, Any] | None:
+        if not self._request.instructions and not format_.instruction:
+            return None
         for instruction in self._request.instructions:
             if instruction.cache:
                 self._losses.drop(instruction.path, "the provider has no cache breakpoints", blind=True)
@@ -134,7 +147,7 @@ class _Encoder:
             texts.append(format_.instruction)
         return {"parts": [{"text": text} for text in texts]} if texts else None
 
-    def _contents(self) -> list[dict[str, Any]]:
+    def _contents(self, kinds: Kinds) -> list[dict[str, Any]]:
         target = self._target
         media = MediaWriter(
             model=self._model,
@@ -142,8 +155,10 @@ class _Encoder:
             fetches_urls=target.fetches_urls,
             own_files=target.developer_api,
         )
-        parts = PartWriter(model=self._model, names=self._names, media=media, losses=self._losses)
-        writer = ContentWriter(parts=parts, losses=self._losses, signs_calls=self._model.signs_calls)
+        parts = PartWriter(model=self._model, names=self._names, media=media, losses=self._losses, kinds=kinds)
+        writer = ContentWriter(
+            parts=parts, losses=self._losses, signs_calls=self._model.signs_calls and not kinds <= SAID
+        )
         return [content.body() for content in writer.write(self._request.turns)]
 
     def _check_cached(self, body: Mapping[str, Any]) -> None:

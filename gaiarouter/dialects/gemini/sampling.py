@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gaiarouter.canonical.losses import Losses, refused
-from gaiarouter.canonical.request import CanonicalRequest
+from gaiarouter.canonical.request import UNSAMPLED, CanonicalRequest
 
 _MAX_STOPS = 5
 _SEED_BITS = 31
@@ -28,18 +28,19 @@ class _Sound(msgspec.Struct):
     format: str | None = None
 
 
-class SamplingWriter:
+class SamplingWriter(msgspec.Struct):
     """has_tiers: the provider's address knows tiers of service."""
 
-    def __init__(self, request: CanonicalRequest, losses: Losses, *, has_tiers: bool) -> None:
-        self._request = request
-        self._losses = losses
-        self._has_tiers = has_tiers
+    request: CanonicalRequest
+    losses: Losses
+    has_tiers: bool
 
     def config(self) -> dict[str, Any]:
-        """Members of `generationConfig`; None for those that were not given."""
-        wish = self._request.sampling
-        return {
+        """Members of `generationConfig`."""
+        wish, request = self.request.sampling, self.request
+        if wish == UNSAMPLED and request.max_output_tokens is None and request.output.modalities is None:
+            return {}
+        config: dict[str, Any] = {
             "maxOutputTokens": self._limit(),
             "temperature": wish.temperature,
             "topP": wish.top_p,
@@ -53,50 +54,51 @@ class SamplingWriter:
             "logprobs": wish.top_logprobs if wish.logprobs and wish.top_logprobs else None,
             **self._modalities(),
         }
+        return {name: value for name, value in config.items() if value is not None}
 
     def tier(self) -> str | None:
-        tier = self._request.tier
+        tier = self.request.tier
         if tier is None or tier == "auto":
             return None
-        found = _TIERS.get(tier) if self._has_tiers else None
+        found = _TIERS.get(tier) if self.has_tiers else None
         if found is None:
-            self._losses.drop(self._path("tier"), "the provider has no such tier")
+            self.losses.drop(self._path("tier"), "the provider has no such tier")
         return found
 
     def _path(self, slot: str) -> str:
-        return self._request.paths.get(slot, slot)
+        return self.request.paths.get(slot, slot)
 
     def _limit(self) -> int | None:
-        limit = self._request.max_output_tokens
+        limit = self.request.max_output_tokens
         if limit is not None and limit < 1:
             raise refused(self._path("max_output_tokens"), "must be at least 1", code="invalid_value")
         return limit
 
     def _seed(self) -> int | None:
-        seed = self._request.sampling.seed
+        seed = self.request.sampling.seed
         if seed is None or -(1 << _SEED_BITS) <= seed < 1 << _SEED_BITS:
             return seed
-        self._losses.adapt(self._path("sampling.seed"), "a seed has 32 bits: its remainder is sent")
+        self.losses.adapt(self._path("sampling.seed"), "a seed has 32 bits: its remainder is sent")
         return seed % (1 << _SEED_BITS)
 
     def _stop(self) -> list[str] | None:
-        stop = self._request.sampling.stop
+        stop = self.request.sampling.stop
         if stop is None:
             return None
         kept = [sequence for sequence in stop if sequence][:_MAX_STOPS]
         if len(kept) < len(stop):
             reason = f"empty stop sequences are left out, and those after the first {_MAX_STOPS}"
-            self._losses.adapt(self._path("sampling.stop"), reason)
+            self.losses.adapt(self._path("sampling.stop"), reason)
         return kept or None
 
     def _count(self) -> int | None:
-        count = self._request.sampling.n
-        if count is not None and count > 1 and self._request.stream:
+        count = self.request.sampling.n
+        if count is not None and count > 1 and self.request.stream:
             raise refused(self._path("sampling.n"), "several answers at once cannot be streamed")
         return count if count != 1 else None
 
     def _modalities(self) -> dict[str, Any]:
-        wanted = self._request.output.modalities
+        wanted = self.request.output.modalities
         if wanted is None or wanted == ("text",):
             return {}
         path = self._path("output.modalities")
@@ -108,7 +110,7 @@ class SamplingWriter:
         return {"responseModalities": ["AUDIO"], "speechConfig": self._speech()}
 
     def _speech(self) -> dict[str, Any] | None:
-        raw, path = self._request.output.audio, self._path("output.audio")
+        raw, path = self.request.output.audio, self._path("output.audio")
         if raw is None:
             return None
         try:

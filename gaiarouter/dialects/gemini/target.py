@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gaiarouter.canonical.events import CanonicalAnswer
-from gaiarouter.canonical.losses import Loss
 from gaiarouter.canonical.media import Media, web_address
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.gemini.capabilities import CapabilityTable
@@ -14,6 +13,7 @@ from gaiarouter.dialects.gemini.errors import read_error
 from gaiarouter.dialects.gemini.media import loads_anyway
 from gaiarouter.dialects.gemini.request import EncodedRequest, Target, encode_request
 from gaiarouter.dialects.gemini.response import decode_answer
+from gaiarouter.dialects.learning import Learned
 from gaiarouter.errors import UpstreamError
 
 
@@ -28,7 +28,7 @@ class GeminiTarget:
         fetches_urls: bool = False,
         web_search: bool = False,
     ) -> None:
-        self._table = table
+        self._known = Learned(table.of)
         self._developer_api = developer_api
         self._fetches_urls = fetches_urls
         self._web_search = web_search
@@ -42,7 +42,7 @@ class GeminiTarget:
         whatever it cannot do exactly."""
         target = Target(
             model=model,
-            capabilities=self._table.of(model),
+            capabilities=self._known.of(model),
             strict=strict,
             developer_api=self._developer_api,
             fetches_urls=self._fetches_urls,
@@ -55,19 +55,10 @@ class PreparedGemini:
     """Implements dialects.translate.PreparedRequest."""
 
     def __init__(self, encoded: EncodedRequest) -> None:
+        self.body = encoded.body
+        self.headers = encoded.headers
+        self.losses = encoded.losses
         self._encoded = encoded
-
-    @property
-    def body(self) -> bytes:
-        return self._encoded.body
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self._encoded.headers
-
-    @property
-    def losses(self) -> tuple[Loss, ...]:
-        return self._encoded.losses
 
     def decode_answer(self, body: bytes) -> CanonicalAnswer:
         return decode_answer(body, self._encoded.plan)

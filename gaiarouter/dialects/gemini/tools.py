@@ -51,6 +51,9 @@ class ToolPlan(Struct, frozen=True, kw_only=True):
         return [*self.hosted, *declared] or None
 
 
+NO_TOOLS = ToolPlan()
+
+
 class ToolWriter:
     """web_search: callers may use the provider's search."""
 

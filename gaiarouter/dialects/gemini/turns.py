@@ -7,8 +7,9 @@ The output for the start of a conversation never changes when it grows: caches w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from gaiarouter.canonical.losses import Losses, refused
 from gaiarouter.canonical.parts import Text, ToolCall, ToolResult
@@ -20,12 +21,11 @@ NO_SIGNATURE = "skip_thought_signature_validator"
 """Stands for a signature that is lost, or that another provider's model never made. From Google's documentation."""
 
 
-@dataclass(slots=True)
-class Content:
+class Content(Struct):
     """One content under construction."""
 
     role: str
-    parts: list[dict[str, Any]] = field(default_factory=list)
+    parts: list[dict[str, Any]] = []
     path: str = ""
 
     def body(self) -> dict[str, Any]:
@@ -36,37 +36,35 @@ class Content:
         return any("functionCall" in part for part in self.parts)
 
 
-@dataclass(slots=True)
-class _OpenCalls:
+class _OpenCalls(Struct):
     """The calls of the last turn. following: what stands between them and the next one, their results apart."""
 
     calls: Sequence[ToolCall] = ()
     ids: frozenset[str] = frozenset()
-    results: dict[str, ToolResult] = field(default_factory=dict)
-    following: list[Content] = field(default_factory=list)
+    results: dict[str, ToolResult] = {}
+    following: list[Content] = []
 
 
-class ContentWriter:
+class ContentWriter(Struct, kw_only=True):
     """signs_calls: the model refuses a call without a signature."""
 
-    def __init__(self, *, parts: PartWriter, losses: Losses, signs_calls: bool) -> None:
-        self._parts = parts
-        self._losses = losses
-        self._signs_calls = signs_calls
-        self._open = _OpenCalls()
-        self._contents: list[Content] = []
+    parts: PartWriter
+    losses: Losses
+    signs_calls: bool
+    open: _OpenCalls = field(default_factory=_OpenCalls)
+    contents: list[Content] = []
 
     def write(self, turns: Sequence[Turn]) -> list[Content]:
         """Raises InvalidRequest where it is no conversation: nothing said, or calls and results that do not match."""
         for turn in turns:
             if turn.name is not None and turn.role in ("user", "assistant") and not _is_result(turn):
-                self._losses.drop(f"{turn.path}.name", "a turn has no author's name")
+                self.losses.drop(f"{turn.path}.name", "a turn has no author's name")
             if turn.role == "assistant":
                 self._model_turn(turn)
             else:
                 self._user_turn(turn)
         self._answer_calls()
-        contents = self._contents
+        contents = self.contents
         if not contents:
             path = turns[-1].path if turns else "messages"
             raise refused(path, "there must be a message with content", code="invalid_value")
@@ -76,46 +74,46 @@ class ContentWriter:
             )
         if contents[0].role != "user":
             contents.insert(0, Content("user", [{"text": PLACEHOLDER_USER}]))
-        if self._signs_calls:
+        if self.signs_calls:
             for content in contents:
                 _sign(content)
         return contents
 
     def _model_turn(self, turn: Turn) -> None:
         self._answer_calls()
-        content = Content("model", self._parts.write(turn), turn.path)
+        content = Content("model", self.parts.write(turn), turn.path)
         if not content.parts:
             return
-        before = self._contents[-1] if self._contents else None
+        before = self.contents[-1] if self.contents else None
         if before and before.role == "model" and content.calls:
             before.parts += content.parts  # calls must follow the user directly
         else:
-            self._contents.append(content)
+            self.contents.append(content)
         calls = [part for part in turn.parts if isinstance(part, ToolCall)]
-        self._open = _OpenCalls(calls, frozenset(call.call_id for call in calls))
+        self.open = _OpenCalls(calls, frozenset(call.call_id for call in calls))
 
     def _user_turn(self, turn: Turn) -> None:
         if turn.role != "user":
-            self._losses.adapt(turn.path, "an instruction in the conversation is sent as the user's")
+            self.losses.adapt(turn.path, "an instruction in the conversation is sent as the user's")
             turn = Turn(role="user", parts=tuple(_wrapped(part) for part in turn.parts if isinstance(part, Text)))
         for part in turn.parts:
             if isinstance(part, ToolResult):
                 self._take(part)
-        parts = self._parts.write(turn)
+        parts = self.parts.write(turn)
         if parts:
-            self._open.following.append(Content("user", parts, turn.path))
+            self.open.following.append(Content("user", parts, turn.path))
 
     def _take(self, result: ToolResult) -> None:
         call_id = result.call_id
-        if call_id in self._open.results or call_id not in self._open.ids:
+        if call_id in self.open.results or call_id not in self.open.ids:
             text = f"{call_id[:64]!r} answers no call of the message before"
             raise refused(result.path, text, code="invalid_value")
-        self._open.results[call_id] = result
+        self.open.results[call_id] = result
 
     def _answer_calls(self) -> None:
         """All results of a turn are one content, in the order of its calls, and nothing else is in it: the API counts
         them, and misreads contents that mix them with other parts."""
-        open_, self._open = self._open, _OpenCalls()
+        open_, self.open = self.open, _OpenCalls()
         responses = Content("user")
         outside: list[Content] = []
         for call in open_.calls:
@@ -123,12 +121,12 @@ class ContentWriter:
             if result is None:
                 text = f"the call {call.call_id[:64]!r} has no result in the next message"
                 raise refused(call.path, text, code="invalid_value")
-            response, more = self._parts.response(result, call)
+            response, more = self.parts.response(result, call)
             responses.parts.append(response)
             if more:
                 outside.append(Content("user", more, result.path))
-        self._contents += [responses] if responses.parts else []
-        self._contents += outside + open_.following
+        self.contents += [responses] if responses.parts else []
+        self.contents += outside + open_.following
 
 
 def _is_result(turn: Turn) -> bool:

@@ -90,35 +90,35 @@ class UsageTotals:
 
     def _read(self, raw: Raw) -> Usage | None:
         try:
-            told = _decode_members(raw)
-            merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
-            body = raw if merged == told else msgspec.json.encode(merged)
+            told, body = _decode_members(raw), bytes(raw)
+            merged = told
+            if self._members or b"null" in body:
+                merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
+                body = body if merged == told else msgspec.json.encode(merged)
             counts = _decode_counts(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         self._members, self._last, self._form = merged, bytes(raw), None
-        self._usage = None if counts.says_nothing() else _usage(counts, bytes(body))
+        self._usage = None if counts.says_nothing() else _usage(counts, body)
         return self._usage
 
 
 def _usage(counts: _Usage, raw: bytes) -> Usage:
     prompt = counts.prompt_token_count or 0
-    read = min(counts.cached_content_token_count or 0, prompt)
+    read = min(counts.cached_content_token_count, prompt) if counts.cached_content_token_count else 0
     return Usage(
         in_uncached=prompt - read,
         in_cache_read=read,
         in_tool=counts.tool_use_prompt_token_count or 0,
         out_visible=counts.candidates_token_count or 0,
         out_reasoning=counts.thoughts_token_count or 0,
-        modalities=_modalities(counts),
+        modalities=_modalities(counts) if counts.prompt_tokens_details or counts.candidates_tokens_details else None,
         tier=counts.service_tier,
         raw=raw,
     )
 
 
 def _modalities(counts: _Usage) -> Modalities | None:
-    if not counts.prompt_tokens_details and not counts.candidates_tokens_details:
-        return None
     said, spoken = _by_name(counts.prompt_tokens_details), _by_name(counts.candidates_tokens_details)
     found = Modalities(
         in_audio=said.get("AUDIO"),

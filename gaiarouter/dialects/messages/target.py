@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from gaiarouter.canonical.events import CanonicalAnswer
-from gaiarouter.canonical.losses import Loss
 from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.parts import Document, Image
 from gaiarouter.canonical.request import CanonicalRequest
@@ -60,20 +59,11 @@ class PreparedMessages:
 
     def __init__(self, encoded: EncodedRequest, learn: Callable[[Rejected], bool]) -> None:
         """learn: whether a refusal says what must be written otherwise, which the next request then is."""
+        self.body = encoded.body
+        self.headers = encoded.headers
+        self.losses = encoded.losses
         self._encoded = encoded
         self._learn = learn
-
-    @property
-    def body(self) -> bytes:
-        return self._encoded.body
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self._encoded.headers
-
-    @property
-    def losses(self) -> tuple[Loss, ...]:
-        return self._encoded.losses
 
     def decode_answer(self, body: bytes) -> CanonicalAnswer:
         return decode_answer(body, self._encoded.plan)

@@ -41,7 +41,7 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def read_usage(raw: Raw) -> Usage | None:
-    """Of a whole answer. None while there is none, or none to believe."""
+    """Of a whole answer. None where there is none, or none to believe: a prompt of no tokens is a placeholder."""
     try:
         return _usage(_decode_counts(raw), bytes(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -56,7 +56,7 @@ class UsageTotals:
         self._members: dict[str, Raw] = {}
 
     def take(self, raw: Raw) -> Usage | None:
-        """The usage so far; None while there is none, or none to believe: a prompt of no tokens is a placeholder."""
+        """The usage so far; None as of `read_usage`."""
         try:
             told = _decode_members(raw)
             merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
@@ -65,11 +65,10 @@ class UsageTotals:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         self._members = merged
-        usage = _usage(counts, body)
-        return usage if usage.total_tokens else None
+        return _usage(counts, body)
 
 
-def _usage(counts: _Usage, raw: bytes) -> Usage:
+def _usage(counts: _Usage, raw: bytes) -> Usage | None:
     output = counts.output_tokens or 0
     details = counts.output_tokens_details
     reasoning = min(details.thinking_tokens or 0, output) if details else 0
@@ -78,7 +77,7 @@ def _usage(counts: _Usage, raw: bytes) -> Usage:
     for_1h = split.ephemeral_1h_input_tokens if split else None
     told = counts.server_tool_use
     requests = {name: count for name, count in told.items() if count} if told else None
-    return Usage(
+    usage = Usage(
         in_uncached=counts.input_tokens or 0,
         in_cache_read=counts.cache_read_input_tokens or 0,
         in_cache_write=(for_5m or 0) + (for_1h or 0) if writes is None else writes,
@@ -89,6 +88,7 @@ def _usage(counts: _Usage, raw: bytes) -> Usage:
         tier=counts.service_tier,
         raw=raw,
     )
+    return usage if usage.total_tokens else None
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:

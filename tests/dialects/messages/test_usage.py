@@ -11,7 +11,7 @@ from msgspec import Raw
 from gaiarouter.canonical.usage import CacheWrites, Usage
 from gaiarouter.dialects.chat.usage import read_usage as read_chat
 from gaiarouter.dialects.chat.usage import write_usage as write_chat
-from gaiarouter.dialects.messages.usage import UsageTotals, write_usage
+from gaiarouter.dialects.messages.usage import UsageTotals, read_usage, write_usage
 
 
 def read(value: object) -> Usage | None:
@@ -78,6 +78,11 @@ def test_what_is_written_reads_back_the_same(
         tier=tier,
     )
     assert read(write_usage(usage)) == (usage if usage.total_tokens else None)
+
+
+@pytest.mark.parametrize("nothing", ["{}", '{"input_tokens":0,"output_tokens":0}', "null", "[]", ""])
+def test_a_whole_answer_that_counts_nothing_has_no_usage(nothing: str) -> None:
+    assert read_usage(Raw(nothing.encode())) is None
 
 
 @given(COUNTS, COUNTS)

@@ -10,14 +10,15 @@ import pytest
 
 from gaiarouter.config.settings import Limits, Rate
 from tests.gateway.running import Starter, assert_error
-from tests.limits.valkey_server import ValkeyServer, running_valkey
+from tests.limits.valkey_server import ValkeyServer
+from tests.support.servers import running
 
 PATIENT = "socket_timeout=30&socket_connect_timeout=30"
 
 
 @pytest.fixture
 def valkey() -> Iterator[ValkeyServer]:
-    with running_valkey() as server:
+    with running(ValkeyServer()) as server:
         yield server
 
 

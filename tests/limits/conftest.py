@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.limits.valkey_server import ValkeyServer, running_valkey
+from tests.limits.valkey_server import ValkeyServer
+from tests.support.servers import running
 
 
 @pytest.fixture(scope="session")
 def _valkey() -> Iterator[ValkeyServer]:
-    with running_valkey() as server:
+    with running(ValkeyServer()) as server:
         yield server
 
 

@@ -11,22 +11,9 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 _START_TIMEOUT_S = 60.0
-
-
-@contextmanager
-def running_valkey() -> Iterator[ValkeyServer]:
-    """One that has started; it is removed at the end, also when it does not start."""
-    server = ValkeyServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
 
 
 class ValkeyServer:

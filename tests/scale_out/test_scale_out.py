@@ -7,25 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.limits.valkey_server import ValkeyServer, running_valkey
+from tests.limits.valkey_server import ValkeyServer
 from tests.scale_out.balancer import RoundRobin
 from tests.scale_out.fleet import fleet
 from tests.scale_out.provider import END, FINISH, WORD, chunk_of, sse, words
 from tests.scale_out.shows import SHOWS, Size, make_keys, show
-from tests.store.postgres_server import PostgresServer, running_postgres
+from tests.store.postgres_server import PostgresServer
+from tests.support.servers import running
 
 FEW = Size(at_once=30, limit=15, budget=10, live=15, restarts=1)
 
 
 @pytest.fixture
 def postgres() -> Iterator[PostgresServer]:
-    with running_postgres() as server:
+    with running(PostgresServer()) as server:
         yield server
 
 
 @pytest.fixture
 def valkey() -> Iterator[ValkeyServer]:
-    with running_valkey() as server:
+    with running(ValkeyServer()) as server:
         yield server
 
 

@@ -18,7 +18,8 @@ from gaiarouter.store.keys import MintedKey
 from gaiarouter.store.records import Author, Organization, User
 from gaiarouter.store.sql import SqlStore
 from tests.store.line import Line
-from tests.store.postgres_server import PostgresServer, running_postgres
+from tests.store.postgres_server import PostgresServer
+from tests.support.servers import running
 
 ORGANIZATION = Organization("org_1", "Acme", created_us=1_690_000_000_000_000, updated_us=1_690_000_000_000_000)
 USER = User("user_1", "org_1", "ada@acme.example", "Ada", "read", created_us=3, updated_us=3)
@@ -49,7 +50,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    with running_postgres() as server:
+    with running(PostgresServer()) as server:
         yield server
 
 

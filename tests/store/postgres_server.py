@@ -15,9 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +23,6 @@ import asyncpg
 
 _PR_SET_PDEATHSIG = 1
 _START_TIMEOUT_S = 120.0
-
-
-@contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """One that has started; it is removed at the end, also when it does not start."""
-    server = PostgresServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
 
 
 class PostgresServer:

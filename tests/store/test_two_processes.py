@@ -24,10 +24,11 @@ from gaiarouter.store.keyring import now_us
 from gaiarouter.store.records import Budget
 from tests.gateway.faults import completion
 from tests.gateway.running import ANSWER, PROVIDER_KEY, chat_body
-from tests.limits.valkey_server import ValkeyServer, running_valkey
+from tests.limits.valkey_server import ValkeyServer
 from tests.server.process import EXIT_S, Served, served
 from tests.store.postgres_server import PostgresServer
 from tests.support.script import Script, Until, json_answer
+from tests.support.servers import running
 from tests.support.upstream import Received, ScriptedUpstream
 
 UNLIMITED = Limits(requests=None, tokens=None, concurrent=None)
@@ -41,7 +42,7 @@ RESERVED_NANO = MOST_TOKENS * 15_000
 
 @pytest.fixture
 def valkey() -> Iterator[ValkeyServer]:
-    with running_valkey() as server:
+    with running(ValkeyServer()) as server:
         yield server
 
 

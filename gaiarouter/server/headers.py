@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from gaiarouter.dialects.base import Dialect, WindowView
-from gaiarouter.errors import GatewayError, InternalError, LimitExceeded, RequestRefused
+from gaiarouter.errors import GatewayError, LimitExceeded, RequestRefused
 from gaiarouter.limits.base import Window
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.upstream.header_lines import header_lines
 
 _MOST_DROPPED: Final = 1024
 """Characters of the list of dropped fields; proxies refuse heads that are too large."""
@@ -53,15 +54,7 @@ def exchange_headers(exchange: Exchange, now: float) -> dict[str, str]:
 
 def exchange_lines(exchange: Exchange, now: float) -> str:
     """The same as they go over the wire, each line with its end. Raises InternalError for one with a line break."""
-    return _common(exchange).lines + lines(_own(exchange, now))
-
-
-def lines(headers: Mapping[str, str]) -> str:
-    """Raises InternalError for one with a line break."""
-    text, count = "\r\n".join([*map(": ".join, headers.items()), ""]), len(headers)
-    if text.count("\n") != count or text.count("\r") != count or "\0" in text:
-        raise InternalError("A header for the caller held a line break.")
-    return text
+    return _common(exchange).lines + header_lines(_own(exchange, now), reader="caller")
 
 
 class _Common(NamedTuple):
@@ -87,7 +80,7 @@ def _common_of(route: str | None, provider: str | None, model: str | None) -> _C
     if provider is not None and model is not None:
         headers["x-gaia-provider"] = provider
         headers["x-gaia-model"] = _safe(model)
-    return _Common(headers, lines(headers))
+    return _Common(headers, header_lines(headers, reader="caller"))
 
 
 def _own(exchange: Exchange, now: float) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from yarl import URL
 
 from gaiarouter.errors import InternalError
+from gaiarouter.upstream.header_lines import header_lines
 
 _KNOWN = 1024
 
@@ -69,8 +70,6 @@ def _origin(url: URL) -> Origin:
 
 def request_head(destination: Destination, method: str, headers: Mapping[str, str], length: int | None) -> bytes:
     """length: the body's, None for one that is sent in chunks. Raises InternalError for a header with a line break."""
-    fields = "\r\n".join([*map(": ".join, headers.items()), ""])
-    if fields.count("\n") != len(headers) or fields.count("\r") != len(headers) or "\0" in fields:
-        raise InternalError("A header for the provider held a line break.")
+    fields = header_lines(headers, reader="provider")
     framing = "transfer-encoding: chunked" if length is None else f"content-length: {length}"
     return f"{method}{destination.start}{fields}{framing}\r\n\r\n".encode("latin-1")

@@ -6,9 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+ToldCount = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
+"""Tokens as a provider tells them. No window comes near the bound: a number beyond is a defect, and must not be
+billed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ def account(
             if rule.kind == "reject":
                 raise refused(path, rule.why)
             losses.drop(path, rule.why, blind=rule.blind)
-    for name, extra in request.extras.items() if request.extras else ():
+    for name, extra in request.extras.items():
         if name not in forwarded:
             _leave_out(name, extra, losses)
 

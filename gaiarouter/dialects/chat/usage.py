@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from gaiarouter.canonical.usage import Modalities, Usage, priced_tier
-
-# no window comes near it; a number beyond is a defect, and must not be billed
-_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
-
+from gaiarouter.canonical.usage import Modalities, ToldCount, Usage, priced_tier
 
 _NOT_SENT = Raw(b"")
 _NANO = 1_000_000_000
@@ -19,26 +15,26 @@ _MOST_DOLLARS = 1_000_000.0
 
 
 class _PromptDetails(Struct, gc=False):
-    audio_tokens: _Count = None
-    cached_tokens: _Count = None
-    cache_write_tokens: _Count = None
-    cache_creation_tokens: _Count = None
+    audio_tokens: ToldCount = None
+    cached_tokens: ToldCount = None
+    cache_write_tokens: ToldCount = None
+    cache_creation_tokens: ToldCount = None
 
 
 class _CompletionDetails(Struct, gc=False):
-    audio_tokens: _Count = None
-    reasoning_tokens: _Count = None
+    audio_tokens: ToldCount = None
+    reasoning_tokens: ToldCount = None
 
 
 class _Usage(Struct, gc=False):
-    prompt_tokens: _Count = None
-    completion_tokens: _Count = None
-    total_tokens: _Count = None
+    prompt_tokens: ToldCount = None
+    completion_tokens: ToldCount = None
+    total_tokens: ToldCount = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
-    prompt_cache_hit_tokens: _Count = None
-    num_cached_tokens: _Count = None
-    cached_tokens: _Count = None
+    prompt_cache_hit_tokens: ToldCount = None
+    num_cached_tokens: ToldCount = None
+    cached_tokens: ToldCount = None
     cost: Raw = _NOT_SENT
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest, Vector
-from gaiarouter.canonical.usage import Usage
+from gaiarouter.canonical.usage import ToldCount, Usage
 from gaiarouter.dialects.embeddings.vectors import as_array, as_base64
 from gaiarouter.errors import BadAnswer
 
@@ -20,13 +18,9 @@ class _Item(Struct, gc=False):
     index: int | None = None
 
 
-# no window comes near it; a number beyond is a defect, and must not be billed
-_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
-
-
 class _Counts(Struct, gc=False):
-    prompt_tokens: _Count = None
-    total_tokens: _Count = None
+    prompt_tokens: ToldCount = None
+    total_tokens: ToldCount = None
 
 
 class _Body(Struct, gc=False):

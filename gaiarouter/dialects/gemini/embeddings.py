@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest, Vector
 from gaiarouter.canonical.losses import Losses, refused
-from gaiarouter.canonical.usage import Usage
+from gaiarouter.canonical.usage import ToldCount, Usage
 from gaiarouter.dialects.accounting import NO_COUNTERPART
 from gaiarouter.dialects.gemini.errors import read_error
 from gaiarouter.errors import BadAnswer, UpstreamError
@@ -59,8 +59,7 @@ class Values(Struct, gc=False):
 
 
 class _Counts(Struct, gc=False, rename="camel"):
-    # no window comes near it; a number beyond is a defect, and must not be billed
-    prompt_token_count: Annotated[int, Meta(ge=0, le=1_000_000_000)] | None = None
+    prompt_token_count: ToldCount = None
 
 
 class _Answer(Struct, gc=False, rename="camel"):

@@ -50,12 +50,7 @@ class PartWriter(Struct, kw_only=True):
     def write(self, turn: Turn) -> list[dict[str, Any]]:
         """Without its results of functions, which stand in contents of their own. Empty parts are left out."""
         seals = _seals(turn) if Reasoning in self.kinds else {}
-        written: list[dict[str, Any]] = []
-        for part in turn.parts:
-            body = self._text(part) if isinstance(part, Text) else self._part(part, turn, seals)
-            if body is not None:
-                written.append(body)
-        return written
+        return [body for part in turn.parts if (body := self._part(part, turn, seals)) is not None]
 
     def _text(self, part: Text) -> dict[str, Any] | None:
         self._drop_cache(part)

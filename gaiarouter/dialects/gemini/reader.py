@@ -75,7 +75,7 @@ class AnswerReader:
     def owed(self) -> list[Event]:
         """Totals that were read and not told yet."""
         usage = self._totals.usage
-        if usage is None or usage is self._usage or (self._usage is not None and usage == self._usage):
+        if usage is None or usage == self._usage:
             return []
         self._usage = usage
         return [UsageSnapshot(usage)]

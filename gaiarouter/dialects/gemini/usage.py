@@ -8,30 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from gaiarouter.canonical.usage import Modalities, Usage
+from gaiarouter.canonical.usage import Modalities, ToldCount, Usage
 
-# no window comes near it; a number beyond is a defect, and must not be billed
-_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
 # numbers of the enumeration, for servers that send them in place of its words
 _MODALITIES: dict[str | int | None, str] = {2: "IMAGE", 4: "AUDIO"}
 
 
 class _OfModality(Struct, gc=False, rename="camel"):
     modality: str | int | None = None
-    token_count: _Count = None
+    token_count: ToldCount = None
 
 
 class _Usage(Struct, gc=False, rename="camel"):
-    prompt_token_count: _Count = None
-    cached_content_token_count: _Count = None
-    tool_use_prompt_token_count: _Count = None
-    candidates_token_count: _Count = None
-    thoughts_token_count: _Count = None
+    prompt_token_count: ToldCount = None
+    cached_content_token_count: ToldCount = None
+    tool_use_prompt_token_count: ToldCount = None
+    candidates_token_count: ToldCount = None
+    thoughts_token_count: ToldCount = None
     prompt_tokens_details: list[_OfModality] | None = None
     cache_tokens_details: list[_OfModality] | None = None
     candidates_tokens_details: list[_OfModality] | None = None

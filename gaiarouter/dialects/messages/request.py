@@ -88,6 +88,7 @@ class _Encoder:
         choice, tools = self._choice(offered, messages, thinking, format_)
         system = [*self._system(), *format_.instructions]
         extras = forwarded(request)
+        output_config = _output_config(thinking, format_, extras)
         limit_markers(tools, system, messages, automatic="cache_control" in extras, losses=self._losses)
         sampling = self._sampling(thinking)
         body: dict[str, Any] = {
@@ -98,7 +99,7 @@ class _Encoder:
             "tools": [tool.body for tool in tools] if tools else None,
             "tool_choice": choice,
             "thinking": thinking.thinking,
-            "output_config": _output_config(thinking, format_, extras),
+            "output_config": output_config,
             **sampling,
             "stop_sequences": self._stop(),
             "metadata": self._metadata(),
@@ -308,6 +309,6 @@ def _output_config(thinking: ThinkingPlan, format_: FormatPlan, extras: dict[str
         config["effort"] = thinking.effort
     if format_.format is not None:
         config["format"] = format_.format
-    for name in [name for name in extras if name.startswith(OUTPUT_CONFIG)] if extras else ():
+    for name in [name for name in extras if name.startswith(OUTPUT_CONFIG)]:
         config[name.removeprefix(OUTPUT_CONFIG)] = extras.pop(name)
     return config or None

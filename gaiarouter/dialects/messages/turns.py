@@ -32,7 +32,7 @@ _SAID: Kinds = frozenset({Text, Refusal, Image, Document})
 
 
 class Message(Struct):
-    """One message under construction. calls: of `tool_use` blocks, where the caller named each."""
+    """One message under construction."""
 
     role: str
     blocks: list[Block]

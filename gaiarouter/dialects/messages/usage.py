@@ -5,34 +5,31 @@ Input counts are exclusive here: `input_tokens` holds neither what was read from
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from gaiarouter.canonical.usage import CacheWrites, Usage
-
-# no window comes near it; a number beyond is a defect, and must not be billed
-_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
+from gaiarouter.canonical.usage import CacheWrites, ToldCount, Usage
 
 
 class _CacheCreation(Struct, gc=False):
-    ephemeral_5m_input_tokens: _Count = None
-    ephemeral_1h_input_tokens: _Count = None
+    ephemeral_5m_input_tokens: ToldCount = None
+    ephemeral_1h_input_tokens: ToldCount = None
 
 
 class _OutputDetails(Struct, gc=False):
-    thinking_tokens: _Count = None
+    thinking_tokens: ToldCount = None
 
 
 class _Usage(Struct, gc=False):
-    input_tokens: _Count = None
-    cache_creation_input_tokens: _Count = None
-    cache_read_input_tokens: _Count = None
-    output_tokens: _Count = None
+    input_tokens: ToldCount = None
+    cache_creation_input_tokens: ToldCount = None
+    cache_read_input_tokens: ToldCount = None
+    output_tokens: ToldCount = None
     cache_creation: _CacheCreation | None = None
     output_tokens_details: _OutputDetails | None = None
-    server_tool_use: dict[str, _Count] | None = None
+    server_tool_use: dict[str, ToldCount] | None = None
     service_tier: str | None = None
 
 

@@ -8,30 +8,28 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 from msgspec.structs import replace
 
-from gaiarouter.canonical.usage import Modalities, Usage
+from gaiarouter.canonical.usage import Modalities, ToldCount, Usage
 from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.chat.provider_errors import read_error_in_answer
 from gaiarouter.dialects.chat.wire import ABSENT, is_truthy
 from gaiarouter.errors import BadAnswer
 
-# no answer comes near it; a number beyond is a defect, and must not be billed
-_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
 _Number = Annotated[float, Meta(ge=0, le=1e9)] | None
 
 
 class _Details(Struct, gc=False):
-    audio_tokens: _Count = None
-    image_tokens: _Count = None
+    audio_tokens: ToldCount = None
+    image_tokens: ToldCount = None
 
 
 class _Usage(Struct, gc=False):
     """Each vendor's names; the details of inputs are spelt in two ways by one of them."""
 
-    prompt_tokens: _Count = None
-    completion_tokens: _Count = None
-    input_tokens: _Count = None
-    output_tokens: _Count = None
-    total_tokens: _Count = None
+    prompt_tokens: ToldCount = None
+    completion_tokens: ToldCount = None
+    input_tokens: ToldCount = None
+    output_tokens: ToldCount = None
+    total_tokens: ToldCount = None
     seconds: _Number = None
     input_tokens_details: _Details | None = None
     input_token_details: _Details | None = None

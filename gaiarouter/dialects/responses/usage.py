@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from gaiarouter.canonical.usage import CacheWrites, Usage, priced_tier
-
-# no window comes near it; a number beyond is a defect, and must not be billed
-_Count = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
+from gaiarouter.canonical.usage import CacheWrites, ToldCount, Usage, priced_tier
 
 
 class _Writes(Struct, gc=False):
-    ttl_30m_tokens: _Count = None
-    ttl_12h_tokens: _Count = None
+    ttl_30m_tokens: ToldCount = None
+    ttl_12h_tokens: ToldCount = None
 
 
 class _InputDetails(Struct, gc=False):
-    cached_tokens: _Count = None
-    cache_write_tokens: _Count = None
+    cached_tokens: ToldCount = None
+    cache_write_tokens: ToldCount = None
     cache_write_tokens_details: _Writes | None = None
 
 
 class _OutputDetails(Struct, gc=False):
-    reasoning_tokens: _Count = None
+    reasoning_tokens: ToldCount = None
 
 
 class _Usage(Struct, gc=False):
-    input_tokens: _Count = None
-    output_tokens: _Count = None
-    total_tokens: _Count = None
+    input_tokens: ToldCount = None
+    output_tokens: ToldCount = None
+    total_tokens: ToldCount = None
     input_tokens_details: _InputDetails | None = None
     output_tokens_details: _OutputDetails | None = None
 

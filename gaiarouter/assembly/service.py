@@ -35,6 +35,7 @@ from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.explaining import Explainer, NothingLoaded
 from gaiarouter.pipeline.passing import KeptConverter, PassedConverter
 from gaiarouter.pipeline.preferring import PreferringConverter
+from gaiarouter.pipeline.runner import Stages
 from gaiarouter.providers.base import Endpoint
 from gaiarouter.providers.endpoint import endpoints
 from gaiarouter.providers.prices import Prices, PriceTable
@@ -87,7 +88,7 @@ def build_service(
     }
     return Service(
         settings=settings,
-        stages=[stages[stage] for stage in STAGES if stage in stages],
+        stages=Stages([stages[stage] for stage in STAGES if stage in stages]),
         auth=auth,
         models=models,
         allows=grants.allows,

@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from gaiarouter.errors import Unavailable
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.runner import Stage
 
 RETRY_S: Final = 1.0
 _CALM_S: Final = 1.0
@@ -107,7 +108,7 @@ class Gate:
         return Unavailable("The gateway has all the requests that it can take; try again soon.", retry_after_s=RETRY_S)
 
 
-class Admission:
+class Admission(Stage):
     """The slot is held until the last byte is written, which is after `finish`: the server gives it back."""
 
     def __init__(self, gate: Gate) -> None:
@@ -116,6 +117,3 @@ class Admission:
     async def request(self, exchange: Exchange) -> None:
         await self._gate.enter()
         exchange.admitted = True
-
-    def finish(self, exchange: Exchange) -> None:
-        pass

@@ -9,6 +9,7 @@ from gaiarouter.config.settings import Rate
 from gaiarouter.errors import Forbidden, InvalidRequest, LimitExceeded, Unauthenticated
 from gaiarouter.limits.guesses import Guesses
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.runner import Stage
 from gaiarouter.store.base import ApiKey
 
 KEY_PREFIX: Final = "sk-gaia-"
@@ -25,7 +26,7 @@ class KeyRing(Protocol):
     async def find(self, text: str) -> ApiKey: ...
 
 
-class Auth:
+class Auth(Stage):
     """`required`: without it a caller that shows no key of ours is served as `anonymous`. guesses: counts wrong keys by
     their source, which may show so many of them (`wrong_keys`). on_refused: called each time."""
 
@@ -50,9 +51,6 @@ class Auth:
         if key is not None and not key.inference:
             self.on_refused("no_permission", "models", lambda: key.id)
             raise Forbidden("This key may not call models.")
-
-    def finish(self, exchange: Exchange) -> None:
-        pass
 
     async def identify(
         self, credentials: tuple[str, ...], source: Callable[[], str], door: Door = "models"

@@ -10,6 +10,7 @@ from gaiarouter.ledger.lines import Begun
 from gaiarouter.ledger.pricing import Pricing
 from gaiarouter.limits.base import Grant
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.runner import Stage
 from gaiarouter.store.base import ApiKey
 
 
@@ -29,7 +30,7 @@ _ASSUMED_OUTPUT: Final = 4096
 """Tokens, where the caller sets no bound."""
 
 
-class Booking:
+class Booking(Stage):
     """What is reserved is settled when the request's record reaches the store, however the request ended."""
 
     def __init__(self, books: Books, budgets: Budgets, pricing: Pricing) -> None:

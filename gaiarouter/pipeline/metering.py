@@ -12,6 +12,7 @@ import structlog
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.errors import CallerGone, GatewayError, LimitExceeded, UpstreamError
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
+from gaiarouter.pipeline.runner import Stage
 from gaiarouter.store.records import LostAttempt, UsageRecord
 from gaiarouter.telemetry import NONE, OTHER, Metrics
 
@@ -24,7 +25,7 @@ class Ledger(Protocol):
     def record(self, record: UsageRecord) -> None: ...
 
 
-class Metering:
+class Metering(Stage):
     """models: names that may be a metric's label; others are counted as `other`."""
 
     def __init__(self, ledger: Ledger, metrics: Metrics, clock: Callable[[], float], models: Iterable[str]) -> None:
@@ -34,9 +35,6 @@ class Metering:
         self._models = frozenset(models)
         self._tell: Callable[..., None] = _log.info
         self._usual: dict[tuple[str, str, str, bool], _Usual] = {}
-
-    async def request(self, exchange: Exchange) -> None:
-        pass
 
     def finish(self, exchange: Exchange) -> None:
         ending = _Ending(exchange)

@@ -27,6 +27,7 @@ from gaiarouter.ledger.tokenizer import Tokenizer
 from gaiarouter.pipeline.conversion import Convert
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
 from gaiarouter.pipeline.relay import Charge, Relay
+from gaiarouter.pipeline.runner import Stage
 from gaiarouter.providers.base import Endpoint, Transport, UpstreamRequest
 from gaiarouter.providers.request import request_for
 from gaiarouter.routing.attempts import Attempt, Plan
@@ -35,7 +36,7 @@ from gaiarouter.upstream.base import AttemptTimeouts, Upstream
 _log = structlog.get_logger("gaiarouter.pipeline")
 
 
-class Proxy:
+class Proxy(Stage):
     """convert: how a target is spoken to. estimate: what is answered where the first target does not, if the gateway
     knows about what it would say. plan: makes the attempts of one request."""
 
@@ -78,9 +79,6 @@ class Proxy:
         exchange.served, exchange.usage, exchange.estimated = None, estimated.usage, True
         await exchange.reply.answer(estimated.body)
         exchange.complete = True
-
-    def finish(self, exchange: Exchange) -> None:
-        pass
 
     async def _attempt(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> UpstreamError | None:
         """One try, settled with the plan and recorded whatever comes of it. None if the target answered."""

@@ -10,6 +10,7 @@ from gaiarouter.limits.base import Lease, Limiter
 from gaiarouter.limits.joint import Holder
 from gaiarouter.limits.together import together
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.runner import Stage
 
 _MOST: Final = 10**15
 """Tokens: more than any window, and still a number to reckon with."""
@@ -21,7 +22,7 @@ class Shared(Protocol):
         ...
 
 
-class RateLimit:
+class RateLimit(Stage):
     """shared: where limits are counted over all processes; None counts in this one alone."""
 
     def __init__(self, limiter: Limiter, *, default: Limits, shared: Shared | None = None) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gaiarouter.pipeline.exchange import Exchange, Reply
+from gaiarouter.pipeline.runner import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Keeper(Protocol):
         ...
 
 
-class Recording:
+class Recording(Stage):
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
 

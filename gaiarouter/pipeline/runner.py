@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final
 
 import structlog
 
@@ -17,19 +17,27 @@ from gaiarouter.pipeline.exchange import Exchange
 _log = structlog.get_logger("gaiarouter.pipeline")
 
 
-class Stage(Protocol):
+class Stage:
+    """Has both verbs or one of them: what it leaves out is not called."""
+
     async def request(self, exchange: Exchange) -> None:
         """The stage's work, or a GatewayError that ends the request."""
-        ...
 
     def finish(self, exchange: Exchange) -> None:
         """Called exactly once for every request, however it ended. Never waits; looks before it settles."""
-        ...
 
 
-async def run(stages: Sequence[Stage], exchange: Exchange) -> None:
+class Stages:
+    """In their order, by what they have to do."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self.requested: Final = tuple(stage for stage in stages if type(stage).request is not Stage.request)
+        self.finished: Final = tuple(stage for stage in stages if type(stage).finish is not Stage.finish)
+
+
+async def run(stages: Stages, exchange: Exchange) -> None:
     try:
-        for stage in stages:
+        for stage in stages.requested:
             await stage.request(exchange)
     except asyncio.CancelledError as error:
         exchange.error = exchange.cut_short or error
@@ -42,7 +50,7 @@ async def run(stages: Sequence[Stage], exchange: Exchange) -> None:
         exchange.error = error
         raise
     finally:
-        for stage in stages:
+        for stage in stages.finished:
             try:
                 stage.finish(exchange)
             except Exception:  # noqa: BLE001  # one stage's bug must not starve the next of its finish()

@@ -12,6 +12,7 @@ from gaiarouter.dialects.kept.request import KeptHead
 from gaiarouter.dialects.preferences import MEMBERS, Preferences, read_preferences
 from gaiarouter.errors import Forbidden, NotFound
 from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.pipeline.runner import Stage
 from gaiarouter.routing.base import Match, ResolvedTarget
 from gaiarouter.routing.issuers import Issuers
 from gaiarouter.routing.kept import Keepers
@@ -27,7 +28,7 @@ class Table(Protocol):
         ...
 
 
-class Transform:
+class Transform(Stage):
     """allows(globs, name): whether one of a key's globs takes the name. readers: by the caller's dialect, of what a
     request holds that is bound to its issuer."""
 
@@ -95,9 +96,6 @@ class Transform:
             body = request.body_for(model=request.model, ask_usage=False)
             if bindings := self._readers[dialect](body):
                 exchange.match = self._issuers.bound(exchange.match, bindings)
-
-    def finish(self, exchange: Exchange) -> None:
-        pass
 
     def _route(self, model: str, key: ApiKey | None, *, param: str = "model") -> Match:
         grants = key.grants if key else ()

@@ -18,7 +18,7 @@ from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.auth import Auth
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.explaining import Question
-from gaiarouter.pipeline.runner import Stage, run
+from gaiarouter.pipeline.runner import Stages, run
 from gaiarouter.pipeline.tracing import Spans
 from gaiarouter.routing.explain import Explanation
 from gaiarouter.server.body import read_body
@@ -46,7 +46,7 @@ class Service:
     """
 
     settings: Settings
-    stages: Sequence[Stage]
+    stages: Stages
     auth: Auth
     models: Sequence[ListedModel]
     allows: Callable[[tuple[str, ...], str], bool]
@@ -173,7 +173,7 @@ class DataPlane:
         for leaving in self._leaving:
             leaving.ended(exchange.id)
 
-    async def _answer(self, stages: Sequence[Stage], exchange: Exchange, reply: HttpReply) -> None:
+    async def _answer(self, stages: Stages, exchange: Exchange, reply: HttpReply) -> None:
         try:
             await run(stages, exchange)
         except GatewayError as error:

@@ -22,7 +22,7 @@ from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import Admission, RateLimit
 from gaiarouter.pipeline.admission import Gate
 from gaiarouter.pipeline.exchange import Exchange
-from gaiarouter.pipeline.runner import run
+from gaiarouter.pipeline.runner import Stage, Stages, run
 from gaiarouter.store.base import ApiKey
 from gaiarouter.store.records import Budget, BudgetState, Reservation, Wanted
 from gaiarouter.telemetry import Metrics
@@ -74,7 +74,7 @@ class Table:
         raise NotImplementedError
 
 
-class Spending:
+class Spending(Stage):
     """Stage: what the request may cost is reserved, then the provider answers."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -85,8 +85,6 @@ class Spending:
         assert exchange.key is not None
         await self._budgets.reserve(exchange.id, exchange.key, COST, time_us=1)
         await asyncio.sleep(PROVIDER_S)
-
-    def finish(self, exchange: Exchange) -> None: ...
 
 
 @dataclass
@@ -103,7 +101,7 @@ async def asked(noisy: ApiKey | None) -> Seen:
     """The quiet key asks as often as it does; beside it the noisy one ten times as often as it may."""
     loop, seen = asyncio.get_running_loop(), Seen()
     gate = Gate(slots=SLOTS, waiting=1024, wait_s=0.25, on_shed=lambda _: None, clock=loop.time)
-    stages = [Admission(gate), RateLimit(MemoryLimiter(loop.time), default=FREE), Spending(loop.time)]
+    stages = Stages([Admission(gate), RateLimit(MemoryLimiter(loop.time), default=FREE), Spending(loop.time)])
 
     async def one(key: ApiKey) -> None:
         made, came = exchange(Clock()), loop.time()

@@ -9,11 +9,11 @@ import pytest
 from gaiarouter.errors import InvalidRequest, Unavailable
 from gaiarouter.pipeline import STAGES, Admission, Auth, Booking, Metering, Proxy, RateLimit, Recording, Transform
 from gaiarouter.pipeline.exchange import Exchange
-from gaiarouter.pipeline.runner import run
+from gaiarouter.pipeline.runner import Stage, Stages, run
 from tests.pipeline.scripted import Clock, exchange
 
 
-class Recorder:
+class Recorder(Stage):
     """A stage that notes what is asked of it. fault: what its request() raises. sour: its finish() raises too."""
 
     def __init__(self, name: str, trace: list[str], *, fault: BaseException | None = None, sour: bool = False) -> None:
@@ -47,8 +47,37 @@ def test_the_stages_stand_in_the_order_of_time() -> None:
 
 async def test_a_request_goes_down_the_list_and_finish_too() -> None:
     trace: list[str] = []
-    await run([Recorder("a", trace), Recorder("b", trace)], exchange(Clock()))
+    await run(Stages([Recorder("a", trace), Recorder("b", trace)]), exchange(Clock()))
     assert trace == ["request a", "request b", "finish a: NoneType", "finish b: NoneType"]
+
+
+class Gate(Stage):
+    """Has nothing to finish."""
+
+    async def request(self, exchange: Exchange) -> None:
+        exchange.admitted = True
+
+
+class Counter(Stage):
+    """Has nothing to do before the end."""
+
+    ended = 0
+
+    def finish(self, exchange: Exchange) -> None:
+        self.ended += 1
+
+
+@pytest.mark.parametrize("fault", [None, InvalidRequest("no")])
+async def test_a_stage_may_have_one_verb_only(fault: BaseException | None) -> None:
+    gate, last, made = Gate(), Counter(), exchange(Clock())
+    running = run(Stages([gate, Recorder("a", [], fault=fault), last]), made)
+    if fault is None:
+        await running
+    else:
+        with pytest.raises(type(fault)):
+            await running
+    assert made.admitted
+    assert last.ended == 1
 
 
 @pytest.mark.parametrize(
@@ -61,7 +90,7 @@ async def test_what_a_stage_raises_ends_the_request_and_finishes_all(fault: Base
     made = exchange(Clock())
     stages = [Recorder("a", trace), Recorder("b", trace, fault=fault), Recorder("c", trace)]
     with pytest.raises(type(fault)) as caught:
-        await run(stages, made)
+        await run(Stages(stages), made)
     assert caught.value is fault
     assert made.error is fault
     name = type(fault).__name__
@@ -73,17 +102,17 @@ async def test_a_finish_that_fails_starves_no_other(fault: BaseException | None)
     trace: list[str] = []
     stages = [Recorder(name, trace, sour=True) for name in "ab"] + [Recorder("c", trace, fault=fault)]
     if fault is None:
-        await run(stages, exchange(Clock()))
+        await run(Stages(stages), exchange(Clock()))
     else:
         with pytest.raises(type(fault)):
-            await run(stages, exchange(Clock()))
+            await run(Stages(stages), exchange(Clock()))
     assert [line.partition(":")[0] for line in trace[-3:]] == ["finish a", "finish b", "finish c"]
 
 
 async def test_a_caller_that_hangs_up_cancels_and_is_finished() -> None:
     trace: list[str] = []
     made = exchange(Clock())
-    task = asyncio.create_task(run([Waiter("a", trace)], made))
+    task = asyncio.create_task(run(Stages([Waiter("a", trace)]), made))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -100,7 +129,7 @@ async def test_what_the_gateway_cuts_short_ends_with_its_words_and_no_cancellati
 
     async def serve() -> None:
         try:
-            await run([Waiter("a", trace)], made)
+            await run(Stages([Waiter("a", trace)]), made)
         except Unavailable as error:
             await asyncio.sleep(0)  # would raise if the task were still being cancelled
             told.append(error.code)

@@ -17,7 +17,7 @@ from tests.support.upstream import Received, ScriptedUpstream
 
 RECORDED: Final = {
     "request to anthropic": 628.0,
-    "request to google": 674.0,
+    "request to google": 624.3,
     "chunk of anthropic": 85.0,
     "chunk of google": 107.0,
     "read of 10 chunks of anthropic": 93.0,

@@ -44,7 +44,7 @@ class AnswerReader:
         events: list[Event] = []
         if not self._started:
             self._started = True
-            created = None if response.create_time is None else _seconds(response.create_time)
+            created = None if response.create_time is None else seconds(response.create_time)
             events.append(Start(response.response_id or "", response.model_version or "", created))
         feedback = response.prompt_feedback
         if feedback and feedback.block_reason is not None:
@@ -122,7 +122,8 @@ def _asides(members: dict[str, Raw], read: frozenset[str], prefix: str) -> Itera
             yield Aside(prefix + name, raw, DIALECT)
 
 
-def _seconds(created: str) -> int | None:
+def seconds(created: str) -> int | None:
+    """Since 1970. None for what is no time."""
     try:
         return int(datetime.fromisoformat(created).timestamp())
     except (ValueError, OverflowError):

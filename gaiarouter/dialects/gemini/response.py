@@ -10,6 +10,7 @@ from gaiarouter.canonical.events import CanonicalAnswer, Event
 from gaiarouter.canonical.fold import fold
 from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.gemini import wire
+from gaiarouter.dialects.gemini.plain_answer import read_plain
 from gaiarouter.dialects.gemini.plan import AnswerPlan
 from gaiarouter.dialects.gemini.reader import AnswerReader
 from gaiarouter.dialects.gemini.watched import Watched
@@ -39,16 +40,20 @@ def read_answer(body: bytes) -> Answer:
 def decode_answer(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
     """`body`: of a 200, one response or a list of what a stream would have been. Raises BadAnswer, the error object
     that it holds, or Failed where what the model made is of no use."""
-    is_list = body.lstrip().startswith(b"[")
-    reader = AnswerReader(plan)
-    events: list[Event] = []
     try:
         if not body.isascii():
             body.decode()
-        for response in wire.decode_list(body) if is_list else [body]:
-            events += reader.read(response)
+        return read_plain(body) or _read_events(body, plan)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer("The provider's answer is not of the Gemini format") from error
+
+
+def _read_events(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
+    is_list = body.lstrip().startswith(b"[")
+    reader = AnswerReader(plan)
+    events: list[Event] = []
+    for response in wire.decode_list(body) if is_list else [body]:
+        events += reader.read(response)
     if reader.is_empty:
         raise BadAnswer("The provider's answer holds no candidate")
     if is_list and not reader.is_complete:

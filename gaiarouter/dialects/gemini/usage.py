@@ -48,6 +48,17 @@ _decode_counts = msgspec.json.Decoder(_Usage).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
+def read_usage(raw: Raw) -> Usage | None:
+    """Of a whole answer. None where there is none, or none to believe."""
+    if b"null" in bytes(raw):
+        return UsageTotals().take(raw)
+    try:
+        counts = _decode_counts(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if counts.says_nothing() else _usage(counts, bytes(raw))
+
+
 class UsageTotals:
     """The counts of one answer. Each event of a stream tells the totals so far: a member that comes again replaces the
     earlier one, a member that does not leaves it."""

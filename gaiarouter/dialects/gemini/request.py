@@ -19,6 +19,7 @@ from gaiarouter.dialects.gemini.format import NO_FORMAT, FormatPlan, plan_format
 from gaiarouter.dialects.gemini.media import MediaWriter
 from gaiarouter.dialects.gemini.names import Names
 from gaiarouter.dialects.gemini.parts import DIALECT, SAID, PartWriter
+from gaiarouter.dialects.gemini.plain_request import write_plain
 from gaiarouter.dialects.gemini.plan import AnswerPlan
 from gaiarouter.dialects.gemini.sampling import SamplingWriter
 from gaiarouter.dialects.gemini.thinking import thinking_config
@@ -63,10 +64,15 @@ def method(model: str, *, stream: bool) -> str:
 
 def encode_request(request: CanonicalRequest, target: Target) -> EncodedRequest:
     """Raises InvalidRequest, by the caller's own name of the field, for what the API cannot do."""
-    return _Encoder(request, target).encode()
+    body = write_plain(request)
+    if body is not None:
+        return EncodedRequest(body=body, headers={}, losses=(), plan=_AS_IT_COMES)
+    return Encoder(request, target).encode()
 
 
-class _Encoder:
+class Encoder:
+    """Writes any request."""
+
     def __init__(self, request: CanonicalRequest, target: Target) -> None:
         self._request = request
         self._target = target

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from gaiarouter.canonical.losses import Loss, Losses, refused
 from gaiarouter.canonical.parts import ToolCall
-from gaiarouter.canonical.request import CanonicalRequest, Instruction, Kinds
+from gaiarouter.canonical.request import UNSAMPLED, CanonicalRequest, Instruction, Kinds
 from gaiarouter.dialects.accounting import usable_tools
 from gaiarouter.dialects.messages.blocks import DIALECT, Block, BlockWriter, cache_control
 from gaiarouter.dialects.messages.capabilities import Capabilities
@@ -20,12 +20,12 @@ from gaiarouter.dialects.messages.fields import OUTPUT_CONFIG, account, forwarde
 from gaiarouter.dialects.messages.format import NO_FORMAT, FormatPlan, plan_format
 from gaiarouter.dialects.messages.markers import limit_markers
 from gaiarouter.dialects.messages.names import MAX_ID_CHARS, MAX_NAME_CHARS, Names
+from gaiarouter.dialects.messages.plain_request import DEFAULT_MAX_TOKENS, write_plain
 from gaiarouter.dialects.messages.plan import AnswerPlan
 from gaiarouter.dialects.messages.thinking import ThinkingPlan, plan_thinking
 from gaiarouter.dialects.messages.tools import ChoiceWriter, ToolWriter, called_names
 from gaiarouter.dialects.messages.turns import Message, MessageWriter, replays_thinking
 
-DEFAULT_MAX_TOKENS = 8192
 HIDDEN_TOOL = "respond_json"
 VERSION_WITH_SAMPLING = "2023-06-01"
 VERSION = "2026-10-21"
@@ -66,10 +66,16 @@ class EncodedRequest(Struct, frozen=True, kw_only=True):
 
 def encode_request(request: CanonicalRequest, target: Target) -> EncodedRequest:
     """Raises InvalidRequest, by the caller's own name of the field, for what the API cannot do."""
-    return _Encoder(request, target).encode()
+    body = write_plain(request, target.model, target.capabilities)
+    if body is not None:
+        headers = _WITHOUT_SAMPLING if request.sampling == UNSAMPLED else _WITH_SAMPLING
+        return EncodedRequest(body=body, headers=headers, losses=(), plan=_AS_IT_COMES)
+    return Encoder(request, target).encode()
 
 
-class _Encoder:
+class Encoder:
+    """Writes any request."""
+
     def __init__(self, request: CanonicalRequest, target: Target) -> None:
         self._request = request
         self._target = target

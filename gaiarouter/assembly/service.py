@@ -35,6 +35,7 @@ from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.explaining import Explainer, NothingLoaded
 from gaiarouter.pipeline.passing import KeptConverter, PassedConverter
 from gaiarouter.pipeline.preferring import PreferringConverter
+from gaiarouter.pipeline.request_line import EVENT
 from gaiarouter.pipeline.runner import Stages
 from gaiarouter.providers.base import Endpoint
 from gaiarouter.providers.endpoint import endpoints
@@ -49,6 +50,7 @@ from gaiarouter.routing.preferences import Preferring
 from gaiarouter.routing.selection import Price
 from gaiarouter.routing.table import Table
 from gaiarouter.server.handler import Service
+from gaiarouter.server.logs import teller
 from gaiarouter.upstream.base import MediaSource
 
 Places = Mapping[str, Mapping[str, Endpoint]]
@@ -84,7 +86,7 @@ def build_service(
         Transform: transform,
         Booking: Booking(parts.ledger, parts.budgets, Pricing(prices)),
         Proxy: _proxy(settings, conversions, parts, formats, prices, around),
-        Metering: Metering(parts.ledger, parts.metrics, parts.clock, models=_label_models(settings, known)),
+        Metering: _metering(parts, _label_models(settings, known)),
     }
     return Service(
         settings=settings,
@@ -96,6 +98,11 @@ def build_service(
         addresses=frozenset(e.url for spoken in places.values() for e in spoken.values() if e.transport == "http"),
         spans=parts.spans,
     )
+
+
+def _metering(parts: Parts, models: Iterable[str]) -> Metering:
+    tell = teller("gaiarouter.request", EVENT)
+    return Metering(parts.ledger, parts.metrics, parts.clock, models=models, tell=tell)
 
 
 def _auth(settings: Settings, parts: Parts) -> Auth:

@@ -6,9 +6,11 @@ import atexit
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, BinaryIO, Final
 
+import msgspec
 import structlog
 
 from gaiarouter.config.settings import LogFormat, LogLevel
@@ -68,6 +70,12 @@ class Logger(structlog.BoundLoggerBase):
     def info(self, event: str, **fields: Any) -> None:
         self._soon("info", event, fields)
 
+    def info_of(self, event: str, line: msgspec.Struct) -> None:
+        """As `info`, what the fields are being known beforehand."""
+        log = self._logger
+        if log.least <= logging.INFO:
+            log.sink.write_soon(log.render.shaped("info", event, line))
+
     def warning(self, event: str, **fields: Any) -> None:
         self._at_once("warning", event, fields)
 
@@ -87,6 +95,14 @@ class Logger(structlog.BoundLoggerBase):
         log = self._logger
         if log.least <= NUMBERS[level]:
             log.sink.write(log.render(level, event, {**self._context, **fields}))
+
+
+def teller(name: str, event: str) -> Callable[[msgspec.Struct], None]:
+    """Logs lines of one shape. Where the log is another program's, which has us inside, they come as any others do."""
+    log = structlog.get_logger(name).bind()
+    if isinstance(log, Logger):
+        return partial(log.info_of, event)
+    return lambda line: log.info(event, **msgspec.to_builtins(line))
 
 
 class _Handler(logging.Handler):

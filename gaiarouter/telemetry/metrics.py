@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from gaiarouter.telemetry.answers import Answers
 from gaiarouter.telemetry.catalogue import CATALOGUE, PREFIX
 from gaiarouter.telemetry.series import Count, Family, Level, Spread
 
@@ -41,6 +42,8 @@ class Metrics:
         self._told: list[_Told] = []
         self._looks: list[Callable[[], None]] = []
         self._beats = 0
+        self.answers = Answers(self)
+        self._told.append(self.answers)  # the first, since it tells others
         self._declare_requests()
         self._declare_providers()
         self._declare_usage()

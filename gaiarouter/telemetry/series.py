@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections import Counter as Tally
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -42,6 +44,11 @@ class Spread:
     def observe(self, value: float) -> None:
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
+
+    def observe_all(self, values: Collection[float]) -> None:
+        for bucket, count in Tally(map(partial(bisect_left, self._bounds), values)).items():
+            self._counts[bucket] += count
+        self._sum += sum(values)
 
     def flush(self) -> None:
         counts, self._counts = self._counts, [0] * len(self._bounds)

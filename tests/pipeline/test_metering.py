@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from structlog.testing import capture_logs
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.errors import (
@@ -23,6 +22,7 @@ from gaiarouter.errors import (
 from gaiarouter.limits.base import Window
 from gaiarouter.pipeline import Metering
 from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
+from gaiarouter.pipeline.request_line import RequestLine
 from gaiarouter.routing.base import ResolvedTarget
 from gaiarouter.store.base import ApiKey, UsageRecord
 from gaiarouter.telemetry import Metrics
@@ -48,7 +48,9 @@ class AnyLease:
     def settle(self, tokens: int | None) -> None: ...
 
 
-def finished(prepare: Callable[[Exchange], None], *, now: float = 103.0) -> tuple[list[UsageRecord], Metrics]:
+def finished(
+    prepare: Callable[[Exchange], None], *, now: float = 103.0, tell: Callable[[RequestLine], None] = lambda line: None
+) -> tuple[list[UsageRecord], Metrics]:
     """A request that came at 100.0, went to `main`, and is over at `now`."""
     clock = Clock()
     made = routed(clock, STREAM_BODY, match_of("main", "backup"))
@@ -59,7 +61,7 @@ def finished(prepare: Callable[[Exchange], None], *, now: float = 103.0) -> tupl
     prepare(made)
     clock.now = now
     kept, metrics = Kept(), Metrics()
-    Metering(kept, metrics, clock, models=["main-model"]).finish(made)
+    Metering(kept, metrics, clock, models=["main-model"], tell=tell).finish(made)
     return kept.records, metrics
 
 
@@ -217,10 +219,10 @@ def test_the_line_says_which_attempts_a_provider_may_bill_all_the_same() -> None
             AttemptRecord("backup", "backup-model", "ok", 1.0),
         ]
 
-    with capture_logs() as logs:
-        finished(prepare)
-    (line,) = [each for each in logs if each["event"] == "request.end"]
-    assert line["attempts"] == ["main/main-model: timeout_first_byte (may be billed)", "backup/backup-model: ok"]
+    lines: list[RequestLine] = []
+    finished(prepare, tell=lines.append)
+    (line,) = lines
+    assert line.attempts == ["main/main-model: timeout_first_byte (may be billed)", "backup/backup-model: ok"]
 
 
 def test_times_are_told_apart() -> None:

@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
+from msgspec import UNSET, UnsetType
+from structlog.testing import LogCapture
 
 from gaiarouter.config.settings import LogFormat
 from gaiarouter.server import logs
-from gaiarouter.server.lines import MAX_FIELD, MAX_TRACEBACK, Words
+from gaiarouter.server.lines import MAX_FIELD, MAX_TRACEBACK, Json, Words
 from gaiarouter.server.outlet import Outlet
 from gaiarouter.server.sink import Sink
 
@@ -82,6 +85,61 @@ def test_a_traceback_does_not_tell_a_key(lines: Lines) -> None:
 def test_what_is_no_json_is_told_as_text(lines: Lines) -> None:
     structlog.get_logger().info("odd", thing=object, key=b"bytes", big=2**70)
     assert len(lines()) == 1
+
+
+class Shape(msgspec.Struct):
+    text: str
+    number: float | int | None
+    many: list[str]
+    maybe: str | UnsetType = UNSET
+
+
+SHAPES = {
+    "short": Shape("a", 1.5, []),
+    "with what may be": Shape("a", None, ["b"], "c"),
+    "as long as a field may be": Shape("x" * MAX_FIELD, None, []),
+    "too long": Shape("x" * (MAX_FIELD + 1), None, []),
+    "too long in what may be": Shape("", 0, [], "x" * (MAX_FIELD + 1)),
+    "long in all": Shape("x" * 10_000, None, ["y" * 10_000]),
+    "long in a list": Shape("x", 10**15, ["y" * 10_000]),
+    "no ASCII": Shape("漢" * MAX_FIELD, 0.001, ['\u2028\n\0\x7f"\\/']),
+    "no text": Shape("\ud800", 0.1, []),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_a_line_that_has_a_shape_is_the_line_of_its_fields(shape: Shape) -> None:
+    fields = {name: field for name in shape.__struct_fields__ if (field := getattr(shape, name)) is not UNSET}
+    by_shape = Json().shaped("info", "it.happened", shape)
+    by_fields = Json()("info", "it.happened", fields)
+    assert re.sub(TIME, b"", by_shape, count=1) == re.sub(TIME, b"", by_fields, count=1)
+    shown = (
+        Words(colours=False).shaped("info", "it.happened", shape),
+        Words(colours=False)("info", "it.happened", fields),
+    )
+    assert shown[0][8:] == shown[1][8:], "behind the time"
+
+
+TIME = rb'"timestamp": ?"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"'
+
+
+def test_a_shape_is_told_where_lines_are_written_and_only_from_its_level_on(lines: Lines) -> None:
+    stream = io.BytesIO()
+    log = logs.configure(stream)
+    tell = logs.teller("of.shapes", "it.happened")
+    tell(Shape("a", 1, []))
+    log.set_level("warning")
+    tell(Shape("b", 1, []))
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert (line["event"], line["level"], line["text"]) == ("it.happened", "info", "a")
+
+
+def test_a_log_of_somebody_else_gets_a_shape_as_fields(lines: Lines) -> None:
+    structlog.reset_defaults()
+    kept = LogCapture()
+    structlog.configure(processors=[kept])
+    logs.teller("of.shapes", "it.happened")(Shape("a", 1, ["b"]))
+    assert kept.entries == [{"event": "it.happened", "log_level": "info", "text": "a", "number": 1, "many": ["b"]}]
 
 
 def words(event: str, **fields: Any) -> str:

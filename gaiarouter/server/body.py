@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from gaiarouter.errors import CallerGone, InvalidRequest, RequestRefused
+from gaiarouter.server.arriving import ArrivingBody
 
 _BASE_S: Final = 30.0
 _BYTES_PER_S: Final = 16 * 1024
@@ -17,11 +18,13 @@ _BYTES_PER_S: Final = 16 * 1024
 
 async def read_body(request: web.Request, limit: int, *, base_s: float = _BASE_S) -> bytes:
     """The whole JSON body, at most `limit` bytes. Raises RequestRefused: 408, 413, 415, 417."""
+    content = request.content
+    if isinstance(content, ArrivingBody):
+        return await _read_arriving(content, limit, base_s)
     check_head(request, limit)
     told = request.headers.get(hdrs.CONTENT_TYPE)
     if told is not None and told != "application/json" and not _is_json(request.content_type):
         raise RequestRefused("The Content-Type must be application/json.", status=415, code="unsupported_media_type")
-    content = request.content
     if content.is_eof():
         body = content.read_nowait(-1)
         if len(body) > limit:
@@ -35,6 +38,21 @@ async def read_body(request: web.Request, limit: int, *, base_s: float = _BASE_S
         raise late() from None
 
 
+async def _read_arriving(content: ArrivingBody, limit: int, base_s: float) -> bytes:
+    """Its head is known to ask for nothing that would have to be refused, but for its length."""
+    if content.length > limit:
+        raise too_large(limit)
+    if not content.missing:
+        return content.read_nowait()
+    try:
+        async with asyncio.timeout(_patience_s(content.length, base_s)):
+            return await content.read()
+    except TimeoutError:
+        raise late() from None
+    except ConnectionError as error:
+        raise CallerGone("The caller hung up while sending the body.") from error
+
+
 async def continued(request: web.Request) -> None:
     """A caller that waits to be told that its body is wanted is told so."""
     if "Expect" in request.headers:
@@ -44,7 +62,11 @@ async def continued(request: web.Request) -> None:
 
 def patience_s(request: web.Request, limit: int, *, base_s: float = _BASE_S) -> float:
     """How long a body may take to come."""
-    return base_s + (request.content_length or limit) / _BYTES_PER_S
+    return _patience_s(request.content_length or limit, base_s)
+
+
+def _patience_s(length: int, base_s: float) -> float:
+    return base_s + length / _BYTES_PER_S
 
 
 def late() -> RequestRefused:

@@ -30,6 +30,7 @@ from gaiarouter.server.reply import HttpReply
 from gaiarouter.server.request_ids import RequestIds
 from gaiarouter.server.source import source_of
 from gaiarouter.server.tracing import begun
+from gaiarouter.server.turns import head_of
 from gaiarouter.telemetry import Metrics
 
 _log = structlog.get_logger("gaiarouter.server")
@@ -140,7 +141,7 @@ class DataPlane:
             id=self._ids.record(),
             request_id=request_id(request.headers, self._ids.request),
             dialect=dialect,
-            credentials=credentials(request.headers, from_query=request.query.get("key", "") if key_in_query else ""),
+            credentials=_credentials(request, in_query=key_in_query),
             receive=partial(read_body, request, service.settings.server.body_limit) if form is None else form.fields,
             reply=reply,
             received_s=time.monotonic(),
@@ -181,3 +182,10 @@ class DataPlane:
         except Exception:  # noqa: BLE001  # the outermost handler: a bug of ours must still be answered
             _log.exception("request.bug", request_id=exchange.request_id)
             await reply.fail(InternalError("The gateway made a mistake; its log has the details."))
+
+
+def _credentials(request: web.Request, *, in_query: bool) -> tuple[str, ...]:
+    if in_query:
+        return credentials(request.headers, from_query=request.query.get("key", ""))
+    head = head_of(request)
+    return credentials(request.headers) if head is None else head.credentials

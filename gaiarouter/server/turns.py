@@ -2,21 +2,26 @@
 
 aiohttp makes a task for every request, for which the event loop has to turn three times before an answer is written. It
 does so to keep context variables apart, of which the gateway has none. Leans on aiohttp internals
-(`RequestHandler.start`): the lock holds its version.
+(`RequestHandler.start`, `data_received`): the lock holds its version.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any, Final
 
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.hdrs import CONTENT_LENGTH
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_writer import StreamWriter
 from aiohttp.streams import StreamReader
 from aiohttp.web import BaseRequest, RequestPayloadError, StreamResponse
 from aiohttp.web_protocol import _PAYLOAD_ACCESS_ERROR, ERROR, RequestHandler, _ErrInfo
+
+from gaiarouter.server.arriving import ArrivingBody
+from gaiarouter.server.heads import KnownHead, end_of_head, known_head
 
 
 class Written(StreamResponse):
@@ -33,12 +38,89 @@ class Written(StreamResponse):
         pass
 
 
+_UNKNOWN: Final = -1
+_MOST_OTHERS: Final = 4
+"""Heads in a row that were not the last one again, before a connection's are no longer compared."""
+
+
 class Turns(RequestHandler):
     """is_leaving: whether an answer is the connection's last; None where somebody besides the gateway wants to see
-    answers before they go."""
+    answers before they go. head: of the present turn, where it was known. due: bytes of a body that the parser still
+    waits for; unknown where nobody has followed what it was given."""
 
-    __slots__ = ("is_leaving",)
+    __slots__ = ("_arriving", "_due", "_known", "_next_head", "_others", "head", "is_leaving")
     is_leaving: Callable[[], bool] | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._due = 0
+        self._known: KnownHead | None = None
+        self._others = 0
+        self._arriving: ArrivingBody | None = None
+        self._next_head: KnownHead | None = None
+        self.head: KnownHead | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._arriving is not None:
+            self._feed(self._arriving, data)
+        elif self._known is None or self._due or not self._is_idle() or not self._is_known(self._known, data):
+            self._parse(data)
+
+    def _is_known(self, known: KnownHead, data: bytes) -> bool:
+        """Whether `data` begins with the head that is known; its request is then under way."""
+        match = known.match(data)
+        if match is None:
+            return False
+        message, length, start = match
+        if length < len(data) - start:
+            return False  # another request follows: the parser keeps them apart
+        body = ArrivingBody(
+            data[start:], length, pause=self._pause_transport_reading, resume=self._resume_transport_reading
+        )
+        if body.missing:
+            self._arriving = body
+        self._next_head = known
+        self._request_count += 1
+        self._messages.append((message, body))
+        assert self._waiter is not None
+        self._waiter.set_result(None)
+        return True
+
+    def _feed(self, body: ArrivingBody, data: bytes) -> None:
+        rest = body.arrive(data)
+        if not body.missing:
+            self._arriving = None
+        if rest:
+            self._parse(rest)
+
+    def _parse(self, data: bytes) -> None:
+        """aiohttp's way. What the parser is given is followed as long as that is plain."""
+        waiting = len(self._messages)
+        super().data_received(data)
+        if self._due > 0:
+            self._due = self._due - len(data) if self._due >= len(data) else _UNKNOWN
+        elif self._due == 0 and data:
+            self._due = self._learn(data, self._messages[-1][0]) if len(self._messages) == waiting + 1 else _UNKNOWN
+
+    def _learn(self, data: bytes, message: RawRequestMessage | _ErrInfo) -> int:
+        """data: with which the parser has begun a request and got `message`. What it is due then."""
+        if isinstance(message, _ErrInfo) or message.chunked or message.upgrade:
+            return _UNKNOWN
+        end = end_of_head(data, message)
+        if end is None:
+            return _UNKNOWN
+        due = int(message.headers.get(CONTENT_LENGTH, 0)) + end - len(data)
+        if self._known is not None:
+            self._others += 1
+        self._known = known_head(data[:end], message) if self._others < _MOST_OTHERS else None
+        return max(due, _UNKNOWN)
+
+    def _is_idle(self) -> bool:
+        """Nothing is asked, and nothing asked waits."""
+        return self._waiter is not None and not self._waiter.done() and not self._messages and not self._is_closing()
+
+    def _is_closing(self) -> bool:
+        return self._close or self._force_close
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Called for every body that is read, whether reading was paused or not."""
@@ -73,7 +155,9 @@ class Turns(RequestHandler):
         self, message: RawRequestMessage | _ErrInfo, payload: StreamReader, task: asyncio.Task[None]
     ) -> bool:
         """One request. Whether the connection serves another."""
-        self._taken()
+        self.head, self._next_head = self._next_head, None
+        if self.head is None:
+            self._taken()
         manager, factory, handler = self._manager, self._request_factory, self._request_handler
         assert manager is not None
         assert factory is not None
@@ -130,3 +214,9 @@ class Turns(RequestHandler):
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+
+
+def head_of(request: BaseRequest) -> KnownHead | None:
+    """The head of a request that has begun as its connection's last one did."""
+    connection = request.protocol
+    return connection.head if isinstance(connection, Turns) else None

@@ -34,8 +34,7 @@ def writes_straight(request: web.Request) -> bool:
     return (
         isinstance(connection, Turns)
         and connection.is_leaving is not None
-        and request.keep_alive
-        and request.version == HttpVersion11
+        and (connection.head is not None or (request.keep_alive and request.version == HttpVersion11))
     )
 
 

@@ -36,8 +36,8 @@ class Attempt(Struct, frozen=True):
     """One try at one target.
 
     number: 1 is the first. wait_s: to sleep before it. deadline: until then its first content must have come; a stream
-    that has begun has until `Plan.deadline`. is_last: no other target could be tried after it. has_fair_time: enough
-    that running out of it is the target's fault. flight: its entry in the health of targets.
+    that has begun has until `Plan.deadline`. is_last: no other target could be tried after it. time_s: how long it
+    may take. flight: its entry in the health of targets.
     """
 
     target: ResolvedTarget
@@ -46,7 +46,7 @@ class Attempt(Struct, frozen=True):
     wait_s: float
     deadline: float
     is_last: bool
-    has_fair_time: bool
+    time_s: float
     flight: Flight
 
 
@@ -62,6 +62,14 @@ class Plan:
     """The attempts of one request, one after the other: `next`, and how it ended. Every attempt is ended by exactly
     one of `succeeded`, `failed` and `cancelled`; a second ending does nothing."""
 
+    _condition: FallbackCondition | None = None
+    """Of the last failure that had one."""
+    _last_target: ResolvedTarget | None = None
+    _last_error: UpstreamError | None = None
+    _is_over = False
+    number = 0
+    """Attempts so far."""
+
     def __init__(
         self,
         match: Match,
@@ -75,30 +83,24 @@ class Plan:
     ) -> None:
         """providers: by name, at least those of the match's targets. now: when the request came. affinity, price: see
         selection.py."""
-        self._route = match.route
-        self._groups = match.groups
+        self._match = match
+        self._route = route = match.route
         self._providers = providers
         self._health = health
         self._rng = rng
         self._affinity = affinity
         self._price = price
-        self._is_alone = len(match.groups) == 1 and len(match.groups[0].targets) == 1
-        """There is one target: nobody need look for another."""
         self._orders: dict[int, Targets] = {}
         self._tried: dict[str, _Tried] = {}
         self._paid_in: set[str] = set()
-        self._conditions: list[FallbackCondition] = []
-        self._last_target: ResolvedTarget | None = None
-        self._last_error: UpstreamError | None = None
-        self._is_over = False
-        self.number = 0
-        """Attempts so far."""
-        self.deadline = now + match.route.timeouts.total_s
+        self.deadline = now + route.timeouts.total_s
 
     def next(self, now: float) -> Attempt | None:
         """The attempt to make now; None: give up, and `verdict` says why."""
         if self._is_over or self.number >= self._route.retry.attempts or now >= self.deadline:
             return None
+        if self.number == 0 and (alone := self._match.alone) is not None and self._admits(alone, now):
+            return self._attempt(alone, wait_s=0.0, now=now)
         target = None
         if self._last_target is not None:
             target = self._same_mended() or self._same_with_another_key(now)
@@ -121,12 +123,13 @@ class Plan:
         flight = attempt.flight
         if flight.is_over:
             return
-        tried = self._tried[attempt.target.id]
+        tried = self._tried.setdefault(attempt.target.id, _Tried())
+        tried.count += 1
         tried.error = self._last_error = error
         tried.patience_at = now + (error.retry_after_s or 0.0)
         self._last_target = attempt.target
         if error.condition is not None:
-            self._conditions.append(error.condition)
+            self._condition = error.condition
         elif not (error.falls_back or self._same_mended() or self._ran_out_of_its_share(error, attempt)):
             self._is_over = True
         if self._was_cut_short(error, attempt):
@@ -172,9 +175,6 @@ class Plan:
 
     def _untried(self, now: float, but: ResolvedTarget | None = None) -> ResolvedTarget | None:
         """The first of the chain that is healthy and was not tried. but: take it for tried."""
-        if self._is_alone and self.number == 0:
-            alone = self._groups[0].targets[0]
-            return alone if self._is_reached(self._groups[0]) and self._admits(alone, now) else None
         for target in self._reachable(now):
             if target.id not in self._tried and (but is None or target.id != but.id) and self._admits(target, now):
                 return target
@@ -216,7 +216,7 @@ class Plan:
 
     def _reachable(self, now: float) -> Iterator[ResolvedTarget]:
         """The chain in order, as far as the failures so far lead."""
-        for index, group in enumerate(self._groups):
+        for index, group in enumerate(self._match.groups):
             if self._is_reached(group):
                 if index not in self._orders:
                     self._orders[index] = attempt_order(group, self._circumstances(now))
@@ -226,9 +226,9 @@ class Plan:
         return Circumstances(self._health, self._rng, now, self._affinity, self._price)
 
     def _is_reached(self, group: ResolvedGroup) -> bool:
-        if group.on is None or not self._conditions:
-            return group.on is None and not self._conditions
-        return self._conditions[-1] in group.on
+        if group.on is None or self._condition is None:
+            return group.on is None and self._condition is None
+        return self._condition in group.on
 
     # the attempt
 
@@ -239,11 +239,10 @@ class Plan:
             self._health.retries.pay_in(target.provider, self._route.retry.budget)
         self.number += 1
         has_next = (
-            not self._is_alone
+            self._match.alone is None
             and self.number < self._route.retry.attempts
             and self._untried(now, but=target) is not None
         )
-        self._tried.setdefault(target.id, _Tried()).count += 1
         keys = provider.keys
         key = keys[0] if len(keys) == 1 else pick_key(provider, self._circumstances(start))
         left = self.deadline - start
@@ -255,7 +254,7 @@ class Plan:
             wait_s=wait_s,
             deadline=start + mine if has_next else self.deadline,
             is_last=not has_next,
-            has_fair_time=self._is_fair(mine),
+            time_s=mine,
             flight=self._health.started(target, provider, key, start, self._route.breaker),
         )
 
@@ -263,16 +262,17 @@ class Plan:
         """The attempt's time is over, not the request's."""
         return isinstance(error, TimedOut) and error.phase == "total" and attempt.deadline < self.deadline
 
-    def _is_fair(self, seconds: float) -> bool:
+    def _had_fair_time(self, attempt: Attempt) -> bool:
+        """Enough that running out of it is the target's fault."""
         timeouts = self._route.timeouts
-        return seconds >= FAIR_SHARE * min(timeouts.first_byte_s, SHARE_OF_TIME * timeouts.total_s)
+        return attempt.time_s >= FAIR_SHARE * min(timeouts.first_byte_s, SHARE_OF_TIME * timeouts.total_s)
 
     def _was_cut_short(self, error: UpstreamError, attempt: Attempt) -> bool:
         """The time was up before anything could be said of the target: the caller sent its request slowly, others had
         used the time up before, or the answer was under way."""
         if not isinstance(error, TimedOut) or error.phase not in ("first_byte", "total"):
             return False
-        return attempt.flight.has_spoken or not attempt.has_fair_time
+        return attempt.flight.has_spoken or not self._had_fair_time(attempt)
 
     def _admits(self, target: ResolvedTarget, now: float) -> bool:
         return self._health.admits(target, self._providers[target.provider], now)
@@ -283,7 +283,7 @@ class Plan:
     # what the caller is told
 
     def _any_targets(self) -> bool:
-        return any(group.targets for group in self._groups)
+        return any(group.targets for group in self._match.groups)
 
     def _recovers_in(self, now: float) -> float:
         """Seconds until the first target that this request could have used is healthy."""

@@ -42,6 +42,7 @@ class Match:
     """The route for a model name and its chain: first the route's own group, then the fallbacks in order.
 
     captures: what each star of `glob` stands for. groups: the first is the route's own, even if nothing in it is on.
+    alone: the one target, where no other is ever asked.
     """
 
     route: Route
@@ -49,3 +50,9 @@ class Match:
     glob: str
     captures: tuple[str, ...]
     groups: tuple[ResolvedGroup, ...]
+    alone: ResolvedTarget | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        first = self.groups[0] if len(self.groups) == 1 else None
+        is_alone = first is not None and first.on is None and len(first.targets) == 1
+        object.__setattr__(self, "alone", first.targets[0] if first is not None and is_alone else None)

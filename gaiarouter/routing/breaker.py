@@ -162,7 +162,12 @@ class Health:
         self, target: ResolvedTarget, provider: Provider, key: ProviderKey | None, now: float, settings: Breaker
     ) -> Flight:
         """now: when it begins, which is later than the call if it waits first."""
-        record = self._record(target, now)
+        name = target.id
+        record = self._targets.get(name)
+        if record is None:
+            record = self._added(target, now)
+        else:
+            self._targets.move_to_end(name)
         record.in_flight += 1
         probe = 0 if record.circuit.open_until is None else record.circuit.begin(now)
         if probe:
@@ -244,15 +249,10 @@ class Health:
                 rests_s=max(0.0, record.rests_until - now),
             )
 
-    def _record(self, target: ResolvedTarget, now: float) -> _Record:
-        name = target.id
-        record = self._targets.get(name)
-        if record is None:
-            if len(self._targets) >= _TARGETS_KEPT:
-                self._drop_one(now)
-            record = self._targets[name] = _Record(target.provider, name)
-        else:
-            self._targets.move_to_end(name)
+    def _added(self, target: ResolvedTarget, now: float) -> _Record:
+        if len(self._targets) >= _TARGETS_KEPT:
+            self._drop_one(now)
+        record = self._targets[target.id] = _Record(target.provider, target.id)
         return record
 
     def _drop_one(self, now: float) -> None:
@@ -294,8 +294,9 @@ class Health:
             self._tell(record, why, key=None if key is None else key.index, for_s=rest_s)
 
     def _note_latency(self, record: _Record, now: float, first_content_s: float) -> None:
-        fresh = record.latency_s is not None and now - record.latency_at <= _LATENCY_KNOWN_FOR_S
-        before = record.latency_s if fresh and record.latency_s is not None else first_content_s
+        before = record.latency_s
+        if before is None or now - record.latency_at > _LATENCY_KNOWN_FOR_S:
+            before = first_content_s
         record.latency_s = before + _LATENCY_WEIGHT * (first_content_s - before)
         record.latency_at = now
 

@@ -29,8 +29,8 @@ class Issuers:
     def is_open(self, match: Match, dialect: str) -> bool:
         """Whether a request of the dialect may be bound to some of the route's targets and not to others, so that it
         is worth looking."""
-        if len(match.groups) == 1 and len(match.groups[0].targets) == 1:
-            return dialect not in self.speaks[match.groups[0].targets[0].provider]
+        if match.alone is not None:
+            return dialect not in self.speaks[match.alone.provider]
         providers = {target.provider for group in match.groups for target in group.targets}
         return len(providers) > 1 or any(dialect not in self.speaks[provider] for provider in providers)
 

@@ -19,14 +19,11 @@ class RetryBudget:
 
     def pay_in(self, provider: str, share: float) -> None:
         """A request reaches the provider for the first time."""
-        balance, most = self._balances.get(provider), share * _REQUESTS_HELD
-        if 0.0 < most < 1.0:
+        most = share * _REQUESTS_HELD
+        if most < 1.0 and share:
             most = 1.0
-        if balance is None or balance + share > most:
-            balance = most
-        else:
-            balance += share
-        self._balances[provider] = balance
+        balance = self._balances.get(provider, most) + share
+        self._balances[provider] = balance if balance <= most else most
 
     def take(self, provider: str) -> bool:
         """Takes one retry out; False if there is none."""

@@ -91,7 +91,7 @@ class MemoryLease:
         wait_s = meter.wait_s(tokens, now)
         if wait_s:
             raise _window_used_up(self._whose, "tokens", meter, wait_s)
-        self._reservation = Reservation(meter, tokens, now)
+        self._reservation = meter.reserved(tokens, now)
 
     def settle(self, tokens: int | None) -> None:
         if self._settled:
@@ -101,8 +101,10 @@ class MemoryLease:
         now = self._clock()
         meter = self._tokens(now)
         meter.drain(now)
-        reservation = self._reservation or Reservation(meter, 0, now)
-        reservation.settle(tokens or 0, now)
+        if self._reservation is not None:
+            self._reservation.settle(tokens or 0, now)
+        elif tokens:
+            meter.take(tokens)
 
     def _tokens(self, now: float) -> Meter:
         meter = self._caller.tokens

@@ -8,6 +8,10 @@ the limit.
 
 from __future__ import annotations
 
+from math import inf
+
+from msgspec import Struct
+
 from gaiarouter.config.settings import Rate
 from gaiarouter.limits.base import Window
 
@@ -55,20 +59,28 @@ class Meter:
         if self.limit is None:
             return 0.0
         self.drain(now)
-        room = max(amount, self._capacity)
-        excess = self.level + amount - room
-        if excess <= _ROUNDING and self._capacity:
+        room = self._capacity
+        excess = self.level + amount - (max(amount, room))
+        if excess <= _ROUNDING and room:
             return 0.0
-        return excess / self._rate if self._rate else float("inf")
+        return excess / self._rate if self._rate else inf
 
     def take(self, amount: float) -> None:
         if self.limit is not None:
             self.level += amount
 
     def give_back(self, amount: float) -> None:
-        amount = min(amount, self.level)
-        self.level -= amount
+        level = self.level
+        if amount > level:
+            amount = level
+        self.level = level - amount
         self.given_back += amount
+
+    def reserved(self, amount: int, now: float) -> Reservation:
+        """As `take`, of what is not known yet."""
+        reservation = Reservation(self, amount, self.level, self.given_back, now)
+        self.take(amount)
+        return reservation
 
     def drained_in(self, seconds: float) -> float:
         """How much a window that is not empty loses in that time."""
@@ -82,41 +94,36 @@ class Meter:
         level, amount = self.level, self.limit.amount
         free = self._capacity - level + _ROUNDING
         remaining = int(free) * self._share if free > 0 else 0
-        return Window(
-            amount,
-            min(amount, remaining),
-            (level / self._rate if self._rate else float("inf")) if level else 0.0,
-        )
+        reset_s = (level / self._rate if self._rate else inf) if level else 0.0
+        return Window(amount, min(amount, remaining), reset_s)
 
     def reset_s(self) -> float:
         """Until the window is whole."""
         if not self.level:
             return 0.0
-        return self.level / self._rate if self._rate else float("inf")
+        return self.level / self._rate if self._rate else inf
 
 
-class Reservation:
+class Reservation(Struct, frozen=True):
     """Tokens taken before they are known. The unused ones go back, as far as time has not freed them already.
 
-    A window frees what was taken first, first. `ahead` is what stood before this reservation when it was made: until
-    that has gone, nothing of this one has.
+    A window frees what was taken first, first. ahead: what stood before this reservation when it was made: until that
+    has gone, nothing of this one has. given_back: of the meter, at that time.
     """
 
-    __slots__ = ("_ahead", "_amount", "_given_back_before", "_meter", "_since")
-
-    def __init__(self, meter: Meter, amount: int, now: float) -> None:
-        self._meter = meter
-        self._amount = amount
-        self._ahead = meter.level
-        self._given_back_before = meter.given_back
-        self._since = now
-        meter.take(amount)
+    meter: Meter
+    amount: int
+    ahead: float
+    given_back: float
+    since: float
 
     def settle(self, tokens: int, now: float) -> None:
         """tokens: the real number. More than was reserved puts the window into debt, which later requests wait for."""
-        if tokens >= self._amount:
-            self._meter.take(tokens - self._amount)
+        meter, unused = self.meter, self.amount - tokens
+        if unused <= 0:
+            meter.take(-unused)
             return
-        gone = self._meter.drained_in(now - self._since) + self._meter.given_back - self._given_back_before
-        freed = max(0.0, gone - self._ahead)
-        self._meter.give_back(max(0.0, min(self._amount - tokens, self._amount - freed)))
+        freed = meter.drained_in(now - self.since) + meter.given_back - self.given_back - self.ahead
+        held = self.amount - freed if freed > 0 else self.amount
+        if held > 0:
+            meter.give_back(min(unused, held))

@@ -23,7 +23,7 @@ class RetryBudget:
         if most < 1.0 and share:
             most = 1.0
         balance = self._balances.get(provider, most) + share
-        self._balances[provider] = balance if balance <= most else most
+        self._balances[provider] = min(balance, most)
 
     def take(self, provider: str) -> bool:
         """Takes one retry out; False if there is none."""

@@ -20,76 +20,38 @@ _MESSAGES = {
     "idle": "The provider stopped in the middle of its answer.",
     "total": "The provider's answer was not complete when the time for it ended.",
 }
-
-
-class Alarm:
-    """A connection's one timer, which the watches of its attempts use in turn. Where one has ended the next finds the
-    timer still set, mostly for a time that is early enough. `close` it with the connection."""
-
-    __slots__ = ("_at", "_handle", "_watch", "loop")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self._watch: Watch | None = None
-        self._handle: asyncio.TimerHandle | None = None
-        self._at = inf
-
-    def set(self, watch: Watch, at: float) -> None:
-        """Wakes `watch` at that time at the latest."""
-        self._watch = watch
-        if at < self._at:
-            self._cancel()
-            self._at = at
-            self._handle = self.loop.call_at(at, self._ring)
-
-    def forget(self, watch: Watch) -> None:
-        if self._watch is watch:
-            self._watch = None
-
-    def close(self) -> None:
-        self._watch = None
-        self._cancel()
-
-    def _cancel(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-        self._handle, self._at = None, inf
-
-    def _ring(self) -> None:
-        self._handle, self._at = None, inf
-        if self._watch is not None:
-            self._watch.wake()
+_NONE = AttemptTimeouts(inf, inf, inf, inf)
 
 
 class Watch:
-    """Starts in the phase `first_byte`. `since` is when the present wait began, `inf` while nothing is waited for.
+    """A connection's one timer, which its attempts use in turn: `begin`, `head_arrived`, `stop`. Where one has ended
+    the next finds the timer still set, mostly for a time that is early enough. `close` it with the connection.
 
-    `give_up` is called once, when a limit has passed; `expired` then says which.
+    since: when the present wait began, `inf` while nothing is waited for. expired: the limit that has passed.
     """
 
-    __slots__ = (
-        "_alarm",
-        "_give_up",
-        "_idle_s",
-        "_interval_s",
-        "_limit_s",
-        "_phase",
-        "deadline",
-        "expired",
-        "since",
-    )
+    __slots__ = ("_at", "_give_up", "_handle", "_loop", "_phase", "_timeouts", "deadline", "expired", "since")
 
-    def __init__(self, alarm: Alarm, timeouts: AttemptTimeouts, give_up: Callable[[TimedOut], None]) -> None:
-        self._alarm = alarm
-        self._give_up = give_up
-        self._idle_s = timeouts.idle_s
-        self._limit_s = timeouts.first_byte_s
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._give_up: Callable[[TimedOut], None] | None = None
+        """None between two attempts."""
+        self._handle: asyncio.TimerHandle | None = None
+        self._at = inf
         self._phase: Literal["first_byte", "idle"] = "first_byte"
-        self._interval_s = min(timeouts.first_byte_s, timeouts.idle_s)
-        self.deadline = timeouts.deadline
+        self._timeouts = _NONE
+        self.deadline = self.since = inf
         self.expired: TimedOut | None = None
-        self.since = alarm.loop.time()
-        alarm.set(self, min(self.since + self._interval_s, self.deadline))
+
+    def begin(self, timeouts: AttemptTimeouts, give_up: Callable[[TimedOut], None]) -> None:
+        """An attempt, in the phase `first_byte`. give_up: called once, when a limit has passed."""
+        self._give_up = give_up
+        self._phase = "first_byte"
+        self._timeouts = timeouts
+        self.deadline = timeouts.deadline
+        self.expired = None
+        self.since = now = self._loop.time()
+        self._set(now + min(timeouts.first_byte_s, timeouts.idle_s))
 
     def hold(self) -> None:
         """The request itself is still to come: its caller is waited for, not the provider."""
@@ -99,26 +61,47 @@ class Watch:
     def go_on(self) -> None:
         """The provider is waited for again."""
         if self._phase == "first_byte":
-            self.since = self._alarm.loop.time()
+            self.since = self._loop.time()
 
     def head_arrived(self) -> None:
         """From here on only silence counts: no wait for bytes may last longer than the idle limit."""
-        self._phase, self._limit_s, self.since = "idle", self._idle_s, inf
+        self._phase, self.since = "idle", inf
 
     def stop(self) -> None:
-        self._alarm.forget(self)
+        self._give_up = None
 
-    def wake(self) -> None:
-        now = self._alarm.loop.time()
-        due = self.since + self._limit_s
+    def close(self) -> None:
+        self.stop()
+        self._cancel()
+
+    def _set(self, at: float) -> None:
+        """Wakes at that time at the latest, and at the deadline."""
+        if at > self.deadline:
+            at = self.deadline
+        if at < self._at:
+            self._cancel()
+            self._at = at
+            self._handle = self._loop.call_at(at, self._ring)
+
+    def _cancel(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._handle, self._at = None, inf
+
+    def _ring(self) -> None:
+        self._handle, self._at = None, inf
+        if self._give_up is None:
+            return
+        now, first_byte_s, idle_s = self._loop.time(), self._timeouts.first_byte_s, self._timeouts.idle_s
+        due = self.since + (first_byte_s if self._phase == "first_byte" else idle_s)
         if now >= self.deadline:
-            self._expire("total")
+            self._expire("total", self._give_up)
         elif now >= due:
-            self._expire(self._phase)
+            self._expire(self._phase, self._give_up)
         else:
             # never later than a whole interval from now: a wait that begins meanwhile may have the shortest limit
-            self._alarm.set(self, min(due, now + self._interval_s, self.deadline))
+            self._set(min(due, now + first_byte_s, now + idle_s))
 
-    def _expire(self, phase: Literal["first_byte", "idle", "total"]) -> None:
+    def _expire(self, phase: Literal["first_byte", "idle", "total"], give_up: Callable[[TimedOut], None]) -> None:
         self.expired = TimedOut(_MESSAGES[phase], phase=phase)
-        self._give_up(self.expired)
+        give_up(self.expired)

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -23,6 +23,7 @@ from gaiarouter.errors import GatewayError, InvalidRequest
 from gaiarouter.routing.glob import ANY, NAME_LIMIT, CharSet, Glob, GlobError
 from gaiarouter.server.credentials import credentials
 from gaiarouter.store.keys import parse
+from gaiarouter.upstream.base import AttemptTimeouts
 from gaiarouter.upstream.http1.wire import Wire
 
 
@@ -171,8 +172,7 @@ class _Transport(asyncio.Transport):
     def resume_reading(self) -> None: ...
 
 
-class _NoWatch:
-    since = math.inf
+_NO_TIMEOUTS: Final = AttemptTimeouts(math.inf, math.inf, math.inf, math.inf)
 
 
 class _Answers:
@@ -185,7 +185,7 @@ class _Answers:
     def heard(self, parts: Sequence[bytes]) -> _Heard:
         wire, transport = Wire(self._loop, lambda lost: None), _Transport(self._ends[0])
         wire.connection_made(transport)
-        wire.begin(_NoWatch())  # type: ignore[arg-type]  # all that a wire uses of a watch
+        wire.begin(_NO_TIMEOUTS)
         for part in parts:
             if not transport.aborted and part:
                 wire.data_received(part)

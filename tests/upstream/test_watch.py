@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from gaiarouter.errors import TimedOut
 from gaiarouter.upstream.base import AttemptTimeouts
-from gaiarouter.upstream.watch import Alarm, Watch
+from gaiarouter.upstream.watch import Watch
 
 
 class Timers:
@@ -52,11 +52,12 @@ class _Handle:
 class Connection:
     def __init__(self) -> None:
         self.timers = Timers()
-        self.alarm = Alarm(cast(asyncio.AbstractEventLoop, self.timers))
+        self.of = Watch(cast(asyncio.AbstractEventLoop, self.timers))
         self.failed: list[TimedOut] = []
 
     def watch(self, *, first_byte_s: float = 10.0, idle_s: float = 5.0, deadline: float = inf) -> Watch:
-        return Watch(self.alarm, AttemptTimeouts(1.0, first_byte_s, idle_s, deadline), self.failed.append)
+        self.of.begin(AttemptTimeouts(1.0, first_byte_s, idle_s, deadline), self.failed.append)
+        return self.of
 
 
 def test_requests_in_turn_need_one_timer() -> None:
@@ -104,5 +105,5 @@ def test_silence_in_the_answer_is_noticed_by_the_timer_of_a_request_before() -> 
 def test_a_connection_that_is_closed_leaves_no_timer() -> None:
     there = Connection()
     there.watch()
-    there.alarm.close()
+    there.of.close()
     assert there.timers.set == []

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from gaiarouter.errors import ProtocolBroken
 from gaiarouter.upstream.base import AttemptTimeouts
 from gaiarouter.upstream.http1.wire import Wire
-from gaiarouter.upstream.watch import Watch
 from tests.support.script import LAST_CHUNK, chunk, head
 
 
@@ -63,11 +62,13 @@ class Bench:
         self.transport = Scripted()
         self.wire = Wire(loop, self.lost.append)
         self.wire.connection_made(self.transport)
-        self.watch = Watch(self.wire.alarm, AttemptTimeouts(5, 5, 5, loop.time() + 5), self.wire.fail)
-        self.wire.begin(self.watch)
+        self.begin()
+
+    def begin(self) -> None:
+        self.wire.begin(AttemptTimeouts(5, 5, 5, self.wire.loop.time() + 5))
 
     def close(self) -> None:
-        self.watch.stop()
+        self.wire.watch.stop()
         if self.wire.transport is not None:
             self.wire.connection_lost(None)
         self.transport.dispose()
@@ -319,7 +320,7 @@ def test_a_blank_line_after_an_answer_is_no_part_of_the_next(blank: bytes) -> No
         await bench.wire.head()
         assert await bench.body() == BODY
         kept = bench.wire.release()
-        bench.wire.begin(bench.watch)
+        bench.begin()
         bench.feed([head(201, {"content-length": "2"}) + b"{}"])
         await bench.wire.head()
         return kept, bench.wire.status, await bench.body()

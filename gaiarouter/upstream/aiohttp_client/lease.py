@@ -12,21 +12,21 @@ from gaiarouter.upstream.aiohttp_client.pool import Wire
 from gaiarouter.upstream.base import AttemptTimeouts
 from gaiarouter.upstream.faults import translate
 from gaiarouter.upstream.outgoing import ONE_WRITE, pour
-from gaiarouter.upstream.watch import Alarm, Watch
+from gaiarouter.upstream.watch import Watch
 
 
 class Lease:
     """Ends exactly once: `give_back()` after a whole answer, `drop()` for everything else; later calls do nothing."""
 
-    __slots__ = ("_alarm", "_connection", "_loop", "_open", "_pouring", "watch", "wire")
+    __slots__ = ("_connection", "_loop", "_open", "_pouring", "watch", "wire")
 
     def __init__(self, connection: Connection, timeouts: AttemptTimeouts) -> None:
         wire = connection.protocol
         assert isinstance(wire, Wire)
         self.wire = wire
         self._loop = asyncio.get_running_loop()
-        self._alarm = Alarm(self._loop)
-        self.watch = Watch(self._alarm, timeouts, wire.fail)
+        self.watch = Watch(self._loop)
+        self.watch.begin(timeouts, wire.fail)
         self._connection = connection
         self._pouring: asyncio.Task[None] | None = None
         self._open = True
@@ -58,7 +58,7 @@ class Lease:
         if not self._open:
             return
         self._open = False
-        self._alarm.close()
+        self.watch.close()
         self.wire.idle = True
         self._connection.release()
 
@@ -67,7 +67,7 @@ class Lease:
         if not self._open:
             return
         self._open = False
-        self._alarm.close()
+        self.watch.close()
         if self._pouring is not None:
             self._pouring.cancel()
         self._connection.close()

@@ -3,122 +3,95 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from math import inf
-from typing import Final
 
 from gaiarouter.errors import UpstreamError
 from gaiarouter.upstream.answer import HttpAnswer
+from gaiarouter.upstream.destination import Origin
 from gaiarouter.upstream.faults import translate
+from gaiarouter.upstream.http1.connections import Connections
 from gaiarouter.upstream.http1.wire import Wire
-from gaiarouter.upstream.outgoing import ONE_WRITE, pour
-from gaiarouter.upstream.watch import Watch
-
-_COPIED: Final = 16 * 1024
-"""A body of so many bytes is cheaper copied behind its head than handed over beside it."""
-
-
-class Lease:
-    """A wire in the hands of one attempt. Ends exactly once; later calls do nothing.
-
-    keep: takes a wire whose answer was read to its end.
-    """
-
-    __slots__ = ("_keep", "_pouring", "clock", "is_open", "watch", "wire")
-
-    def __init__(self, wire: Wire, watch: Watch, clock: Callable[[], float], keep: Callable[[Wire], None]) -> None:
-        self.wire = wire
-        self.watch = watch
-        self.clock = clock
-        self.is_open = True
-        self._keep = keep
-        self._pouring: asyncio.Task[None] | None = None
-        wire.begin(watch)
-
-    def write(self, head: bytes, body: bytes | AsyncIterator[bytes]) -> None:
-        """A large body goes out beside the wait for the answer: a provider may refuse it before it has read it."""
-        transport = self.wire.transport
-        if transport is None:
-            return  # it was lost just now; who waits for the answer learns of it
-        if isinstance(body, bytes) and len(body) <= ONE_WRITE:
-            if len(body) <= _COPIED:
-                transport.write(head + body)
-            else:
-                transport.writelines((head, body))
-            return
-        transport.write(head)
-        self._pouring = asyncio.create_task(pour(self.wire, body, self.watch))
-
-    def give_back(self) -> None:
-        if self._pouring is not None and not self._pouring.done():
-            self.drop()  # the provider answered before it had read the request
-        if self.is_open:
-            self.is_open = False
-            self.watch.stop()
-            self._keep(self.wire)
-
-    def drop(self) -> None:
-        """Closes the connection at once; whoever still waits on it learns that."""
-        if not self.is_open:
-            return
-        self.is_open = False
-        self.watch.stop()
-        if self._pouring is not None:
-            self._pouring.cancel()
-        self.wire.abort()
 
 
 class Http1Answer(HttpAnswer):
-    __slots__ = ("_lease",)
+    """Made when the head of it has come. Ends exactly once; later endings do nothing.
 
-    def __init__(self, lease: Lease, answer_limit: int) -> None:
-        super().__init__(lease.wire.status, lease.wire.headers, answer_limit)
-        lease.watch.head_arrived()
-        self._lease = lease
+    origin: of the connections that its wire belongs to. pouring: what still writes the request.
+    """
+
+    __slots__ = ("_connections", "_open", "_origin", "_pouring", "_wire")
+
+    def __init__(
+        self,
+        wire: Wire,
+        origin: Origin,
+        connections: Connections,
+        pouring: asyncio.Task[None] | None,
+        answer_limit: int,
+    ) -> None:
+        super().__init__(wire.status, wire.headers, answer_limit)
+        wire.watch.head_arrived()
+        self._wire = wire
+        self._origin = origin
+        self._connections = connections
+        self._pouring = pouring
+        self._open = True
 
     @property
     def is_open(self) -> bool:
-        return self._lease.is_open
+        return self._open
 
     async def read(self) -> bytes:
-        if self._inflater is None and (body := self._lease.wire.rest()) is not None:
+        if self._inflater is None and (body := self._wire.rest()) is not None:
             self._refuse_beyond_limit(len(body))
-            self._lease.give_back()
+            self.give_back()
             return body
         return await super().read()
 
     async def receive(self) -> bytes:
-        lease = self._lease
-        lease.watch.since = lease.clock()
-        data = await lease.wire.receive()
-        lease.watch.since = inf
+        wire = self._wire
+        wire.watch.since = wire.loop.time()
+        data = await wire.receive()
+        wire.watch.since = inf
         return data
 
     async def pour(self, take: Callable[[bytes], bool]) -> bool:
         """Straight from the connection's callback: no task has to wake up for what comes."""
         if self._inflater is not None:
             return await super().pour(take)
-        lease = self._lease
-        lease.watch.since = lease.clock()
+        wire = self._wire
+        wire.watch.since = wire.loop.time()
         try:
-            at_end = await lease.wire.pour(take)
+            at_end = await wire.pour(take)
         except BaseException:
-            lease.drop()
+            self.close()
             raise
-        lease.watch.since = inf
+        wire.watch.since = inf
         if at_end:
-            lease.give_back()
+            self.give_back()
         return at_end
 
     def give_back(self) -> None:
-        self._lease.give_back()
+        if self._pouring is not None and not self._pouring.done():
+            self.close()  # the provider answered before it had read the request
+        elif self._open:
+            self._open = False
+            self._connections.keep(self._origin, self._wire)
 
     def broken(self, error: Exception) -> UpstreamError:
-        self._lease.drop()
+        self.close()
         return translate(error)
 
     def extend(self, deadline: float) -> None:
-        self._lease.watch.deadline = deadline
+        if self._open:
+            self._wire.watch.deadline = deadline
 
     def close(self) -> None:
-        self._lease.drop()
+        """Drops the connection at once, if it has not been given back; whoever still waits on it learns that."""
+        if not self._open:
+            return
+        self._open = False
+        if self._pouring is not None:
+            self._pouring.cancel()
+        self._wire.abort()

@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
-from functools import partial
+from typing import Final
 
 from gaiarouter.errors import ProtocolBroken
 from gaiarouter.upstream.answer import ANSWER_LIMIT
 from gaiarouter.upstream.base import AttemptTimeouts, UpstreamRequest
 from gaiarouter.upstream.destination import Destinations, Origin, request_head
-from gaiarouter.upstream.http1.answer import Http1Answer, Lease
+from gaiarouter.upstream.http1.answer import Http1Answer
 from gaiarouter.upstream.http1.connections import Connections
 from gaiarouter.upstream.http1.wire import Wire
 from gaiarouter.upstream.names import Names, Resolver
-from gaiarouter.upstream.outgoing import framed
-from gaiarouter.upstream.watch import Watch
+from gaiarouter.upstream.outgoing import ONE_WRITE, framed, pour
+
+_COPIED: Final = 16 * 1024
+"""A body of so many bytes is cheaper copied behind its head than handed over beside it."""
 
 
 class Http1Upstream:
@@ -61,8 +63,11 @@ class Http1Upstream:
     async def send(self, request: UpstreamRequest, timeouts: AttemptTimeouts) -> Http1Answer:
         destination = self._destinations.find(request.url)
         origin = destination.origin
-        body = request.body if isinstance(request.body, bytes) else framed(request.body, request.length)
-        length = len(body) if isinstance(body, bytes) else request.length
+        body, length = request.body, request.length
+        if isinstance(body, bytes):
+            length = len(body)
+        else:
+            body = framed(body, length)
         head = request_head(destination, request.method, request.headers, length)
         # a body that comes piece by piece cannot be sent twice, so it is not sent where that may be called for
         wire = self._connections.take(origin) if isinstance(body, bytes) else None
@@ -88,12 +93,29 @@ class Http1Upstream:
         timeouts: AttemptTimeouts,
     ) -> Http1Answer:
         """Writes the request and waits for the head of the answer. Whatever goes wrong, the connection is closed."""
-        watch = Watch(wire.alarm, timeouts, wire.fail)
-        lease = Lease(wire, watch, self._loop.time, partial(self._connections.keep, origin))
+        pouring = None
         try:
-            lease.write(head, body)
+            wire.begin(timeouts)
+            pouring = _write(wire, head, body)
             await wire.head()
-            return Http1Answer(lease, self._answer_limit)
+            return Http1Answer(wire, origin, self._connections, pouring, self._answer_limit)
         except BaseException:
-            lease.drop()
+            if pouring is not None:
+                pouring.cancel()
+            wire.abort()
             raise
+
+
+def _write(wire: Wire, head: bytes, body: bytes | AsyncIterator[bytes]) -> asyncio.Task[None] | None:
+    """A large body goes out beside the wait for the answer: a provider may refuse it before it has read it."""
+    transport = wire.transport
+    if transport is None:
+        return None  # it was lost just now; who waits for the answer learns of it
+    if isinstance(body, bytes) and len(body) <= ONE_WRITE:
+        if len(body) <= _COPIED:
+            transport.write(head + body)
+        else:
+            transport.writelines((head, body))
+        return None
+    transport.write(head)
+    return asyncio.create_task(pour(wire, body, wire.watch))

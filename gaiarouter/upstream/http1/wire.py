@@ -15,17 +15,19 @@ from typing import Final, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from gaiarouter.errors import GatewayError, ProtocolBroken, UpstreamError
+from gaiarouter.upstream.base import AttemptTimeouts
 from gaiarouter.upstream.faults import translate
-from gaiarouter.upstream.watch import Alarm, Watch
+from gaiarouter.upstream.http1.head import Fields, HeadReader
+from gaiarouter.upstream.watch import Watch
 
 _IDLE: Final = 0
-_HEAD: Final = 1
-_BODY: Final = 2
-_ENDED: Final = 3
+_ENDED: Final = 1
+_HEAD: Final = 2
+"""From here on something is to come."""
+_BODY: Final = 3
 
 _HEAD_LIMIT: Final = 64 * 1024
-_LINE_LIMIT: Final = 16 * 1024
-_HEADER_LIMIT: Final = 128
+_INTERIM: Final = frozenset({100, *range(102, 200)})
 _INTERIM_LIMIT: Final = 16
 _HIGH: Final = 64 * 1024
 """Bytes that may wait for a reader before the provider is no longer listened to."""
@@ -36,8 +38,8 @@ _CUT: Final = "The provider's answer was cut short or wrongly framed."
 
 
 class Wire(asyncio.Protocol):
-    """heard: bytes have come since the present request began. alarm: for the watches of its requests. on_lost: called
-    once, when the connection is gone."""
+    """heard: bytes have come since the present request began. watch: of its requests. on_lost: called once, when the
+    connection is gone."""
 
     __slots__ = (
         "_buffer",
@@ -45,14 +47,12 @@ class Wire(asyncio.Protocol):
         "_error",
         "_fields",
         "_head_bytes",
+        "_heads",
         "_interim",
         "_is_dirty",
-        "_is_interim",
         "_keeps",
-        "_loop",
         "_on_lost",
         "_parser",
-        "_parts",
         "_phase",
         "_poll",
         "_reading_paused",
@@ -61,16 +61,16 @@ class Wire(asyncio.Protocol):
         "_stopped",
         "_to_the_close",
         "_waiter",
-        "_watch",
-        "alarm",
         "headers",
         "heard",
+        "loop",
         "status",
         "transport",
+        "watch",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_lost: Callable[[Wire], None]) -> None:
-        self._loop = loop
+        self.loop = loop
         self._on_lost = on_lost
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._poll = select.poll()
@@ -82,32 +82,32 @@ class Wire(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._sink: Callable[[bytes], bool] | None = None
         self._stopped = False
-        self._watch: Watch | None = None
-        self.alarm = Alarm(loop)
+        self.watch = Watch(loop)
         self._error: GatewayError | None = None
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._parts: list[bytes] = []
+        self._heads = HeadReader()
+        self._fields: Fields = []
         self._buffer: list[bytes] = []
         self._buffered = self._head_bytes = self._interim = 0
-        self._is_interim = self._keeps = self._to_the_close = self.heard = False
+        self._keeps = self._to_the_close = self.heard = False
         self.status = 0
         self.headers: dict[str, str] = {}
 
     # how the answer to one request is had
 
-    def begin(self, watch: Watch) -> None:
+    def begin(self, timeouts: AttemptTimeouts) -> None:
         """A request is about to be written: what comes from here on is its answer."""
         self._phase = _HEAD
-        self._watch = watch
-        self._head_bytes = self._interim = 0
+        self._fields.clear()
+        self._head_bytes = self._interim = self._buffered = 0
         self.heard = False
+        self.watch.begin(timeouts, self.fail)
 
     async def head(self) -> None:
         """Returns when `status` and `headers` are those of the answer; interim ones are skipped."""
         while self._phase == _HEAD:
             if self._error is not None:
                 raise self._error
-            await self._wait()
+            await self._more()
 
     async def receive(self) -> bytes:
         """What has come of the body, b"" at its end."""
@@ -116,7 +116,7 @@ class Wire(asyncio.Protocol):
                 return b""
             if self._error is not None:
                 raise self._error
-            await self._wait()
+            await self._more()
         return self._unbuffer()
 
     async def pour(self, take: Callable[[bytes], bool]) -> bool:
@@ -130,9 +130,9 @@ class Wire(asyncio.Protocol):
             raise self._error
         self._sink, self._stopped = take, False
         try:
-            await self._wait()
+            await self._more()
         finally:
-            self._sink = None
+            self._sink = self._waiter = None
         if self._stopped:
             return False
         if self._phase != _ENDED and self._error is not None:
@@ -142,12 +142,13 @@ class Wire(asyncio.Protocol):
     def release(self) -> bool:
         """The answer was read to its end. Whether the connection may be used again."""
         reusable = self._phase == _ENDED and self._keeps and not self._is_dirty
-        self._phase, self._watch, self.headers = _IDLE, None, {}
+        self._phase, self.headers = _IDLE, {}
+        self.watch.stop()
         return reusable and self.transport is not None
 
     def rest(self) -> bytes | None:
-        """The whole body where it is here already, as it mostly is by the time that somebody asks."""
-        return self._unbuffer() if self._phase == _ENDED and self._buffer else None
+        """The whole body where it has come in one piece, as it mostly has by the time that somebody asks."""
+        return self._buffer.pop() if self._phase == _ENDED and len(self._buffer) == 1 else None
 
     def is_clean(self) -> bool:
         """Nothing has come since the last answer ended, not even in the kernel: no bytes and no end of the stream."""
@@ -156,6 +157,7 @@ class Wire(asyncio.Protocol):
 
     def fail(self, error: GatewayError) -> None:
         """Whoever waits gets `error`; the connection is dropped without a goodbye."""
+        self.watch.stop()
         if self._error is None:
             self._error = error
         self._is_dirty = True
@@ -182,12 +184,13 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.heard = True
         phase, parser = self._phase, self._parser
-        if (phase != _HEAD and phase != _BODY) or parser is None:
+        if phase < _HEAD or parser is None:
             # an answer to nothing: whoever used this connection next would take it for their own
             self._is_dirty = True
             if phase == _IDLE:
                 self.abort()
             return
+        self._head_bytes += len(data)
         try:
             parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
@@ -195,17 +198,16 @@ class Wire(asyncio.Protocol):
             if self._phase != _ENDED:
                 self.fail(ProtocolBroken(_NOT_HTTP if self._phase == _HEAD else _CUT, outcome="protocol_error"))
                 return
-        if self._phase != _HEAD:
-            if self._error is None:
-                self._deliver(len(data))
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > _HEAD_LIMIT:
-            self._refuse_head()
+        phase = self._phase
+        if self._head_bytes > _HEAD_LIMIT and phase != _ENDED:
+            # trailers count as the head does: the parser keeps each line until its end
+            self.fail(ProtocolBroken(_NOT_HTTP if phase == _HEAD else _CUT, outcome="protocol_error"))
+        elif phase != _HEAD and self._error is None:
+            self._deliver(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = self._parser = None  # the parser holds this object: a cycle
-        self.alarm.close()
+        self.watch.close()
         if self._phase == _BODY and self._to_the_close and exc is None and self._error is None:
             self._phase = _ENDED
         elif self._error is None:
@@ -215,7 +217,7 @@ class Wire(asyncio.Protocol):
         self._on_lost(self)
 
     def pause_writing(self) -> None:
-        self._room = self._loop.create_future()
+        self._room = self.loop.create_future()
 
     def resume_writing(self) -> None:
         if self._room is not None and not self._room.done():
@@ -229,8 +231,7 @@ class Wire(asyncio.Protocol):
             self._is_dirty = True  # a second answer
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._phase != _HEAD:
-            return  # a trailer's
+        """A trailer's too, which nobody reads."""
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -239,24 +240,15 @@ class Wire(asyncio.Protocol):
             return
         fields, self._fields = self._fields, []
         status = self._parser.get_status_code()
-        self._is_interim = 100 <= status < 200 and status != 101
-        if self._is_interim:
+        if status in _INTERIM:
             self._interim += 1
             if self._interim > _INTERIM_LIMIT:
                 self.fail(ProtocolBroken("The provider sent interim answers without end.", outcome="protocol_error"))
             return
-        headers: dict[str, str] = {}
-        if len(fields) > _HEADER_LIMIT:
-            self._refuse_head()
-            return
-        for name, value in fields:
-            if len(value) > _LINE_LIMIT:
-                self._refuse_head()
-                return
-            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-            headers[key] = f"{headers[key]}, {text}" if key in headers else text
-        if (coding := headers.get("transfer-encoding")) is not None and coding.lower() != "chunked":
-            self._refuse_head()
+        headers = self._heads.read(fields)
+        coding = None if headers is None else headers.get("transfer-encoding")
+        if headers is None or (coding is not None and coding.lower() != "chunked"):
+            self.fail(ProtocolBroken(_NOT_HTTP, outcome="protocol_error"))
             return
         self.status, self.headers = status, headers
         self._to_the_close = coding is None and "content-length" not in headers and status not in _NO_BODY
@@ -264,53 +256,40 @@ class Wire(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         if self._phase == _BODY:
-            self._parts.append(data)
+            self._head_bytes = 0
+            self._buffer.append(data)
 
     def on_message_complete(self) -> None:
         assert self._parser is not None
         if self._phase == _BODY:
             self._phase = _ENDED
             self._keeps = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
-        elif not self._is_interim:
+        elif self._phase != _HEAD:
             self._is_dirty = True
 
     # ours
 
     def _deliver(self, size: int) -> None:
         """One hand-over for what one read of `size` bytes has brought."""
-        parts = self._parts
-        if parts:
-            self._head_bytes = 0
-            data = parts[0] if len(parts) == 1 else b"".join(parts)
-            parts.clear()
-            if self._sink is None:
-                self._keep(data)
-            else:
-                self._hand_over(data, self._sink)
-        elif self._phase == _BODY:
-            self._head_bytes += size  # trailers count as the head does: the parser keeps each line until its end
-            if self._head_bytes > _HEAD_LIMIT:
-                self.fail(ProtocolBroken(_CUT, outcome="protocol_error"))
+        if self._sink is None:
+            self._buffered += size
+            if self._buffered > _HIGH:
+                self._pause_reading()
+        elif self._buffer:
+            self._hand_over(self._sink)
         if self._sink is None or self._phase == _ENDED:
             self._wake()
 
-    def _hand_over(self, data: bytes, take: Callable[[bytes], bool]) -> None:
-        assert self._watch is not None
-        self._watch.since = self._loop.time()
+    def _hand_over(self, take: Callable[[bytes], bool]) -> None:
+        self.watch.since = self.loop.time()
         try:
-            self._stopped = not take(data)
+            self._stopped = not take(self._unbuffer())
         except Exception as error:  # noqa: BLE001  # it is raised again where the reader waits
             self._sink = None
             self._wake(error)
             return
         if self._stopped:
             self._sink = None
-            self._pause_reading()
-
-    def _keep(self, data: bytes) -> None:
-        self._buffer.append(data)
-        self._buffered += len(data)
-        if self._buffered > _HIGH:
             self._pause_reading()
 
     def _pause_reading(self) -> None:
@@ -325,17 +304,14 @@ class Wire(asyncio.Protocol):
         self._buffered = 0
         return data
 
-    async def _wait(self) -> None:
-        """For what comes next: only who has taken all that came before has the provider listened to again."""
+    def _more(self) -> asyncio.Future[None]:
+        """Done with what comes next: only who has taken all that came before has the provider listened to again."""
         if self._reading_paused:
             self._reading_paused = False
             if self.transport is not None and not self.transport.is_closing():
                 self.transport.resume_reading()
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._waiter = waiter = self.loop.create_future()
+        return waiter
 
     def _wake(self, error: BaseException | None = None) -> None:
         waiter = self._waiter
@@ -345,9 +321,6 @@ class Wire(asyncio.Protocol):
             waiter.set_result(None)
         else:
             waiter.set_exception(error)
-
-    def _refuse_head(self) -> None:
-        self.fail(ProtocolBroken(_NOT_HTTP, outcome="protocol_error"))
 
     def _lost(self, exc: Exception | None) -> UpstreamError:
         if isinstance(exc, OSError):

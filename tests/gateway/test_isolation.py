@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from gaiarouter.config.settings import Limits
+from gaiarouter.pipeline.runner import Stage
 from tests.gateway.faults import DONE, FINISH, ROLE, chunk_of, completion
 from tests.gateway.running import ANSWER, BACKUP_KEY, PROMPT, PROVIDER_KEY, QUICK, Starter, chat_body
 from tests.support.script import (
@@ -108,22 +111,25 @@ async def test_no_secret_comes_out_whatever_the_ending(start: Starter) -> None:
             await gateway.post(b"x", headers={"x-api-key": BACKUP_KEY, "cookie": PROMPT})
 
 
-async def test_a_bug_of_ours_tells_the_caller_nothing_and_the_log_no_secret(start: Starter) -> None:
+async def test_a_bug_of_ours_tells_the_caller_nothing_and_the_log_no_secret(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stage that fails with the caller's words in its exception; the trace is the log's alone."""
     gateway = await start()
-    service = gateway.gateway.data_plane._service()
+    stages = gateway.gateway.data_plane._service().stages
 
-    class Broken:
+    class Broken(Stage):
         async def request(self, exchange: object) -> None:
             raise KeyError(f"stage made a mistake with {gateway.key}")
 
         def finish(self, exchange: object) -> None:
             raise ValueError("and another")
 
-    stages = [*service.stages]
-    service.stages[:] = [*stages[:2], Broken(), *stages[2:]]  # type: ignore[index]
-    reply = await gateway.chat("demo")
-    service.stages[:] = stages  # type: ignore[index]
+    broken = Broken()
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "requested", (*stages.requested[:2], broken, *stages.requested[2:]))
+        patch.setattr(stages, "finished", (broken, *stages.finished))
+        reply = await gateway.chat("demo")
     assert (reply.status, reply.error["code"]) == (500, "internal_error")
     assert "mistake with" not in reply.error["message"]
     record = await gateway.record()

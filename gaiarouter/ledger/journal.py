@@ -32,17 +32,18 @@ _KEPT: Final = 10_000
 class Journal:
     """`open` it before anything else.
 
-    pending: records that are not known to be in the store. bytes: on disk, sent or not.
+    pending: records that are not known to be in the store.
     """
 
     def __init__(self, folder: Path, *, segment_bytes: int = 4_000_000) -> None:
         self.folder = folder
         self.id = f"{time.time_ns() // 1000:014x}{secrets.token_hex(4)}"
         self.pending = 0
-        self.bytes = 0
         self._segment_bytes = segment_bytes
         self._lock: int | None = None
         self._segments: deque[Segment] = deque()
+        self._full_size = 0
+        """Of all segments but the last."""
         self._number = 0
         self._running: dict[str, bytes] = {}
         self._kept: deque[tuple[Segment, int, UsageRecord]] = deque()
@@ -51,6 +52,11 @@ class Journal:
     @property
     def is_drained(self) -> bool:
         return all(segment.taken == segment.size for segment in self._segments)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, sent or not."""
+        return self._full_size + self._segments[-1].size if self._segments else 0
 
     def open(self) -> None:
         """Raises OSError."""
@@ -68,9 +74,8 @@ class Journal:
     def finish(self, record: UsageRecord) -> None:
         """Raises OSError, and then has kept nothing of the record."""
         self._running.pop(record.id, None)
-        self._append(write_line(record))
+        segment = self._append(write_line(record))
         if len(self._kept) == self.pending < _KEPT:
-            segment = self._segments[-1]
             self._kept.append((segment, segment.size, record))
         else:
             self._kept.clear()
@@ -90,7 +95,7 @@ class Journal:
                 if not records:
                     segment.take(end)
                 return records, end
-            self.bytes -= segment.size
+            self._full_size -= segment.size
             self._segments.popleft().close(remove=True)
 
     def take(self, end: int, count: int) -> None:
@@ -128,20 +133,15 @@ class Journal:
             os.close(self._lock)
             self._lock = None
 
-    def _append(self, line: bytes) -> None:
-        if self._segments[-1].size >= self._segment_bytes:
-            self._add_segment()
-        self._write(line)
+    def _append(self, line: bytes) -> Segment:
+        """The one that the line is in."""
+        segment = self._segments[-1]
+        if segment.size >= self._segment_bytes:
+            segment = self._add_segment()
+        segment.append(line)
+        return segment
 
-    def _write(self, line: bytes) -> None:
-        current = self._segments[-1]
-        before = current.size
-        try:
-            current.append(line)
-        finally:
-            self.bytes += current.size - before
-
-    def _add_segment(self) -> None:
+    def _add_segment(self) -> Segment:
         """Whole or not at all: one that lacked a running request would outlive the one that knows of it."""
         self._number += 1
         segment = Segment.create(self.folder / f"{self.id}-{self._number:08d}{SEGMENT}")
@@ -151,8 +151,9 @@ class Journal:
         except OSError:
             segment.close(remove=True)
             raise
+        self._full_size = self.size
         self._segments.append(segment)
-        self.bytes += segment.size
+        return segment
 
 
 def _locked(path: Path) -> int | None:

@@ -101,7 +101,7 @@ class Ledger:
 
     @property
     def is_full(self) -> bool:
-        return self._journal.bytes >= self._spool.bytes or len(self._memory) >= self._spool.records
+        return self._journal.size >= self._spool.bytes or len(self._memory) >= self._spool.records
 
     def start(self) -> None:
         """Raises StorageUnavailable where the journal's folder cannot be used."""
@@ -109,6 +109,7 @@ class Ledger:
             self._journal.open()
         except OSError as error:
             raise StorageUnavailable(f"the ledger's folder {self._journal.folder}: {error.strerror}") from error
+        self._metrics.on_look(self._tell)
         self._tasks = [
             asyncio.create_task(self._write(), name="ledger"),
             asyncio.create_task(self._tend(), name="ledger-tend"),
@@ -140,7 +141,6 @@ class Ledger:
             if not self._memory:
                 _log.error("ledger.journal_failed", reason=str(error))
             self._memory.append(record)
-        self._metrics.ledger_pending.inc()
         if not self._filled.is_set():
             self._filled.set()
 
@@ -182,7 +182,6 @@ class Ledger:
         else:
             for _ in records:
                 self._memory.popleft()
-        self._metrics.ledger_pending.dec(len(records))
         self._metrics.ledger_written.inc(len(records))
         return len(records)
 
@@ -216,7 +215,7 @@ class Ledger:
             if time.monotonic() >= next_upkeep:
                 await self._keep_up()
                 next_upkeep = time.monotonic() + self._pace.upkeep_s
-            self._metrics.ledger_spool_bytes.set(self._journal.bytes)
+            self._tell()
             await self._pause(self._pace.sync_s)
         await self._sync()
 
@@ -270,6 +269,10 @@ class Ledger:
                 await self._closing.wait()
         except TimeoutError:
             pass  # the usual end of a pause
+
+    def _tell(self) -> None:
+        self._metrics.ledger_pending.set(self.pending)
+        self._metrics.ledger_spool_bytes.set(self._journal.size)
 
     def _drop(self, count: int) -> None:
         self.dropped += count

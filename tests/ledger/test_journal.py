@@ -120,7 +120,7 @@ def test_records_come_out_in_order_over_many_segments_which_go_when_they_are_tak
         taken += [each.id for each in records]
     assert taken == [f"req_{number}" for number in range(50)]
     assert (journal.pending, journal.is_drained, len(list(journal.folder.iterdir()))) == (0, True, 2)
-    assert journal.bytes == next(journal.folder.glob("*.journal")).stat().st_size
+    assert journal.size == next(journal.folder.glob("*.journal")).stat().st_size
     journal.close()
     assert list(journal.folder.iterdir()) == []
 
@@ -211,14 +211,14 @@ async def test_a_disk_that_fills_up_between_two_segments_forgets_nobody_that_run
         journal.begin(begun(number))
     while journal._segments[-1].size < 2_000:
         journal.finish(record(9))
-    before = journal.bytes
+    before = journal.size
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", full)
         for room in range(4):  # its head, and then one of three lines after the other
             left[0] = room
             with pytest.raises(OSError, match="no space"):
                 journal.finish(record(8))
-    assert (journal.bytes, len(files(journal.folder))) == (before, 2)
+    assert (journal.size, len(files(journal.folder))) == (before, 2)
     journal.finish(record(7))
     while (taken := journal.next(10)) and taken[0]:
         journal.take(taken[1], len(taken[0]))

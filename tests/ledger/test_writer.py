@@ -247,7 +247,7 @@ async def test_a_full_spool_that_may_drop_does_not_grow(make: Make, line: Line, 
     for record in _records(200):
         ledger.begin(structs.replace(BEGUN, id=record.id))
         ledger.record(record)
-    assert ledger._journal.bytes < 2 * 2_000
+    assert ledger._journal.size < 2 * 2_000
     assert ledger._journal._running == {}
     kept = ledger.pending
     assert (kept + ledger.dropped, kept > 0) == (200, True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import fields
-from itertools import chain
-from operator import attrgetter
+from itertools import chain, repeat
+from operator import add, attrgetter
 from typing import Any
 
 import msgspec
@@ -24,7 +24,9 @@ _PLAIN = tuple(name for name in UsageRecord.__struct_fields__ if name not in ("l
 USAGE_READ = (*_PLAIN, "lost")
 USAGE_WRITTEN = (*USAGE_READ, "lost_nano_usd")
 """Columns of usage_records, as usage_of takes and usage_rows gives them."""
+_NONE_LOST: Row = (None, None)
 _plain_values = attrgetter(*_PLAIN)
+_attempts_lost = attrgetter("lost")
 _LOST = tuple(field.name for field in fields(LostAttempt))
 _lost_values = attrgetter(*_LOST)
 lost_of = msgspec.json.Decoder(tuple[LostAttempt, ...]).decode
@@ -34,15 +36,17 @@ def usage_rows(records: Sequence[UsageRecord]) -> list[Row]:
     plain = list(map(_plain_values, records))
     if not _are_storable(plain):
         plain = [tuple(map(storable, values)) for values in plain]
+    if not any(map(_attempts_lost, records)):
+        return list(map(add, plain, repeat(_NONE_LOST)))
     return [
-        (*values, _lost(record.lost), storable(record.lost_nano_usd)) if record.lost else (*values, None, None)
+        (*values, _lost(record.lost), storable(record.lost_nano_usd)) if record.lost else (*values, *_NONE_LOST)
         for values, record in zip(plain, records, strict=True)
     ]
 
 
 def _are_storable(rows: Sequence[Row]) -> bool:
     """As almost always: a look at each value by itself costs more than writing the rows."""
-    values = list(chain.from_iterable(rows))
+    values = set(chain.from_iterable(rows))
     texts = [value for value in values if value.__class__ is str]
     numbers = [value for value in values if value.__class__ is int]
     joined = "".join(texts)

@@ -4,6 +4,7 @@ the requests had reserved of budgets, so that no batch counts twice however ofte
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from operator import add, attrgetter
@@ -124,31 +125,48 @@ def _portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 Totals = dict[Row, list[int]]
 """By when it begins and GROUP: the numbers of SUMS."""
 
-_numbers = attrgetter(*TOKENS)
-_PLAIN: Final = 4 + len(TOKENS)
-"""Of SUMS, those before the buckets."""
+_numbers = attrgetter(*TOKENS, "duration_us")
+_about = attrgetter("organization", "key", "route", "model_served", "provider", "status")
 
 
 def added_up(records: Sequence[UsageRecord]) -> Totals:
     """By the hour."""
-    totals: Totals = {}
+    alike: dict[Row, list[UsageRecord]] = {}
     for record in {record.id: record for record in records}.values():
-        group = _group(record)
-        counts = totals.get(group)
-        if counts is None:
-            counts = totals[group] = [0] * len(SUMS)
-        tokens, cost = _numbers(record), record.cost_nano_usd
-        counts[0] += 1
-        counts[1] += record.status >= 400
-        counts[2] += cost is None and any(tokens)
-        for index, count in enumerate(tokens, start=3):
-            if count:
-                counts[index] += min(count, _MOST)
-        counts[_PLAIN - 1] += min(cost or 0, _MOST)
-        counts[_PLAIN + bucket_of(record.duration_us)] += 1
-        if record.first_content_us is not None:
-            counts[_PLAIN + BUCKETS + bucket_of(record.first_content_us)] += 1
+        alike.setdefault((record.time_us // HOUR_US, _about(record)), []).append(record)
+    totals: Totals = {}
+    for (hour, (*names, status)), each in alike.items():
+        group = (hour * HOUR_US, *(name or "" for name in names), status // 100)
+        sums = _sums(each, is_error=status >= 400)
+        totals[group] = list(map(add, totals[group], sums)) if group in totals else sums
     return totals
+
+
+def _sums(records: Sequence[UsageRecord], *, is_error: bool) -> list[int]:
+    *tokens, durations = zip(*map(_numbers, records), strict=True)
+    first_contents = [each.first_content_us for each in records if each.first_content_us is not None]
+    costs = [each.cost_nano_usd for each in records if each.cost_nano_usd is not None]
+    unpriced = 0
+    if len(costs) < len(records):
+        unpriced = sum(each.cost_nano_usd is None and any(_numbers(each)[:-1]) for each in records)
+    return [
+        len(records),
+        len(records) if is_error else 0,
+        unpriced,
+        *map(_sum, tokens),
+        _sum(costs),
+        *_buckets(durations),
+        *_buckets(first_contents),
+    ]
+
+
+def _sum(counts: Sequence[int]) -> int:
+    return sum(counts) if max(counts, default=0) <= _MOST else sum(min(count, _MOST) for count in counts)
+
+
+def _buckets(durations_us: Sequence[int]) -> list[int]:
+    found = Counter(map(bucket_of, durations_us))
+    return [found[bucket] for bucket in range(BUCKETS)]
 
 
 def _by_day(hours: Totals) -> Totals:
@@ -157,15 +175,3 @@ def _by_day(hours: Totals) -> Totals:
         day = (hour_us - hour_us % DAY_US, *names)
         days[day] = list(map(add, days[day], counts)) if day in days else counts
     return days
-
-
-def _group(record: UsageRecord) -> Row:
-    return (
-        record.time_us - record.time_us % HOUR_US,
-        record.organization or "",
-        record.key or "",
-        record.route or "",
-        record.model_served or "",
-        record.provider or "",
-        record.status // 100,
-    )

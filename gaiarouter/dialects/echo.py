@@ -15,7 +15,7 @@ import msgspec
 from gaiarouter.canonical.usage import Usage, estimate_tokens
 from gaiarouter.dialects.chat.chunks import DONE_EVENT
 from gaiarouter.dialects.chat.request import read_request
-from gaiarouter.dialects.chat.usage import write_usage
+from gaiarouter.dialects.chat.usage import UsageObject, write_usage
 from gaiarouter.dialects.echo_schema import example_of
 from gaiarouter.dialects.sse import write_event
 from gaiarouter.errors import InvalidRequest
@@ -148,7 +148,7 @@ def _choice(index: int, reply: _Reply) -> dict[str, Any]:
     return {"index": index, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}
 
 
-def _chunks(frame: dict[str, Any], reply: _Reply, count: int, usage: dict[str, Any] | None) -> list[bytes]:
+def _chunks(frame: dict[str, Any], reply: _Reply, count: int, usage: UsageObject | None) -> list[bytes]:
     head = frame | {"object": "chat.completion.chunk"}
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": "" if reply.call is None else None}]
     if reply.call is not None:

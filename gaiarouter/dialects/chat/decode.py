@@ -22,6 +22,7 @@ from gaiarouter.canonical.request import (
 from gaiarouter.dialects.chat import form
 from gaiarouter.dialects.chat.fields import TOP_LEVEL
 from gaiarouter.dialects.chat.form import Form
+from gaiarouter.dialects.chat.plain_request import read_plain
 from gaiarouter.dialects.chat.tools import read_tool_choice, read_tools
 from gaiarouter.dialects.chat.turns import TurnReader
 from gaiarouter.dialects.mistakes import wrong_field
@@ -37,6 +38,10 @@ _ANY_OUTPUT: Final = Output()
 
 def decode_request(body: bytes) -> CanonicalRequest:
     """`body`: JSON that `read_request` has accepted. Raises InvalidRequest with the path of the first wrong field."""
+    return read_plain(body) or read_any(body)
+
+
+def read_any(body: bytes) -> CanonicalRequest:
     try:
         said, members = form.decode_form(body), form.decode_members(body)
     except msgspec.ValidationError as error:

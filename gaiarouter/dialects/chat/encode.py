@@ -11,11 +11,16 @@ from gaiarouter.canonical.events import CanonicalAnswer, Choice
 from gaiarouter.canonical.parts import AnswerPart, Audio, Image, Opaque, Reasoning, Refusal, Text, ToolCall
 from gaiarouter.dialects.chat import view as words
 from gaiarouter.dialects.chat.details import REASONING_GAP, Places, sealed_detail, summary_detail, text_detail
+from gaiarouter.dialects.chat.plain_answer import write_plain
 from gaiarouter.dialects.chat.usage import write_usage
 from gaiarouter.dialects.chat.view import AnswerView
 
 
 def encode_answer(answer: CanonicalAnswer, view: AnswerView) -> bytes:
+    return write_plain(answer, view) or write_any(answer, view)
+
+
+def write_any(answer: CanonicalAnswer, view: AnswerView) -> bytes:
     body: dict[str, Any] = {
         "id": view.id_of(answer.id),
         "object": "chat.completion",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from msgspec import Raw, Struct
 
@@ -105,22 +103,35 @@ def _output(completion: int, usage: _Usage) -> tuple[int, int]:
     return (completion, reasoning) if beside else (completion - reasoning, reasoning)
 
 
-def write_usage(usage: Usage) -> dict[str, Any]:
+class _PromptTold(Struct, gc=False):
+    cached_tokens: int
+    cache_write_tokens: int
+    audio_tokens: int = 0
+
+
+class _CompletionTold(Struct, gc=False):
+    reasoning_tokens: int
+    audio_tokens: int = 0
+    accepted_prediction_tokens: int = 0
+    rejected_prediction_tokens: int = 0
+
+
+class UsageObject(Struct, gc=False):
     """Chat's `usage` object."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: _PromptTold
+    completion_tokens_details: _CompletionTold
+
+
+def write_usage(usage: Usage) -> UsageObject:
     prompt, completion = usage.input_tokens, usage.output_tokens
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-        "prompt_tokens_details": {
-            "cached_tokens": usage.in_cache_read,
-            "cache_write_tokens": usage.in_cache_write,
-            "audio_tokens": 0,
-        },
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.out_reasoning,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
+    return UsageObject(
+        prompt,
+        completion,
+        prompt + completion,
+        _PromptTold(usage.in_cache_read, usage.in_cache_write),
+        _CompletionTold(usage.out_reasoning),
+    )

@@ -43,12 +43,13 @@ def decode_answer(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
     try:
         if not body.isascii():
             body.decode()
-        return read_plain(body) or _read_events(body, plan)
+        return read_plain(body) or read_any(body, plan)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer("The provider's answer is not of the Gemini format") from error
 
 
-def _read_events(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
+def read_any(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
+    """Raises msgspec.DecodeError or RecursionError for what is not of this format, and as `decode_answer`."""
     is_list = body.lstrip().startswith(b"[")
     reader = AnswerReader(plan)
     events: list[Event] = []

@@ -13,6 +13,7 @@ from gaiarouter.dialects.messages import wire
 from gaiarouter.dialects.messages.blocks import DIALECT
 from gaiarouter.dialects.messages.content import complete, finish_of, read_part
 from gaiarouter.dialects.messages.errors import read_error_in_answer
+from gaiarouter.dialects.messages.plain_answer import read_plain
 from gaiarouter.dialects.messages.plan import AnswerPlan
 from gaiarouter.dialects.messages.usage import read_usage
 from gaiarouter.errors import BadAnswer
@@ -34,14 +35,19 @@ def decode_answer(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
     try:
         if not body.isascii():
             body.decode()
-        if _ERROR in body:
-            _raise_told(body)
-        message, members = wire.decode_message(body), wire.decode_members(body)
-        if message.content is None:
-            raise BadAnswer("The provider's answer holds no content")
-        parts = tuple([complete(read_part(raw, plan)) for raw in message.content])
+        return read_plain(body, plan) or read_any(body, plan)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer("The provider's answer is not of the Messages format") from error
+
+
+def read_any(body: bytes, plan: AnswerPlan) -> CanonicalAnswer:
+    """Raises msgspec.DecodeError or RecursionError for what is not of this format, and as `decode_answer`."""
+    if _ERROR in body:
+        _raise_told(body)
+    message, members = wire.decode_message(body), wire.decode_members(body)
+    if message.content is None:
+        raise BadAnswer("The provider's answer holds no content")
+    parts = tuple([complete(read_part(raw, plan)) for raw in message.content])
     finish = finish_of(
         message.stop_reason,
         stop_sequence=message.stop_sequence,

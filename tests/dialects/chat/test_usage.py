@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,4 +110,4 @@ COUNTS = st.integers(0, 1_000_000)
 @given(st.builds(Usage, in_uncached=COUNTS.map(lambda n: n + 1), in_cache_read=COUNTS, in_cache_write=COUNTS,
                  out_visible=COUNTS.map(lambda n: n + 1), out_reasoning=COUNTS))  # fmt: skip
 def test_what_is_written_reads_the_same(usage: Usage) -> None:
-    assert read(write_usage(usage)) == usage
+    assert read_usage(Raw(msgspec.json.encode(write_usage(usage)))) == usage

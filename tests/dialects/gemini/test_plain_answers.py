@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaiarouter.canonical.events import CanonicalAnswer
-from gaiarouter.canonical.fold import fold
 from gaiarouter.dialects.gemini.plain_answer import read_plain
-from gaiarouter.dialects.gemini.reader import AnswerReader
+from gaiarouter.dialects.gemini.response import read_any
 from gaiarouter.errors import Failed
 from tests.dialects.gemini.stream import PLAN
 from tests.recorded import interactions
@@ -59,9 +58,8 @@ ANSWERS = maybe(
 
 
 def long_way(body: bytes) -> CanonicalAnswer | str:
-    reader = AnswerReader(PLAN)
     try:
-        return fold([*reader.read(body), *reader.close()])
+        return read_any(body, PLAN)
     except Failed as error:
         return error.message
 

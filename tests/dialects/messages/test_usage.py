@@ -30,10 +30,10 @@ def test_t51_cached_input_is_counted_once() -> None:
     )
     assert usage is not None
     written = write_chat(usage)
-    assert (written["prompt_tokens"], written["completion_tokens"], written["total_tokens"]) == (20702, 344, 21046)
-    assert written["prompt_tokens_details"]["cached_tokens"] == 13637
-    assert written["prompt_tokens_details"]["cache_write_tokens"] == 7049
-    assert written["completion_tokens_details"]["reasoning_tokens"] == 33
+    assert (written.prompt_tokens, written.completion_tokens, written.total_tokens) == (20702, 344, 21046)
+    assert written.prompt_tokens_details.cached_tokens == 13637
+    assert written.prompt_tokens_details.cache_write_tokens == 7049
+    assert written.completion_tokens_details.reasoning_tokens == 33
 
 
 # prompt, cached, cache_write, completion, reasoning -> input, cache_creation, cache_read, output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -13,15 +13,23 @@ from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.errors import InvalidRequest
 
 _Body = TypeVar("_Body")
+_LARGE: Final = 16 * 1024
+"""Bytes from which on it pays to look for the array that most of a body is."""
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
 
-def parse(body: bytes, decode: Callable[[bytes], _Body]) -> tuple[_Body, JsonObject]:
-    """decode: a msgspec decoder's. Raises InvalidRequest with the path of the first wrong field; its message holds
-    nothing of the body."""
+def parse(
+    body: bytes,
+    decode: Callable[[bytes], _Body],
+    read_large: Callable[[bytes], tuple[_Body, JsonObject] | None] | None = None,
+) -> tuple[_Body, JsonObject]:
+    """decode: a msgspec decoder's. read_large: a Bulk's of the same type. Raises InvalidRequest with the path of the
+    first wrong field; its message holds nothing of the body."""
     try:
         if not body.isascii():
             body.decode()  # the decoder skips what it does not read, broken UTF-8 too
+        if len(body) >= _LARGE and read_large is not None and (found := read_large(body)) is not None:
+            return found
         return decode(body), JsonObject(body)
     except msgspec.ValidationError as error:
         raise wrong_field(str(error)) from None

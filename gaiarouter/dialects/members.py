@@ -29,15 +29,34 @@ Span = tuple[int, int, int, int]
 
 
 class JsonObject:
-    """A JSON object's bytes, and where its members lie in them. `spans` is in the order of the bytes."""
+    """A JSON object's bytes, and its members in the order of the bytes."""
 
-    __slots__ = ("body", "members", "spans")
+    __slots__ = ("_spans", "body", "members")
 
     def __init__(self, body: bytes) -> None:
         """Raises what msgspec raises for anything but a JSON object, and DuplicateMember."""
         self.body = body
-        self.members = _decode_members(body)
-        self.spans = _locate(body, self.members)
+        self.members = members = _decode_members(body)
+        self._spans = None if _is_compact(body, members) else _walk(body, members)
+
+    @property
+    def spans(self) -> dict[str, Span]:
+        """Where the members lie, in the order of the bytes."""
+        if self._spans is None:
+            self._spans = _spans_without_space(self.members)
+        return self._spans
+
+    def widened(self, name: str, body: bytes, start: int, end: int) -> JsonObject | None:
+        """The object `body`, which is this one but for the JSON value at [start:end], where this one has `[]`; None if
+        that is not the value of the member `name`. Nothing of it is read again."""
+        if (own := self.spans.get(name)) is None or own[2:] != (start, start + 2):
+            return None
+        more = end - start - 2
+        wide = JsonObject.__new__(JsonObject)
+        wide.body = body
+        wide.members = self.members | {name: Raw(memoryview(body)[start:end])}
+        wide._spans = {each: _moved(span, start, more) for each, span in self.spans.items()}
+        return wide
 
     def patched(self, values: Mapping[str, bytes], drop: Collection[str] = ()) -> bytes:
         """These bytes with members replaced or added at the end (`values`, each JSON) and others taken out."""
@@ -115,9 +134,21 @@ def _start(change: tuple[int, int, bytes]) -> int:
     return change[0]
 
 
-def _locate(body: bytes, members: Mapping[str, Raw]) -> dict[str, Span]:
+def _moved(span: Span, start: int, more: int) -> Span:
+    """What lies behind `start` lies `more` bytes further on."""
+    gap, name, value, end = span
+    if end <= start:
+        return span
+    return (gap, name, value, end + more) if value <= start else (gap + more, name + more, value + more, end + more)
+
+
+def _is_compact(body: bytes, members: Mapping[str, Raw]) -> bool:
     """Most clients write no blank space. Then the members alone account for every byte, which also proves that no
     name is given twice: a second one would make the body longer than all that is known of it."""
+    return sum(map(len, members)) + sum(map(len, members.values())) + 4 * len(members) + 1 == len(body)
+
+
+def _spans_without_space(members: Mapping[str, Raw]) -> dict[str, Span]:
     spans: dict[str, Span] = {}
     position = 1
     for name, value in members.items():
@@ -125,7 +156,7 @@ def _locate(body: bytes, members: Mapping[str, Raw]) -> dict[str, Span]:
         end = start + len(value)
         spans[name] = (position - 1, position, start, end)
         position = end + 1
-    return spans if position == len(body) else _walk(body, members)
+    return spans
 
 
 def _walk(body: bytes, members: Mapping[str, Raw]) -> dict[str, Span]:

@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.body import parse
+from gaiarouter.dialects.bulk import Bulk
 from gaiarouter.dialects.members import HasMembers, JsonObject, asking_for_usage
 from gaiarouter.errors import InvalidRequest
 
@@ -114,6 +115,7 @@ class _Body(Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+read_large = Bulk(_Body, "messages", _Message).read
 
 
 @dataclass(slots=True)
@@ -168,7 +170,7 @@ class ChatHead(HasMembers):
 
 def read_request(body: bytes, envelope: Envelope = BARE) -> ChatHead:
     """Raises InvalidRequest with the path of the first wrong field; its message holds nothing of the body."""
-    request, json_object = parse(body, _decode)
+    request, json_object = parse(body, _decode, read_large)
     if not request.model.strip():
         raise InvalidRequest("`model` must not be empty", param="model")
     if not request.messages:

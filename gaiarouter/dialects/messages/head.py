@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.body import parse
+from gaiarouter.dialects.bulk import Bulk
 from gaiarouter.dialects.members import HasMembers, JsonObject
 from gaiarouter.dialects.messages.decode_turns import ATTRIBUTION
 from gaiarouter.dialects.sealing import is_sealed
@@ -62,6 +63,7 @@ class _Body(Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+read_large = Bulk(_Body, "messages", _Message).read
 _decode_system = msgspec.json.Decoder(str | list[Raw]).decode
 
 
@@ -114,7 +116,7 @@ def _with_system(text: str, before: bytes | None) -> bytes:
 
 def read_request(body: bytes, envelope: Envelope = BARE) -> MessagesHead:
     """Raises InvalidRequest with the path of the first wrong field; its message holds nothing of the body."""
-    request, members = parse(body, _decode)
+    request, members = parse(body, _decode, read_large)
     if not request.model.strip():
         raise InvalidRequest("`model` must not be empty", param="model")
     if not request.messages:

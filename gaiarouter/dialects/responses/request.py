@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
 from gaiarouter.dialects.body import parse
+from gaiarouter.dialects.bulk import Bulk
 from gaiarouter.dialects.members import HasMembers, JsonObject
 from gaiarouter.dialects.sealing import is_sealed
 from gaiarouter.errors import InvalidRequest
@@ -79,6 +80,7 @@ class _Body(Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+read_large = Bulk(_Body, "input", _Item).read
 
 
 @dataclass(slots=True)
@@ -129,7 +131,7 @@ class ResponsesHead(HasMembers):
 
 def read_request(body: bytes, envelope: Envelope = BARE) -> ResponsesHead:
     """Raises InvalidRequest with the path of the first wrong field; its message holds nothing of the body."""
-    request, json_object = parse(body, _decode)
+    request, json_object = parse(body, _decode, read_large)
     if not request.model.strip():
         raise InvalidRequest("`model` must not be empty", param="model")
     members = json_object.members

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
+from aiohttp.base_protocol import BaseProtocol
 from aiohttp.streams import EmptyStreamReader
 
 _AHEAD: Final = 128 * 1024
@@ -15,17 +15,16 @@ _AHEAD: Final = 128 * 1024
 class ArrivingBody(EmptyStreamReader):
     """What aiohttp's StreamReader is to its parser, and no more than is asked of one.
 
-    length: bytes in all. missing: those that are still to come. pause, resume: stop reading from the connection, and go
-    on.
+    length: bytes in all. missing: those that are still to come. connection: which need not be read where nobody wants
+    them yet.
     """
 
-    __slots__ = ("_error", "_is_paused", "_parts", "_pause", "_resume", "_waiter", "length", "missing")
+    __slots__ = ("_connection", "_error", "_is_paused", "_parts", "_waiter", "length", "missing")
 
-    def __init__(self, first: bytes, length: int, *, pause: Callable[[], None], resume: Callable[[], None]) -> None:
+    def __init__(self, first: bytes, length: int, connection: BaseProtocol) -> None:
         super().__init__()
         self._parts = [first] if first else []
-        self._pause = pause
-        self._resume = resume
+        self._connection = connection
         self._waiter: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._is_paused = False
@@ -45,7 +44,7 @@ class ArrivingBody(EmptyStreamReader):
             self._wake()
         elif self.missing and not self._is_paused and sum(map(len, self._parts)) > _AHEAD:
             self._is_paused = True
-            self._pause()
+            self._connection._pause_transport_reading()
         return rest
 
     def is_eof(self) -> bool:
@@ -90,7 +89,7 @@ class ArrivingBody(EmptyStreamReader):
             raise self._error
         if self._is_paused:
             self._is_paused = False
-            self._resume()
+            self._connection._resume_transport_reading()
         self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter

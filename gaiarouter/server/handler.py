@@ -84,28 +84,27 @@ class DataPlane:
         self._ids = RequestIds()
         self._running: dict[asyncio.Task[object], tuple[Exchange, Service]] = {}
         self._leaving: list[_Leaving] = []
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle: asyncio.Event | None = None
+        """Only where somebody waits for it."""
 
     def handler(self, dialect: Dialect, *, takes_form: bool = False) -> Handler:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            return await self.serve(request, dialect, Envelope(headers=request.headers))
-
         async def handle_form(request: web.Request) -> web.StreamResponse:
             form = FormBody(request, self._service().settings.server.body_limit)
             try:
-                return await self.serve(request, dialect, Envelope(headers=request.headers), form=form)
+                return await self.serve(request, dialect=dialect, form=form)
             finally:
                 form.close()
 
-        return handle_form if takes_form else handle
+        return handle_form if takes_form else partial(self.serve, dialect=dialect)
 
     @property
     def running(self) -> int:
         return len(self._running)
 
     async def until_idle(self) -> None:
-        await self._idle.wait()
+        if self._running:
+            self._idle = self._idle or asyncio.Event()
+            await self._idle.wait()
 
     async def until_left(self, service: Service) -> None:
         """Returns when no request runs that began with `service`, which new ones no longer do."""
@@ -125,14 +124,15 @@ class DataPlane:
     async def serve(
         self,
         request: web.Request,
-        dialect: Dialect,
-        envelope: Envelope,
         *,
+        dialect: Dialect,
+        envelope: Envelope | None = None,
         key_in_query: bool = False,
         framing: Framing | None = None,
         form: FormBody | None = None,
     ) -> web.StreamResponse:
-        """framing: of a stream whose events do not go out as they are. form: the body, where it is one."""
+        """envelope: what the path says besides the body. framing: of a stream whose events do not go out as they are.
+        form: the body, where it is one."""
         service = self._service()
         task = asyncio.current_task()
         assert task is not None
@@ -146,14 +146,13 @@ class DataPlane:
             reply=reply,
             received_s=time.monotonic(),
             received_us=time.time_ns() // 1000,
-            envelope=envelope,
+            envelope=Envelope(headers=request.headers) if envelope is None else envelope,
             form=form,
             source=partial(source_of, request, service.settings.server),
             trace=None if service.spans is None else begun(service.spans, request),
         )
         reply.attach(exchange)
         self._running[task] = (exchange, service)
-        self._idle.clear()
         self._in_flight.inc()
         try:
             await self._answer(service.stages, exchange, reply)
@@ -169,8 +168,9 @@ class DataPlane:
             self._gate.leave()
         self._in_flight.dec()
         del self._running[task]
-        if not self._running:
+        if self._idle is not None and not self._running:
             self._idle.set()
+            self._idle = None
         for leaving in self._leaving:
             leaving.ended(exchange.id)
 

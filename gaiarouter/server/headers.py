@@ -6,7 +6,7 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -99,8 +99,8 @@ def _own(exchange: Exchange, now: float) -> dict[str, str]:
     if exchange.spoke_s:
         headers["x-gaia-overhead-ms"] = f"{max(0.0, now - exchange.received_s - exchange.upstream_s) * 1000:.2f}"
     if exchange.lease is not None:
-        _add_window(headers, exchange.dialect, "requests", exchange.lease.requests)
-        _add_window(headers, exchange.dialect, "tokens", exchange.lease.tokens)
+        windows = (("requests", exchange.lease.requests), ("tokens", exchange.lease.tokens))
+        _add_windows(headers, exchange.dialect, windows)
     return headers
 
 
@@ -115,8 +115,8 @@ def error_headers(error: GatewayError, dialect: Dialect) -> dict[str, str]:
     if isinstance(error, RequestRefused) and error.allow is not None:
         headers["Allow"] = error.allow
     if isinstance(error, LimitExceeded):
-        for name, window in error.windows.items():
-            _add_window(headers, dialect, name, Window(*window))
+        windows = [(name, Window(*window)) for name, window in error.windows.items()]
+        _add_windows(headers, dialect, windows)
     if error.retry_after_s is not None:
         headers["retry-after"] = str(max(1, min(600, math.ceil(error.retry_after_s))))
         headers["retry-after-ms"] = str(max(1, min(600_000, math.ceil(error.retry_after_s * 1000))))
@@ -125,9 +125,11 @@ def error_headers(error: GatewayError, dialect: Dialect) -> dict[str, str]:
     return headers
 
 
-def _add_window(headers: dict[str, str], dialect: Dialect, name: str, window: Window | None) -> None:
-    if window is not None:
-        headers |= dialect.window_headers(name, WindowView(window.limit, window.remaining, window.reset_s, time.time()))
+def _add_windows(headers: dict[str, str], dialect: Dialect, windows: Iterable[tuple[str, Window | None]]) -> None:
+    now_s = time.time()
+    for name, window in windows:
+        if window is not None:
+            headers |= dialect.window_headers(name, WindowView(window.limit, window.remaining, window.reset_s, now_s))
 
 
 @lru_cache(maxsize=1024)

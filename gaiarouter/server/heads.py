@@ -29,14 +29,14 @@ class KnownHead:
     It asks for nothing unusual: HTTP/1.1, the connection stays open, a JSON body of a told length and no coding.
     """
 
-    __slots__ = ("_after", "_before", "_credentials", "_digits", "_name", "message")
+    __slots__ = ("_credentials", "_end", "_head", "_length", "_name", "_start", "message")
 
     def __init__(self, head: bytes, place: re.Match[bytes], message: RawRequestMessage) -> None:
         """place: of the line that tells the length."""
-        start, end = place.span(2)
-        self._before = head[:start]
-        self._after = head[end:]
-        self._name, self._digits = place.groups()
+        self._head = head
+        self._name = place[1]
+        self._start, self._end = place.span(2)
+        self._length = int(place[2])
         self._credentials: tuple[str, ...] | None = None
         self.message = message
 
@@ -49,17 +49,27 @@ class KnownHead:
     def match(self, data: bytes) -> tuple[RawRequestMessage, int, int] | None:
         """What the parser would tell of the head that `data` begins with, its body's length, and where in `data` that
         begins. None where it begins with another head, or with less than a whole one."""
-        before, after = self._before, self._after
-        if not data.startswith(before):
+        if not data.startswith(self._head) and not self._renew(data):
             return None
-        start = len(before)
+        return self.message, self._length, len(self._head)
+
+    def _renew(self, data: bytes) -> bool:
+        """Whether `data` begins with this head, but for the length; if so it is now of that length."""
+        start, after = self._start, self._head[self._end :]
         end = data.find(b"\r", start, start + _MOST_DIGITS + 1)
         digits = data[start:end]
-        if end < 0 or not digits.isdigit() or not data.startswith(after, end):
-            return None
-        if digits != self._digits:
-            self._digits, self.message = digits, _of_length(self.message, self._name, digits)
-        return self.message, int(digits), end + len(after)
+        if (
+            end < 0
+            or not digits.isdigit()
+            or not data.startswith(self._head[:start])
+            or not data.startswith(after, end)
+        ):
+            return False
+        self._head = data[: end + len(after)]
+        self._end = end
+        self._length = int(digits)
+        self.message = _of_length(self.message, self._name, digits)
+        return True
 
 
 def end_of_head(data: bytes, message: RawRequestMessage) -> int | None:

@@ -37,6 +37,6 @@ class KeptPaths:
             path = quote(request.match_info["id"], safe="") + under
             query = f"?{request.query_string}" if request.query_string else ""
             envelope = Envelope(headers=request.headers, method=request.method, path=path + query)
-            return await self._data_plane.serve(request, self._dialect, envelope)
+            return await self._data_plane.serve(request, dialect=self._dialect, envelope=envelope)
 
         return handle

@@ -38,4 +38,6 @@ class ModelPaths:
         stream = method == _STREAMS
         envelope = Envelope(model=model, stream=stream, headers=request.headers)
         framing = self._array() if stream and request.query.get("alt") != "sse" else None
-        return await self._data_plane.serve(request, dialect, envelope, key_in_query=True, framing=framing)
+        return await self._data_plane.serve(
+            request, dialect=dialect, envelope=envelope, key_in_query=True, framing=framing
+        )

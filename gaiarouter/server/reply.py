@@ -101,7 +101,10 @@ class HttpReply:
         self.close()
         try:
             if self._whole is not None and self.response is None:
-                await self._write_whole(*self._whole)
+                self.response = WRITTEN_LAST  # as long as it is not known that the caller is there
+                self.response = write_whole(self._request, *self._whole)
+                if self._request.protocol.writing_paused:
+                    await self._request.writer.drain()
                 return
             assert self.response is not None
             await self.response.prepare(self._request)
@@ -113,15 +116,10 @@ class HttpReply:
 
     def close(self) -> None:
         """No more keep-alives. The request is over, or its last bytes are about to be written."""
-        self._stop_hold()
+        if self._hold is not None:
+            self._stop_hold()
         if self._stream is not None:
             self._stream.stop_streaming()
-
-    async def _write_whole(self, lines: str, body: bytes) -> None:
-        self.response = WRITTEN_LAST  # as long as it is not known that the caller is there
-        self.response = write_whole(self._request, lines, body)
-        if self._request.protocol.writing_paused:
-            await self._request.writer.drain()
 
     async def _write(self, events: bytes) -> None:
         assert self._stream is not None

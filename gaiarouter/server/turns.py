@@ -63,27 +63,27 @@ class Turns(RequestHandler):
     def data_received(self, data: bytes) -> None:
         if self._arriving is not None:
             self._feed(self._arriving, data)
-        elif self._known is None or self._due or not self._is_idle() or not self._is_known(self._known, data):
+        elif self._known is None or self._due or not self._is_known(self._known, data):
             self._parse(data)
 
     def _is_known(self, known: KnownHead, data: bytes) -> bool:
-        """Whether `data` begins with the head that is known; its request is then under way."""
+        """Whether `data` begins with the head that is known, and nothing else is asked; its request is then under way."""
+        waiter = self._waiter
+        if waiter is None or waiter.done() or self._messages or self._close or self._force_close:
+            return False
         match = known.match(data)
         if match is None:
             return False
         message, length, start = match
         if length < len(data) - start:
             return False  # another request follows: the parser keeps them apart
-        body = ArrivingBody(
-            data[start:], length, pause=self._pause_transport_reading, resume=self._resume_transport_reading
-        )
+        body = ArrivingBody(data[start:], length, self)
         if body.missing:
             self._arriving = body
         self._next_head = known
         self._request_count += 1
         self._messages.append((message, body))
-        assert self._waiter is not None
-        self._waiter.set_result(None)
+        waiter.set_result(None)
         return True
 
     def _feed(self, body: ArrivingBody, data: bytes) -> None:
@@ -114,13 +114,6 @@ class Turns(RequestHandler):
             self._others += 1
         self._known = known_head(data[:end], message) if self._others < _MOST_OTHERS else None
         return max(due, _UNKNOWN)
-
-    def _is_idle(self) -> bool:
-        """Nothing is asked, and nothing asked waits."""
-        return self._waiter is not None and not self._waiter.done() and not self._messages and not self._is_closing()
-
-    def _is_closing(self) -> bool:
-        return self._close or self._force_close
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Called for every body that is read, whether reading was paused or not."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from gaiarouter.dialects.base import WindowView
 from gaiarouter.dialects.chat import errors
 from gaiarouter.dialects.windows import window_headers
 from gaiarouter.errors import GatewayError
@@ -24,5 +21,4 @@ class TellsAsChat:
     def error_event(self, error: GatewayError, request_id: str) -> bytes:
         return errors.error_event(error, request_id)
 
-    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
-        return window_headers(name, window)
+    window_headers = staticmethod(window_headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gaiarouter.canonical.fold import fold
-from gaiarouter.dialects.base import BARE, Answer, Envelope, WindowView
+from gaiarouter.dialects.base import BARE, Answer, Envelope
 from gaiarouter.dialects.gemini import errors, head, response
 from gaiarouter.dialects.gemini.chunks import StreamDecoder
 from gaiarouter.dialects.gemini.encode import encode_answer, event_of
@@ -33,9 +33,8 @@ class TellsAsGemini:
     def error_event(self, error: GatewayError, request_id: str) -> bytes:
         return errors.error_event(error, request_id)
 
-    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
-        """The API has none: those that most clients know."""
-        return window_headers(name, window)
+    window_headers = staticmethod(window_headers)
+    """The API has none: those that most clients know."""
 
 
 class GeminiDialect(TellsAsGemini):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gaiarouter.dialects.base import BARE, Answer, Envelope, WindowView
+from gaiarouter.dialects.base import BARE, Answer, Envelope
 from gaiarouter.dialects.responses import errors, request, response
 from gaiarouter.dialects.responses.chunks import ResponsesStreamWatcher
 from gaiarouter.dialects.windows import window_headers
@@ -25,8 +25,7 @@ class TellsAsResponses:
     def error_event(self, error: GatewayError, request_id: str) -> bytes:
         return errors.error_event(error, request_id)
 
-    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
-        return window_headers(name, window)
+    window_headers = staticmethod(window_headers)
 
 
 class ResponsesDialect(TellsAsResponses):

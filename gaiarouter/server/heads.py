@@ -58,12 +58,7 @@ class KnownHead:
         start, after = self._start, self._head[self._end :]
         end = data.find(b"\r", start, start + _MOST_DIGITS + 1)
         digits = data[start:end]
-        if (
-            end < 0
-            or not digits.isdigit()
-            or not data.startswith(self._head[:start])
-            or not data.startswith(after, end)
-        ):
+        if end < 0 or not digits.isdigit() or data[:start] != self._head[:start] or not data.startswith(after, end):
             return False
         self._head = data[: end + len(after)]
         self._end = end

@@ -67,7 +67,7 @@ class Turns(RequestHandler):
             self._parse(data)
 
     def _is_known(self, known: KnownHead, data: bytes) -> bool:
-        """Whether `data` begins with the head that is known, and nothing else is asked; its request is then under way."""
+        """Whether `data` begins with the known head and nothing else is asked; its request is then under way."""
         waiter = self._waiter
         if waiter is None or waiter.done() or self._messages or self._close or self._force_close:
             return False
@@ -81,6 +81,7 @@ class Turns(RequestHandler):
         if body.missing:
             self._arriving = body
         self._next_head = known
+        self._others = 0
         self._request_count += 1
         self._messages.append((message, body))
         waiter.set_result(None)

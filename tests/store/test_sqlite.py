@@ -19,6 +19,7 @@ from gaiarouter.store.keyring import KeyRing
 from gaiarouter.store.keys import parse
 from gaiarouter.store.sql import SqlStore
 from gaiarouter.store.sqlite import SqliteDatabase
+from gaiarouter.store.tables import statistics, usage
 from tests.store.test_store import RECORD
 from tests.support.upstream import BOUND_S
 
@@ -61,6 +62,25 @@ async def test_the_file_is_for_its_owner_alone(store: Store, tmp_path: Path) -> 
         "gaia.db-shm": 0o600,
         "gaia.db-wal": 0o600,
     }
+
+
+async def test_every_index_of_the_records_is_read(store: Store, tmp_path: Path) -> None:
+    """Each costs every request: `usage_records` is the one table that each of them adds a row to."""
+    asked = (statistics.LIST, statistics.COUNT, statistics._LOST, usage.FIND, usage.FORGET, usage.ASKED)
+    with sqlite3.connect(tmp_path / "gaia.db") as connection:
+        plans = [
+            row[3]
+            for sql in asked
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", {str(number): None for number in range(1, 11)})
+        ]
+        indexes = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'usage_records'"
+        )
+        names = [name for (name,) in indexes]
+    connection.close()
+
+    assert names
+    assert [name for name in names if not any(name in plan for plan in plans)] == []
 
 
 async def test_the_log_is_written_ahead(store: Store, tmp_path: Path) -> None:

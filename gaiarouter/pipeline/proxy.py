@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 
@@ -138,9 +139,10 @@ class Proxy(Stage):
         return TimedOut("The provider did not answer in time.", phase="first_byte")
 
     async def _ask(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> None:
-        assert exchange.request is not None
-        assert exchange.match is not None
-        request, limits = exchange.request, exchange.match.route.timeouts
+        request, match = exchange.request, exchange.match
+        assert request is not None
+        assert match is not None
+        limits = match.route.timeouts
         endpoint, conversion = await self._convert(exchange, attempt.target)
         started = exchange.attempt_started_s
         exchange.served, exchange.dropped = attempt.target, conversion.dropped
@@ -159,7 +161,7 @@ class Proxy(Stage):
             deadline=plan.deadline,
             charge=self._charge,
             tokenizer=self._tokenizer,
-            spoke=lambda now: plan.spoke(attempt, now, now - started),
+            spoke=partial(plan.spoke, attempt),
         )
         try:
             if response.status >= 400:

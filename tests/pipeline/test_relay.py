@@ -58,7 +58,7 @@ class Scene:
             self.clock,
             first_content_by=self.clock.now + 10,
             deadline=self.clock.now + 60,
-            spoke=self.spoke.append,
+            spoke=lambda now, _: self.spoke.append(now),
             charge=self.charge,
             tokenizer=Tokenizer(),
         )

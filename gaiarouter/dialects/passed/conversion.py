@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -51,12 +50,12 @@ class _NamedForm:
         return self.form.pieces(self.model)
 
 
-class Passing(NeverStreams, ABC):
+class Passing(NeverStreams):
     """A conversion whose answer is whatever the target makes of it, a stream or not."""
 
-    @abstractmethod
     def passing(self, media_type: str) -> StreamWatcher | None:
         """What reads an answer of this type while it goes by; None where it must be whole, for `read_answer`."""
+        raise NotImplementedError
 
 
 class Passed(Passing):

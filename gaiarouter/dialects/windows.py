@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 
 from gaiarouter.dialects.base import WindowView
 
 
 def window_headers(name: str, window: WindowView) -> Mapping[str, str]:
-    reset_s = window.reset_s
+    reset_s, (limit, remaining, reset) = window.reset_s, _names(name)
     return {
-        f"x-ratelimit-limit-{name}": str(window.limit),
-        f"x-ratelimit-remaining-{name}": str(window.remaining),
-        f"x-ratelimit-reset-{name}": f"{math.ceil(reset_s * 1000)}ms" if reset_s < 1 else _go_duration(reset_s),
+        limit: str(window.limit),
+        remaining: str(window.remaining),
+        reset: f"{math.ceil(reset_s * 1000)}ms" if reset_s < 1 else _go_duration(reset_s),
     }
+
+
+@lru_cache
+def _names(name: str) -> tuple[str, str, str]:
+    return f"x-ratelimit-limit-{name}", f"x-ratelimit-remaining-{name}", f"x-ratelimit-reset-{name}"
 
 
 def _go_duration(seconds: float) -> str:

@@ -86,8 +86,9 @@ class MemoryLease:
             raise RuntimeError("tokens are reserved once, and before the lease is settled")
         now = self._clock()
         meter = self._tokens(now)
-        if meter.limit is not None and tokens > meter.limit.amount:
-            raise _too_large(self._whose, tokens, meter.limit)
+        limit = meter.limit
+        if limit is not None and tokens > limit.amount:
+            raise _too_large(self._whose, tokens, limit)
         wait_s = meter.wait_s(tokens, now)
         if wait_s:
             raise _window_used_up(self._whose, "tokens", meter, wait_s)

@@ -31,16 +31,16 @@ class RateLimit(Stage):
         self._shared = shared
 
     async def request(self, exchange: Exchange) -> None:
-        exchange.lease = self._admit(exchange)
+        exchange.lease = lease = self._admit(exchange)
         body = await exchange.receive()
         exchange.request = request = exchange.dialect.read_request(body, exchange.envelope)
-        # some servers take -1 for "no bound"; it must not make the window larger
-        output = min(max(0, request.max_output_tokens or 0), _MOST)
-        exchange.estimated_input = request.estimated_input_tokens()
-        tokens = exchange.estimated_input + output
-        exchange.lease.reserve_tokens(tokens)
+        exchange.estimated_input = tokens = request.estimated_input_tokens()
+        if (output := request.max_output_tokens) is not None:
+            # some servers take -1 for "no bound"; it must not make the window larger
+            tokens += min(max(0, output), _MOST)
+        lease.reserve_tokens(tokens)
         if self._shared is not None:
-            exchange.lease = await self._shared.claim(exchange.id, self._holders(exchange), tokens, exchange.lease)
+            exchange.lease = await self._shared.claim(exchange.id, self._holders(exchange), tokens, lease)
 
     def _admit(self, exchange: Exchange) -> Lease:
         key = exchange.key

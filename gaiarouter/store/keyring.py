@@ -75,8 +75,8 @@ class KeyRing:
         self._pepper = pepper
         self._on_storage_away = on_storage_away
         self._known: dict[str, _Known] = {}
-        self._by_digest: dict[bytes, tuple[_Known, int | None]] = {}
-        """With the time at which the text ends before its record does."""
+        self._by_digest: dict[bytes, tuple[_Known, float]] = {}
+        """With the time, in microseconds, until which the text is good."""
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._loading: dict[str, asyncio.Task[ApiKey | None]] = {}
         self._used_us: dict[str, int] = {}
@@ -107,14 +107,13 @@ class KeyRing:
         if len(text) > MAX_KEY_LENGTH or not text.isascii():
             return None
         found = self._by_digest.get(_digest(text))
-        if found is None or not self._is_fresh(found[0]):
+        if found is None:
             return None
         (known, until_us), wall_us = found, self._wall_us()
-        record = known.record
-        if not record.is_valid(wall_us) or (until_us is not None and wall_us >= until_us):
+        if wall_us >= until_us or not self._is_fresh(known):
             return None
-        self._used_us[record.id] = wall_us
-        return record
+        self._used_us[known.record.id] = wall_us
+        return known.record
 
     async def find(self, text: str) -> ApiKey:
         """Raises Unauthenticated, or Unavailable (storage_unavailable) where the store would have to be asked and does
@@ -129,10 +128,11 @@ class KeyRing:
         if known is None or not known.record.is_valid(self._wall_us()):
             raise Unauthenticated
         if self._has_secret(key, known.record):
-            self._remember_digest(text, known, None)
+            self._remember_digest(text, known, known.record.valid_until_us)
         elif self._had_secret(key, known.record):
             assert known.record.previous is not None
-            self._remember_digest(text, known, known.record.previous.until_us)
+            until_us = min(known.record.previous.until_us, known.record.valid_until_us)
+            self._remember_digest(text, known, until_us)
         else:
             raise Unauthenticated
         self._used_us[key.id] = self._wall_us()
@@ -274,7 +274,7 @@ class KeyRing:
             if len(self._unknown) > self._max_unknown:
                 self._unknown.popitem(last=False)
 
-    def _remember_digest(self, text: str, known: _Known, until_us: int | None) -> None:
+    def _remember_digest(self, text: str, known: _Known, until_us: float) -> None:
         """From now on `peek` finds it. Not where it was forgotten meanwhile."""
         if self._known.get(known.record.id) is known:
             digest = _digest(text)

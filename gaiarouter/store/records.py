@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from operator import add
 from typing import Final, Literal
 
@@ -130,13 +131,20 @@ class ApiKey:
 
     def is_valid(self, now_us: int) -> bool:
         """Whether a right secret lets its caller in."""
-        return (
+        return now_us < self.valid_until_us
+
+    @property
+    def valid_until_us(self) -> float:
+        """0 for a record that lets nobody in."""
+        is_on = (
             self.revoked_us is None
             and self.status == "active"
-            and (self.expires_us is None or now_us < self.expires_us)
             and (self.tenant is None or self.tenant.is_active)
             and self.owner_is_active
         )
+        if not is_on:
+            return 0
+        return inf if self.expires_us is None else self.expires_us
 
 
 @dataclass(frozen=True, slots=True)

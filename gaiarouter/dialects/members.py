@@ -6,7 +6,7 @@ Spelling of numbers, escapes and blank space survive that way, and with them the
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -43,7 +43,7 @@ class JsonObject:
     def spans(self) -> dict[str, Span]:
         """Where the members lie, in the order of the bytes."""
         if self._spans is None:
-            self._spans = _spans_without_space(self.members)
+            self._spans = dict(_places(self.members))
         return self._spans
 
     def widened(self, name: str, body: bytes, start: int, end: int) -> JsonObject | None:
@@ -57,6 +57,14 @@ class JsonObject:
         wide.members = self.members | {name: Raw(memoryview(body)[start:end])}
         wide._spans = {each: _moved(span, start, more) for each, span in self.spans.items()}
         return wide
+
+    def replaced(self, name: str, value: bytes) -> bytes:
+        """These bytes with one member's value (JSON) replaced, or with that member added."""
+        for each, (_, _, start, end) in _places(self.members) if self._spans is None else self._spans.items():
+            if each == name:
+                view = memoryview(self.body)
+                return self.body if view[start:end] == value else b"".join((view[:start], value, view[end:]))
+        return self.patched({name: value})
 
     def patched(self, values: Mapping[str, bytes], drop: Collection[str] = ()) -> bytes:
         """These bytes with members replaced or added at the end (`values`, each JSON) and others taken out."""
@@ -148,15 +156,14 @@ def _is_compact(body: bytes, members: Mapping[str, Raw]) -> bool:
     return sum(map(len, members)) + sum(map(len, members.values())) + 4 * len(members) + 1 == len(body)
 
 
-def _spans_without_space(members: Mapping[str, Raw]) -> dict[str, Span]:
-    spans: dict[str, Span] = {}
+def _places(members: Mapping[str, Raw]) -> Iterator[tuple[str, Span]]:
+    """Where each lies in an object without blank space."""
     position = 1
     for name, value in members.items():
         start = position + len(name) + 3
         end = start + len(value)
-        spans[name] = (position - 1, position, start, end)
+        yield name, (position - 1, position, start, end)
         position = end + 1
-    return spans
 
 
 def _walk(body: bytes, members: Mapping[str, Raw]) -> dict[str, Span]:

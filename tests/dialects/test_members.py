@@ -54,7 +54,10 @@ def test_replacing_a_value_changes_nothing_else(spelled: Spelled, data: st.DataO
     json_object = JsonObject(body)
     _, _, start, end = json_object.spans[name]
     assert body[start:end] == old.encode()
-    assert json_object.patched({name: b'"NEW"'}) == body[:start] + b'"NEW"' + body[end:]
+    changed = body[:start] + b'"NEW"' + body[end:]
+    assert json_object.patched({name: b'"NEW"'}) == changed
+    assert JsonObject(body).replaced(name, b'"NEW"') == changed
+    assert JsonObject(body).replaced("added", b"1") == json_object.patched({"added": b"1"})
 
 
 @given(spelled_objects(), st.data())
@@ -75,6 +78,7 @@ def test_a_change_to_the_same_is_none(spelled: Spelled) -> None:
     text, members = spelled
     body = text.encode()
     assert JsonObject(body).patched({name: value.encode() for name, value in members}) is body
+    assert all(JsonObject(body).replaced(name, value.encode()) is body for name, value in members)
 
 
 @given(spelled_objects(), st.data())

@@ -7,12 +7,11 @@ and null is allowed wherever a field may be left out: providers extend them free
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
@@ -118,8 +117,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 read_large = Bulk(_Body, "messages", _Message).read
 
 
-@dataclass(slots=True)
-class ChatHead(HasMembers):
+class ChatHead(HasMembers, Struct, gc=False):
     """Implements dialects.base.RequestHead. Not frozen only because the protocol's members are plain attributes."""
 
     model: str
@@ -137,10 +135,11 @@ class ChatHead(HasMembers):
         return int(self._input_weight) + 1
 
     def body_for(self, *, model: str, ask_usage: bool) -> bytes:
-        changes = {} if model == self.model else {"model": msgspec.json.encode(model)}
+        own = self._object
         if ask_usage and self.stream and not self.include_usage:
-            changes |= asking_for_usage(self._object)
-        return self._object.patched(changes) if changes else self._object.body
+            changes = {} if model == self.model else {"model": msgspec.json.encode(model)}
+            return own.patched(changes | asking_for_usage(own))
+        return own.body if model == self.model else own.replaced("model", msgspec.json.encode(model))
 
     def edited(
         self,
@@ -159,7 +158,7 @@ class ChatHead(HasMembers):
             values["messages"] = b"[" + first + b"," + messages[1:]
         if not values and not drop:
             return self
-        return replace(read_request(self._object.patched(values, drop)), forwarded=self.forwarded)
+        return structs.replace(read_request(self._object.patched(values, drop)), forwarded=self.forwarded)
 
     def _is_given(self, name: str) -> bool:
         """Whether the caller said so; null says nothing. The two names of the output limit are one wish."""

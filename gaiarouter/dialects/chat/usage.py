@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -37,6 +39,8 @@ class _Usage(Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Usage).decode
+_NOTHING_GIVEN: Final = _PromptDetails()
+_NOTHING_MADE: Final = _CompletionDetails()
 
 
 def read_usage(raw: Raw, tier: Raw = _NOT_SENT) -> Usage | None:
@@ -51,25 +55,20 @@ def read_usage(raw: Raw, tier: Raw = _NOT_SENT) -> Usage | None:
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     if prompt == completion == 0:
         return None  # a placeholder: no prompt is of no tokens
-    read = min(_cache_read(usage), prompt)
-    write = min(_cache_write(usage), prompt - read)
-    visible, reasoning = _output(completion, usage)
+    given, made = usage.prompt_tokens_details or _NOTHING_GIVEN, usage.completion_tokens_details or _NOTHING_MADE
+    read = min(_cache_read(usage, given), prompt)
+    write = min(given.cache_write_tokens or given.cache_creation_tokens or 0, prompt - read)
+    reasoning = made.reasoning_tokens or 0
     return Usage(
         in_uncached=prompt - read - write,
         in_cache_read=read,
         in_cache_write=write,
-        out_visible=visible,
+        out_visible=_visible(completion, reasoning, usage) if reasoning else completion,
         out_reasoning=reasoning,
-        modalities=_sound(usage),
+        modalities=_sound(given, made),
         tier=priced_tier(bytes(tier)) if tier else None,
         charged_nano=_charged_nano(usage.cost) if usage.cost else None,
     )
-
-
-def _sound(usage: _Usage) -> Modalities | None:
-    in_audio = usage.prompt_tokens_details.audio_tokens if usage.prompt_tokens_details else None
-    out_audio = usage.completion_tokens_details.audio_tokens if usage.completion_tokens_details else None
-    return Modalities(in_audio=in_audio, out_audio=out_audio) if in_audio or out_audio else None
 
 
 def _charged_nano(cost: Raw) -> int | None:
@@ -81,26 +80,25 @@ def _charged_nano(cost: Raw) -> int | None:
     return round(dollars * _NANO) if 0 <= dollars <= _MOST_DOLLARS else None
 
 
-def _cache_read(usage: _Usage) -> int:
-    details = usage.prompt_tokens_details
-    if details is not None and details.cached_tokens is not None:
-        return details.cached_tokens
+def _cache_read(usage: _Usage, given: _PromptDetails) -> int:
+    if given.cached_tokens is not None:
+        return given.cached_tokens
     if usage.prompt_cache_hit_tokens is not None:
         return usage.prompt_cache_hit_tokens
     return (usage.cached_tokens or 0) if usage.num_cached_tokens is None else usage.num_cached_tokens
 
 
-def _cache_write(usage: _Usage) -> int:
-    details = usage.prompt_tokens_details
-    return (details.cache_write_tokens or details.cache_creation_tokens or 0) if details else 0
+def _sound(given: _PromptDetails, made: _CompletionDetails) -> Modalities | None:
+    if given.audio_tokens or made.audio_tokens:
+        return Modalities(in_audio=given.audio_tokens, out_audio=made.audio_tokens)
+    return None
 
 
-def _output(completion: int, usage: _Usage) -> tuple[int, int]:
-    """Visible and reasoning tokens. `completion_tokens` includes reasoning, save for servers (xAI, some gateways)
-    that count it beside: the total gives them away, or reasoning that is larger than what should include it."""
-    reasoning = (usage.completion_tokens_details and usage.completion_tokens_details.reasoning_tokens) or 0
+def _visible(completion: int, reasoning: int, usage: _Usage) -> int:
+    """`completion_tokens` includes reasoning, save for servers (xAI, some gateways) that count it beside: the total
+    gives them away, or reasoning that is larger than what should include it."""
     beside = usage.total_tokens == (usage.prompt_tokens or 0) + completion + reasoning or reasoning > completion
-    return (completion, reasoning) if beside else (completion - reasoning, reasoning)
+    return completion if beside else completion - reasoning
 
 
 class _PromptTold(Struct, gc=False):

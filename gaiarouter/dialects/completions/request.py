@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -58,8 +57,7 @@ decode_form = msgspec.json.Decoder(Form).decode
 decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
-@dataclass(slots=True)
-class CompletionHead(HasMembers):
+class CompletionHead(HasMembers, Struct, gc=False):
     """Implements dialects.base.RequestHead."""
 
     model: str
@@ -69,17 +67,18 @@ class CompletionHead(HasMembers):
     prompt_bytes: int
     _weight: float
     _object: JsonObject
-    forwarded: Mapping[str, str] = field(default_factory=dict)
+    forwarded: Mapping[str, str] = msgspec.field(default_factory=dict)
     sealed: bool = False
 
     def estimated_input_tokens(self) -> int:
         return int(self._weight) + 1
 
     def body_for(self, *, model: str, ask_usage: bool) -> bytes:
-        changes = {} if model == self.model else {"model": msgspec.json.encode(model)}
+        own = self._object
         if ask_usage and self.stream and not self.include_usage:
-            changes |= asking_for_usage(self._object)
-        return self._object.patched(changes) if changes else self._object.body
+            changes = {} if model == self.model else {"model": msgspec.json.encode(model)}
+            return own.patched(changes | asking_for_usage(own))
+        return own.body if model == self.model else own.replaced("model", msgspec.json.encode(model))
 
     def edited(
         self, *, default: Mapping[str, Any], set_: Mapping[str, Any], drop: tuple[str, ...], system: str | None

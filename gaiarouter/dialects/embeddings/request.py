@@ -52,7 +52,7 @@ class EmbeddingHead(HasMembers):
         return int(sum(token_weight(text) if isinstance(text, str) else len(text) for text in inputs)) + 1
 
     def body_for(self, *, model: str, ask_usage: bool) -> bytes:
-        return self._object.patched({"model": msgspec.json.encode(model)})
+        return self._object.replaced("model", msgspec.json.encode(model))
 
     def edited(
         self, *, default: Mapping[str, Any], set_: Mapping[str, Any], drop: tuple[str, ...], system: str | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -47,8 +46,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 _decode_part = msgspec.json.Decoder(_Part).decode
 
 
-@dataclass(slots=True)
-class GeminiHead(HasMembers):
+class GeminiHead(HasMembers, Struct, gc=False):
     """Implements dialects.base.RequestHead. Model and streaming stand in the address, not in the body."""
 
     model: str
@@ -58,7 +56,7 @@ class GeminiHead(HasMembers):
     prompt_bytes: int
     sealed: bool
     _object: JsonObject
-    forwarded: Mapping[str, str] = field(default_factory=dict)
+    forwarded: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def estimated_input_tokens(self) -> int:
         return int(_weight(self._object.members)) + 1
@@ -81,7 +79,7 @@ class GeminiHead(HasMembers):
             return self
         spellings = tuple(name for name in self._object.members if form.camel(name) in drop)
         envelope = Envelope(model=self.model, stream=self.stream)
-        return replace(read_request(self._object.patched(values, (*drop, *spellings)), envelope))
+        return read_request(self._object.patched(values, (*drop, *spellings)), envelope)
 
 
 def _with_system(text: str, before: bytes | Raw | None) -> bytes:

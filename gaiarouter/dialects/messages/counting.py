@@ -50,7 +50,7 @@ class MessagesCount:
         return whole if _LIMIT in like.members else JsonObject(whole).patched({}, drop=(_LIMIT,))
 
     def named(self, body: JsonObject, *, model: str) -> bytes:
-        return body.patched({"model": msgspec.json.encode(model)})
+        return body.replaced("model", msgspec.json.encode(model))
 
     def body_of(self, body: bytes, *, model: str) -> bytes:
         members = JsonObject(body)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
@@ -67,8 +66,7 @@ read_large = Bulk(_Body, "messages", _Message).read
 _decode_system = msgspec.json.Decoder(str | list[Raw]).decode
 
 
-@dataclass(slots=True)
-class MessagesHead(HasMembers):
+class MessagesHead(HasMembers, Struct, gc=False):
     """Implements dialects.base.RequestHead."""
 
     model: str
@@ -86,7 +84,7 @@ class MessagesHead(HasMembers):
 
     def body_for(self, *, model: str, ask_usage: bool) -> bytes:
         """Usage comes unasked."""
-        return self._object.body if model == self.model else self._object.patched({"model": msgspec.json.encode(model)})
+        return self._object.body if model == self.model else self._object.replaced("model", msgspec.json.encode(model))
 
     def edited(
         self, *, default: Mapping[str, Any], set_: Mapping[str, Any], drop: tuple[str, ...], system: str | None
@@ -99,7 +97,7 @@ class MessagesHead(HasMembers):
             values["system"] = _with_system(system, values.get("system") or self._object.members.get("system"))
         if not values and not drop:
             return self
-        return replace(read_request(self._object.patched(values, drop)), forwarded=self.forwarded)
+        return structs.replace(read_request(self._object.patched(values, drop)), forwarded=self.forwarded)
 
 
 def _with_system(text: str, before: bytes | None) -> bytes:

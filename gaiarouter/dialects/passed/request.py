@@ -37,7 +37,7 @@ class PassedHead(HasMembers):
         return int(self._weight) + 1
 
     def body_for(self, *, model: str, ask_usage: bool) -> bytes:
-        return self._object.patched({"model": msgspec.json.encode(model)})
+        return self._object.replaced("model", msgspec.json.encode(model))
 
     def edited(
         self, *, default: Mapping[str, Any], set_: Mapping[str, Any], drop: tuple[str, ...], system: str | None

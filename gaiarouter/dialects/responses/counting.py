@@ -48,7 +48,7 @@ class ResponsesCount:
         return whole
 
     def named(self, body: JsonObject, *, model: str) -> bytes:
-        return body.patched({"model": msgspec.json.encode(model)})
+        return body.replaced("model", msgspec.json.encode(model))
 
     def body_of(self, body: bytes, *, model: str) -> bytes:
         members = JsonObject(body)

@@ -7,12 +7,11 @@ null is allowed wherever a field may be left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import BARE, Envelope
@@ -83,8 +82,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 read_large = Bulk(_Body, "input", _Item).read
 
 
-@dataclass(slots=True)
-class ResponsesHead(HasMembers):
+class ResponsesHead(HasMembers, Struct, gc=False):
     """Implements dialects.base.RequestHead. Not frozen only because the protocol's members are plain attributes."""
 
     model: str
@@ -102,7 +100,7 @@ class ResponsesHead(HasMembers):
         return int(self._input_weight) + 1
 
     def body_for(self, *, model: str, ask_usage: bool) -> bytes:
-        return self._object.body if model == self.model else self._object.patched({"model": msgspec.json.encode(model)})
+        return self._object.body if model == self.model else self._object.replaced("model", msgspec.json.encode(model))
 
     def edited(
         self,
@@ -122,7 +120,7 @@ class ResponsesHead(HasMembers):
             drop = tuple(name for name in drop if name != "instructions")
         if not values and not drop:
             return self
-        return replace(read_request(self._object.patched(values, drop)), forwarded=self.forwarded)
+        return structs.replace(read_request(self._object.patched(values, drop)), forwarded=self.forwarded)
 
     def _is_given(self, name: str) -> bool:
         """Whether the caller said so; null says nothing."""

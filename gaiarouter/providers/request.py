@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import quote
@@ -13,6 +14,8 @@ from gaiarouter.providers.base import Endpoint, UpstreamRequest
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _NOT_IN_A_PATH = frozenset("/?#\\")
+_AS_IT_IS = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*").fullmatch
+"""A name that stands in a path by itself."""
 
 
 def request_for(
@@ -47,6 +50,8 @@ def request_for(
 def _url(template: str, model: str) -> str:
     if "{model}" not in template:
         return template
+    if _AS_IT_IS(model):
+        return template.replace("{model}", model)
     if model in ("", ".", "..") or not model.isprintable() or not _NOT_IN_A_PATH.isdisjoint(model):
         raise NotFound("This model's provider takes its name in a path, where this name cannot stand.")
     return template.replace("{model}", quote(model, safe=""))

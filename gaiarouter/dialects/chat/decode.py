@@ -28,7 +28,7 @@ from gaiarouter.dialects.chat.turns import TurnReader
 from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.errors import InvalidRequest
 
-_NULL: Final = b"null"
+_NULL: Final = Raw(b"null")
 _SLOTS: Final = {name: known.slot for name, known in TOP_LEVEL.items() if known.slot is not None}
 _PLACES: Final = {name: place for place, name in enumerate(_SLOTS)}
 _SAMPLING: Final = frozenset(slot for slot in _SLOTS.values() if slot.startswith("sampling."))
@@ -48,8 +48,8 @@ def read_any(body: bytes) -> CanonicalRequest:
         raise wrong_field(str(error)) from None
     except (msgspec.DecodeError, RecursionError):
         raise InvalidRequest("The body is not valid JSON", code="invalid_json") from None
-    if _NULL in body:
-        members = {name: value for name, value in members.items() if bytes(value) != _NULL}
+    if _NULL in members.values():
+        members = {name: value for name, value in members.items() if value != _NULL}
     paths = _paths(members)
     options = said.prompt_cache_options
     instructions, turns = TurnReader(cache_ttl=options.ttl if options else None).read(said.messages)

@@ -32,11 +32,15 @@ class _Body(Struct, gc=False, forbid_unknown_fields=True):
 
 
 _PATHS: Final = {"model": "model", "turns": "messages"}
+_TOOLS: Final = b'"tools"'
+"""Not so inside a text, where JSON escapes the marks."""
 _decode = msgspec.json.Decoder(_Body).decode
 
 
 def read_plain(body: bytes) -> CanonicalRequest | None:
     """None for any other request, and for what is none."""
+    if body.rfind(_TOOLS) >= 0:
+        return None  # they often stand behind a long conversation, which would be read in vain
     try:
         said = _decode(body)
     except (msgspec.DecodeError, RecursionError):

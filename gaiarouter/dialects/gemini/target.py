@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from gaiarouter.canonical.events import CanonicalAnswer
+from gaiarouter.canonical.losses import Loss
 from gaiarouter.canonical.media import Media, web_address
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.gemini.capabilities import CapabilityTable
@@ -48,17 +51,17 @@ class GeminiTarget:
             fetches_urls=self._fetches_urls,
             web_search=self._web_search,
         )
-        return PreparedGemini(encode_request(request, target))
+        encoded = encode_request(request, target)
+        return PreparedGemini(encoded.body, encoded.headers, encoded.losses, encoded)
 
 
-class PreparedGemini:
+class PreparedGemini(Struct, frozen=True):
     """Implements dialects.translate.PreparedRequest."""
 
-    def __init__(self, encoded: EncodedRequest) -> None:
-        self.body = encoded.body
-        self.headers = encoded.headers
-        self.losses = encoded.losses
-        self._encoded = encoded
+    body: bytes
+    headers: Mapping[str, str]
+    losses: tuple[Loss, ...]
+    _encoded: EncodedRequest
 
     def decode_answer(self, body: bytes) -> CanonicalAnswer:
         return decode_answer(body, self._encoded.plan)

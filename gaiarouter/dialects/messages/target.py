@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+
+from msgspec import Struct
 
 from gaiarouter.canonical.events import CanonicalAnswer
+from gaiarouter.canonical.losses import Loss
 from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.parts import Document, Image
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.learning import Learned, mended
 from gaiarouter.dialects.messages.blocks import DIALECT
 from gaiarouter.dialects.messages.bound import BoundBodies
-from gaiarouter.dialects.messages.capabilities import CapabilityTable
+from gaiarouter.dialects.messages.capabilities import Capabilities, CapabilityTable
 from gaiarouter.dialects.messages.chunks import StreamDecoder
 from gaiarouter.dialects.messages.errors import read_error
 from gaiarouter.dialects.messages.lessons import lesson
@@ -45,25 +49,26 @@ class MessagesTarget:
         )
         encoded = self._bound.loosened(encode_request(request, target), known)
         is_own = request.dialect == DIALECT  # such a caller mends its history by itself
+        learn = partial(self._learn, encoded=encoded, model=model, known=known, is_own=is_own)
+        return PreparedMessages(encoded.body, encoded.headers, encoded.losses, encoded, learn)
 
-        def learn(error: Rejected) -> bool:
-            if not is_own and self._bound.learn(error, encoded, known):
-                return True
-            return self._known.correct(model, lesson(error, encoded.body, self._known.of(model)), used=known)
+    def _learn(
+        self, error: Rejected, *, encoded: EncodedRequest, model: str, known: Capabilities, is_own: bool
+    ) -> bool:
+        if not is_own and self._bound.learn(error, encoded, known):
+            return True
+        return self._known.correct(model, lesson(error, encoded.body, self._known.of(model)), used=known)
 
-        return PreparedMessages(encoded, learn)
 
+class PreparedMessages(Struct, frozen=True):
+    """Implements dialects.translate.PreparedRequest. _learn: whether a refusal says what must be written otherwise,
+    which the next request then is."""
 
-class PreparedMessages:
-    """Implements dialects.translate.PreparedRequest."""
-
-    def __init__(self, encoded: EncodedRequest, learn: Callable[[Rejected], bool]) -> None:
-        """learn: whether a refusal says what must be written otherwise, which the next request then is."""
-        self.body = encoded.body
-        self.headers = encoded.headers
-        self.losses = encoded.losses
-        self._encoded = encoded
-        self._learn = learn
+    body: bytes
+    headers: Mapping[str, str]
+    losses: tuple[Loss, ...]
+    _encoded: EncodedRequest
+    _learn: Callable[[Rejected], bool]
 
     def decode_answer(self, body: bytes) -> CanonicalAnswer:
         return decode_answer(body, self._encoded.plan)

@@ -74,10 +74,14 @@ def _usage(counts: _Usage, raw: bytes) -> Usage | None:
     for_1h = split.ephemeral_1h_input_tokens if split else None
     told = counts.server_tool_use
     requests = {name: count for name, count in told.items() if count} if told else None
-    usage = Usage(
-        in_uncached=counts.input_tokens or 0,
-        in_cache_read=counts.cache_read_input_tokens or 0,
-        in_cache_write=(for_5m or 0) + (for_1h or 0) if writes is None else writes,
+    given, read = counts.input_tokens or 0, counts.cache_read_input_tokens or 0
+    written = (for_5m or 0) + (for_1h or 0) if writes is None else writes
+    if not (given or read or written or output):
+        return None
+    return Usage(
+        in_uncached=given,
+        in_cache_read=read,
+        in_cache_write=written,
         out_visible=output - reasoning,
         out_reasoning=reasoning,
         cache_writes=CacheWrites(for_5m=for_5m, for_1h=for_1h) if split else None,
@@ -85,7 +89,6 @@ def _usage(counts: _Usage, raw: bytes) -> Usage | None:
         tier=counts.service_tier,
         raw=raw,
     )
-    return usage if usage.total_tokens else None
 
 
 def write_usage(usage: Usage) -> dict[str, Any]:

@@ -35,13 +35,17 @@ class Envelope(Struct, frozen=True):
 BARE = Envelope()
 
 
-class WindowView(Struct, frozen=True, gc=False):
-    """A limit as it stood at `now_s`, seconds since 1970. reset_s: seconds until it is whole again."""
+class WindowView(Protocol):
+    """A limit as it stands. reset_s: seconds until it is whole again."""
 
-    limit: int
-    remaining: int
-    reset_s: float
-    now_s: float
+    @property
+    def limit(self) -> int: ...
+
+    @property
+    def remaining(self) -> int: ...
+
+    @property
+    def reset_s(self) -> float: ...
 
 
 class Pieces(Protocol):
@@ -161,7 +165,7 @@ class Dialect(Protocol):
         """The error as the last event of a stream that has begun."""
         ...
 
-    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
+    def window_headers(self, name: str, window: WindowView, now_s: float, /) -> Mapping[str, str]:
         """How its clients are told of a limit. name: `requests` or `tokens`."""
         ...
 

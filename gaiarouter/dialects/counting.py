@@ -146,8 +146,8 @@ class CountDialect:
     def error_event(self, error: GatewayError, request_id: str) -> bytes:
         return self._dialect.error_event(error, request_id)
 
-    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
-        return self._dialect.window_headers(name, window)
+    def window_headers(self, name: str, window: WindowView, now_s: float, /) -> Mapping[str, str]:
+        return self._dialect.window_headers(name, window, now_s)
 
 
 class CountPassed(NeverStreams):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 
 from gaiarouter.dialects.base import WindowView
 
 
-def window_headers(name: str, window: WindowView) -> Mapping[str, str]:
-    reset_s, (limit, remaining, reset) = window.reset_s, _names(name)
+def window_headers(name: str, window: WindowView, _: float, /) -> Mapping[str, str]:
+    reset_s = window.reset_s
+    limit, remaining, reset = _names(name)
     return {
         limit: str(window.limit),
         remaining: str(window.remaining),
@@ -18,7 +19,7 @@ def window_headers(name: str, window: WindowView) -> Mapping[str, str]:
     }
 
 
-@lru_cache
+@cache
 def _names(name: str) -> tuple[str, str, str]:
     return f"x-ratelimit-limit-{name}", f"x-ratelimit-remaining-{name}", f"x-ratelimit-reset-{name}"
 

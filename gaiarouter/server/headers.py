@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from gaiarouter.dialects.base import Dialect, WindowView
+from gaiarouter.dialects.base import Dialect
 from gaiarouter.errors import GatewayError, LimitExceeded, RequestRefused
 from gaiarouter.limits.base import Window
 from gaiarouter.pipeline.exchange import Exchange
@@ -129,7 +129,7 @@ def _add_windows(headers: dict[str, str], dialect: Dialect, windows: Iterable[tu
     now_s = time.time()
     for name, window in windows:
         if window is not None:
-            headers |= dialect.window_headers(name, WindowView(window.limit, window.remaining, window.reset_s, now_s))
+            headers |= dialect.window_headers(name, window, now_s)
 
 
 @lru_cache(maxsize=1024)

@@ -57,8 +57,8 @@ class MessagesDialect:
     def error_event(self, error: GatewayError, request_id: str) -> bytes:
         return errors.error_event(error, request_id)
 
-    def window_headers(self, name: str, window: WindowView) -> Mapping[str, str]:
-        reset = datetime.fromtimestamp(window.now_s + window.reset_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    def window_headers(self, name: str, window: WindowView, now_s: float, /) -> Mapping[str, str]:
+        reset = datetime.fromtimestamp(now_s + window.reset_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             f"anthropic-ratelimit-{name}-limit": str(window.limit),
             f"anthropic-ratelimit-{name}-remaining": str(window.remaining),

@@ -109,7 +109,7 @@ def read_request(body: bytes, envelope: Envelope) -> GeminiHead:
         include_usage=bool(envelope.stream),
         max_output_tokens=_limit(members.members),
         prompt_bytes=read,
-        sealed=SEAL in body,
+        sealed=body.rfind(SEAL) >= 0,  # as of `found_in`
         _object=members,
     )
 

@@ -50,13 +50,14 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 def read_usage(raw: Raw) -> Usage | None:
     """Of a whole answer. None where there is none, or none to believe."""
-    if b"null" in bytes(raw):
+    body = bytes(raw)
+    if b"null" in body:
         return UsageTotals().take(raw)
     try:
-        counts = _decode_counts(raw)
+        counts = _decode_counts(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return None if counts.says_nothing() else _usage(counts, bytes(raw))
+    return None if counts.says_nothing() else _usage(counts, body)
 
 
 class UsageTotals:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from gaiarouter.config.settings import Limits, Rate
 from gaiarouter.errors import LimitExceeded
 from gaiarouter.limits.base import Window
@@ -41,10 +43,9 @@ class MemoryLimiter:
         meter = caller.requests
         if meter.limit is not limits.requests:
             meter.set_limit(limits.requests, now)
-        wait_s = meter.wait_s(1, now)
+        wait_s = meter.take(1, now)
         if wait_s:
             raise caller.refusal(_window_used_up(whose, "requests", meter, wait_s), limits, now)
-        meter.take(1)
         caller.running += 1
         return MemoryLease(caller, whose, limits, self._clock)
 
@@ -58,59 +59,56 @@ class MemoryLimiter:
         return caller
 
 
-class MemoryLease:
+class MemoryLease(Struct):
     """Implements Lease."""
 
-    __slots__ = ("_caller", "_clock", "_limits", "_reservation", "_settled", "_whose")
-
-    def __init__(self, caller: _Caller, whose: Whose, limits: Limits, clock: Callable[[], float]) -> None:
-        self._caller = caller
-        self._whose = whose
-        self._limits = limits
-        self._clock = clock
-        self._reservation: Reservation | None = None
-        self._settled = False
+    caller: _Caller
+    whose: Whose
+    limits: Limits
+    clock: Callable[[], float]
+    reservation: Reservation | None = None
+    settled: bool = False
 
     @property
     def requests(self) -> Window | None:
-        return self._caller.requests.window(self._clock())
+        return self.caller.requests.window(self.clock())
 
     @property
     def tokens(self) -> Window | None:
-        now = self._clock()
+        now = self.clock()
         return self._tokens(now).window(now)
 
     def reserve_tokens(self, tokens: int) -> None:
         """Once a lease: the estimate for the whole request."""
-        if self._settled or self._reservation is not None:
+        if self.settled or self.reservation is not None:
             raise RuntimeError("tokens are reserved once, and before the lease is settled")
-        now = self._clock()
+        now = self.clock()
         meter = self._tokens(now)
         limit = meter.limit
         if limit is not None and tokens > limit.amount:
-            raise _too_large(self._whose, tokens, limit)
-        wait_s = meter.wait_s(tokens, now)
+            raise _too_large(self.whose, tokens, limit)
+        wait_s = meter.take(tokens, now)
         if wait_s:
-            raise _window_used_up(self._whose, "tokens", meter, wait_s)
-        self._reservation = meter.reserved(tokens, now)
+            raise _window_used_up(self.whose, "tokens", meter, wait_s)
+        self.reservation = Reservation(meter, tokens, meter.level - tokens, meter.given_back, now)
 
     def settle(self, tokens: int | None) -> None:
-        if self._settled:
+        if self.settled:
             return
-        self._settled = True
-        self._caller.running -= 1
-        now = self._clock()
+        self.settled = True
+        self.caller.running -= 1
+        now = self.clock()
         meter = self._tokens(now)
         meter.drain(now)
-        if self._reservation is not None:
-            self._reservation.settle(tokens or 0, now)
+        if self.reservation is not None:
+            self.reservation.settle(tokens or 0, now)
         elif tokens:
-            meter.take(tokens)
+            meter.owe(tokens)
 
     def _tokens(self, now: float) -> Meter:
-        meter = self._caller.tokens
-        if meter.limit is not self._limits.tokens:
-            meter.set_limit(self._limits.tokens, now)
+        meter = self.caller.tokens
+        if meter.limit is not self.limits.tokens:
+            meter.set_limit(self.limits.tokens, now)
         return meter
 
 

@@ -21,10 +21,11 @@ _ROUNDING = 1e-6  # of one request or token: who waits as long as it was told mu
 class Meter:
     """One window of one caller. Times are monotonic seconds. What has no `now` wants it drained to the present first.
 
-    given_back: all that was ever taken and given back again, by which a Reservation finds its place.
+    given_back: all that was ever taken and given back again, by which a Reservation finds its place. rate: what a
+    window that is not empty loses in a second.
     """
 
-    __slots__ = ("_at", "_capacity", "_rate", "_share", "given_back", "level", "limit")
+    __slots__ = ("_at", "_capacity", "_share", "given_back", "level", "limit", "rate")
 
     def __init__(self, share: int, now: float) -> None:
         self.limit: Rate | None = None
@@ -32,12 +33,12 @@ class Meter:
         self.given_back = 0.0
         self._share = share
         self._capacity = 0.0
-        self._rate = 0.0
+        self.rate = 0.0
         self._at = now
 
     def drain(self, now: float) -> None:
         if self.level:
-            level = self.level - (now - self._at) * self._rate
+            level = self.level - (now - self._at) * self.rate
             self.level = level if level > 0 else 0.0
         self._at = now
 
@@ -48,24 +49,26 @@ class Meter:
         self.drain(now)
         self.limit = limit
         if limit is None:
-            self.level = self._capacity = self._rate = 0.0
+            self.level = self._capacity = self.rate = 0.0
         else:
             self._capacity = max(limit.amount / self._share, min(limit.amount, 1))
-            self._rate = limit.amount / self._share / limit.per_s
+            self.rate = limit.amount / self._share / limit.per_s
 
-    def wait_s(self, amount: int, now: float) -> float:
-        """Seconds until `amount` may be taken; 0.0 is now. What is larger than this process's share, though not than
-        the limit, may be taken from an untouched window, which is then in debt."""
+    def take(self, amount: int, now: float) -> float:
+        """Takes it and returns 0.0, or returns the seconds until it may be taken. What is larger than this process's
+        share, though not than the limit, may be taken from an untouched window, which is then in debt."""
         if self.limit is None:
             return 0.0
         self.drain(now)
-        room = self._capacity
-        excess = self.level + amount - (max(amount, room))
+        level, room = self.level + amount, self._capacity
+        excess = level - max(room, amount)
         if excess <= _ROUNDING and room:
+            self.level = level
             return 0.0
-        return excess / self._rate if self._rate else inf
+        return excess / self.rate if self.rate else inf
 
-    def take(self, amount: float) -> None:
+    def owe(self, amount: float) -> None:
+        """Takes it in any case: later requests wait for it."""
         if self.limit is not None:
             self.level += amount
 
@@ -76,16 +79,6 @@ class Meter:
         self.level = level - amount
         self.given_back += amount
 
-    def reserved(self, amount: int, now: float) -> Reservation:
-        """As `take`, of what is not known yet."""
-        reservation = Reservation(self, amount, self.level, self.given_back, now)
-        self.take(amount)
-        return reservation
-
-    def drained_in(self, seconds: float) -> float:
-        """How much a window that is not empty loses in that time."""
-        return seconds * self._rate
-
     def window(self, now: float) -> Window | None:
         """For the whole limit, on the assumption that the other processes have used as much of their shares."""
         if self.limit is None:
@@ -94,14 +87,14 @@ class Meter:
         level, amount = self.level, self.limit.amount
         free = self._capacity - level + _ROUNDING
         remaining = int(free) * self._share if free > 0 else 0
-        reset_s = (level / self._rate if self._rate else inf) if level else 0.0
+        reset_s = (level / self.rate if self.rate else inf) if level else 0.0
         return Window(amount, min(amount, remaining), reset_s)
 
     def reset_s(self) -> float:
         """Until the window is whole."""
         if not self.level:
             return 0.0
-        return self.level / self._rate if self._rate else inf
+        return self.level / self.rate if self.rate else inf
 
 
 class Reservation(Struct, frozen=True):
@@ -121,9 +114,9 @@ class Reservation(Struct, frozen=True):
         """tokens: the real number. More than was reserved puts the window into debt, which later requests wait for."""
         meter, unused = self.meter, self.amount - tokens
         if unused <= 0:
-            meter.take(-unused)
+            meter.owe(-unused)
             return
-        freed = meter.drained_in(now - self.since) + meter.given_back - self.given_back - self.ahead
+        freed = (now - self.since) * meter.rate + meter.given_back - self.given_back - self.ahead
         held = self.amount - freed if freed > 0 else self.amount
         if held > 0:
             meter.give_back(min(unused, held))

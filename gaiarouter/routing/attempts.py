@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gaiarouter.config.settings import FallbackCondition, Provider, ProviderKey
 from gaiarouter.errors import GatewayError, KeyRefused, Throttled, TimedOut, Unavailable, UpstreamError
@@ -58,51 +58,44 @@ class _Tried(Struct):
     patience_at: float = 0.0
 
 
-class Plan:
+class Plan(Struct):
     """The attempts of one request, one after the other: `next`, and how it ended. Every attempt is ended by exactly
-    one of `succeeded`, `failed` and `cancelled`; a second ending does nothing."""
+    one of `succeeded`, `failed` and `cancelled`; a second ending does nothing.
 
-    _condition: FallbackCondition | None = None
-    """Of the last failure that had one."""
-    _last_target: ResolvedTarget | None = None
-    _last_error: UpstreamError | None = None
-    _is_over = False
-    number = 0
+    providers: by name, at least those of the match's targets. began: when the request came. affinity, price: see
+    selection.py. What stands below them is the plan's own.
+    """
+
+    match: Match
+    providers: Mapping[str, Provider]
+    health: Health
+    rng: Random
+    began: float
+    affinity: bytes | None = None
+    price: Price = no_price
+    number: int = 0
     """Attempts so far."""
+    deadline: float = 0.0
+    is_over: bool = False
+    tried: dict[str, _Tried] = field(default_factory=dict)
+    paid_in: set[str] = field(default_factory=set)
+    orders: dict[int, Targets] = field(default_factory=dict)
+    condition: FallbackCondition | None = None
+    """Of the last failure that had one."""
+    last_target: ResolvedTarget | None = None
+    last_error: UpstreamError | None = None
 
-    def __init__(
-        self,
-        match: Match,
-        providers: Mapping[str, Provider],
-        health: Health,
-        rng: Random,
-        now: float,
-        *,
-        affinity: bytes | None = None,
-        price: Price = no_price,
-    ) -> None:
-        """providers: by name, at least those of the match's targets. now: when the request came. affinity, price: see
-        selection.py."""
-        self._match = match
-        self._route = route = match.route
-        self._providers = providers
-        self._health = health
-        self._rng = rng
-        self._affinity = affinity
-        self._price = price
-        self._orders: dict[int, Targets] = {}
-        self._tried: dict[str, _Tried] = {}
-        self._paid_in: set[str] = set()
-        self.deadline = now + route.timeouts.total_s
+    def __post_init__(self) -> None:
+        self.deadline = self.began + self.match.route.timeouts.total_s
 
     def next(self, now: float) -> Attempt | None:
         """The attempt to make now; None: give up, and `verdict` says why."""
-        if self._is_over or self.number >= self._route.retry.attempts or now >= self.deadline:
+        if self.is_over or self.number >= self.match.route.retry.attempts or now >= self.deadline:
             return None
-        if self.number == 0 and (alone := self._match.alone) is not None and self._admits(alone, now):
+        if self.number == 0 and (alone := self.match.alone) is not None and self._admits(alone, now):
             return self._attempt(alone, wait_s=0.0, now=now)
         target = None
-        if self._last_target is not None:
+        if self.last_target is not None:
             target = self._same_mended() or self._same_with_another_key(now)
         if target := target or self._untried(now) or self._least_bad(now):
             return self._attempt(target, wait_s=0.0, now=now)
@@ -111,72 +104,72 @@ class Plan:
 
     def spoke(self, attempt: Attempt, now: float, first_content_s: float) -> None:
         """The first content has come: no other target is tried from now on."""
-        self._is_over = True
-        self._health.spoke(attempt.flight, now, first_content_s)
+        self.is_over = True
+        self.health.spoke(attempt.flight, now, first_content_s)
 
     def succeeded(self, attempt: Attempt, now: float, first_content_s: float) -> None:
         """The whole answer has come. first_content_s: how long its first content took."""
-        self._is_over = True
-        self._health.succeeded(attempt.flight, now, first_content_s)
+        self.is_over = True
+        self.health.succeeded(attempt.flight, now, first_content_s)
 
     def failed(self, attempt: Attempt, error: UpstreamError, now: float) -> None:
         flight = attempt.flight
         if flight.is_over:
             return
-        tried = self._tried.setdefault(attempt.target.id, _Tried())
+        tried = self.tried.setdefault(attempt.target.id, _Tried())
         tried.count += 1
-        tried.error = self._last_error = error
+        tried.error = self.last_error = error
         tried.patience_at = now + (error.retry_after_s or 0.0)
-        self._last_target = attempt.target
+        self.last_target = attempt.target
         if error.condition is not None:
-            self._condition = error.condition
+            self.condition = error.condition
         elif not (error.falls_back or self._same_mended() or self._ran_out_of_its_share(error, attempt)):
-            self._is_over = True
+            self.is_over = True
         if self._was_cut_short(error, attempt):
-            self._health.cancelled(flight)
+            self.health.cancelled(flight)
         else:
-            self._health.failed(flight, error, now)
+            self.health.failed(flight, error, now)
 
     def cancelled(self, attempt: Attempt) -> None:
         """The caller hung up, or nothing can be said of the attempt for another reason."""
-        self._is_over = True
-        self._health.cancelled(attempt.flight)
+        self.is_over = True
+        self.health.cancelled(attempt.flight)
 
     def verdict(self, now: float) -> GatewayError:
         """What the caller is told when `next` has given up."""
-        if self._last_error is None and now >= self.deadline:
+        if self.last_error is None and now >= self.deadline:
             return TimedOut("No provider answered in time.", phase="total")
-        if self._last_error is None:
+        if self.last_error is None:
             words = (
                 "Every target of this route is switched off." if not self._any_targets() else "No target is healthy."
             )
             return Unavailable(words, code="no_healthy_upstream", retry_after_s=self._recovers_in(now))
-        if self._last_error.status in (429, 503):
-            self._last_error.retry_after_s = self._shortest_patience(now)
-        return self._last_error
+        if self.last_error.status in (429, 503):
+            self.last_error.retry_after_s = self._shortest_patience(now)
+        return self.last_error
 
     # which target
 
     def _same_mended(self) -> ResolvedTarget | None:
-        target, error = self._last_target, self._last_error
+        target, error = self.last_target, self.last_error
         if target is None or error is None or not error.mended:
             return None
-        return target if self._tried[target.id].count < self._route.retry.per_target else None
+        return target if self.tried[target.id].count < self.match.route.retry.per_target else None
 
     def _same_with_another_key(self, now: float) -> ResolvedTarget | None:
-        target = self._last_target
-        if target is None or not isinstance(self._last_error, KeyRefused):
+        target = self.last_target
+        if target is None or not isinstance(self.last_error, KeyRefused):
             return None
-        provider = self._providers[target.provider]
-        has_another = len(provider.keys) > 1 and self._health.admits(target, provider, now)
-        if not has_another or self._tried[target.id].count >= self._route.retry.per_target:
+        provider = self.providers[target.provider]
+        has_another = len(provider.keys) > 1 and self.health.admits(target, provider, now)
+        if not has_another or self.tried[target.id].count >= self.match.route.retry.per_target:
             return None
-        return target if self._health.retries.take(target.provider) else None
+        return target if self.health.retries.take(target.provider) else None
 
     def _untried(self, now: float, but: ResolvedTarget | None = None) -> ResolvedTarget | None:
         """The first of the chain that is healthy and was not tried. but: take it for tried."""
         for target in self._reachable(now):
-            if target.id not in self._tried and (but is None or target.id != but.id) and self._admits(target, now):
+            if target.id not in self.tried and (but is None or target.id != but.id) and self._admits(target, now):
                 return target
         return None
 
@@ -184,7 +177,7 @@ class Plan:
         """Nothing is healthy: the first to recover, where it can bear to be asked."""
         if self.number > 0:
             return None
-        bearing = [target for target in self._reachable(now) if self._health.is_last_resort(target, now)]
+        bearing = [target for target in self._reachable(now) if self.health.is_last_resort(target, now)]
         return min(bearing, key=self._recovers_at, default=None)
 
     def _again(self, now: float) -> tuple[float, ResolvedTarget] | None:
@@ -192,18 +185,18 @@ class Plan:
         waits = [
             (wait, target)
             for target in self._reachable(now)
-            if target.id in self._tried and (wait := self._wait_for(target, now)) is not None
+            if target.id in self.tried and (wait := self._wait_for(target, now)) is not None
         ]
         best = min(waits, key=lambda item: item[0], default=None)
         if best is None or now + best[0] >= self.deadline:
             return None
-        return best if self._health.retries.take(best[1].provider) else None
+        return best if self.health.retries.take(best[1].provider) else None
 
     def _wait_for(self, target: ResolvedTarget, now: float) -> float | None:
-        tried, retry = self._tried[target.id], self._route.retry
+        tried, retry = self.tried[target.id], self.match.route.retry
         if tried.count >= retry.per_target or tried.error is None or not tried.error.retryable:
             return None
-        if isinstance(tried.error, Throttled) and len(self._providers[target.provider].keys) > 1:
+        if isinstance(tried.error, Throttled) and len(self.providers[target.provider].keys) > 1:
             # the key was throttled, and what it asked for binds no other
             needed = self._recovers_at(target) - now
             return None if needed > LONGEST_WAIT_S else max(needed, 0.0)
@@ -211,36 +204,36 @@ class Plan:
         if needed > LONGEST_WAIT_S:
             return None
         # full jitter: those who failed together must not come back together
-        backoff = self._rng.uniform(0.0, min(retry.max_backoff_s, retry.backoff_s * 2 ** (tried.count - 1)))
+        backoff = self.rng.uniform(0.0, min(retry.max_backoff_s, retry.backoff_s * 2 ** (tried.count - 1)))
         return max(needed, backoff)
 
     def _reachable(self, now: float) -> Iterator[ResolvedTarget]:
         """The chain in order, as far as the failures so far lead."""
-        for index, group in enumerate(self._match.groups):
+        for index, group in enumerate(self.match.groups):
             if self._is_reached(group):
-                if index not in self._orders:
-                    self._orders[index] = attempt_order(group, self._circumstances(now))
-                yield from self._orders[index]
+                if index not in self.orders:
+                    self.orders[index] = attempt_order(group, self._circumstances(now))
+                yield from self.orders[index]
 
     def _circumstances(self, now: float) -> Circumstances:
-        return Circumstances(self._health, self._rng, now, self._affinity, self._price)
+        return Circumstances(self.health, self.rng, now, self.affinity, self.price)
 
     def _is_reached(self, group: ResolvedGroup) -> bool:
-        if group.on is None or self._condition is None:
-            return group.on is None and self._condition is None
-        return self._condition in group.on
+        if group.on is None or self.condition is None:
+            return group.on is None and self.condition is None
+        return self.condition in group.on
 
     # the attempt
 
     def _attempt(self, target: ResolvedTarget, *, wait_s: float, now: float) -> Attempt:
-        provider, start = self._providers[target.provider], now + wait_s
-        if target.provider not in self._paid_in:
-            self._paid_in.add(target.provider)
-            self._health.retries.pay_in(target.provider, self._route.retry.budget)
+        provider, start = self.providers[target.provider], now + wait_s
+        if target.provider not in self.paid_in:
+            self.paid_in.add(target.provider)
+            self.health.retries.pay_in(target.provider, self.match.route.retry.budget)
         self.number += 1
         has_next = (
-            self._match.alone is None
-            and self.number < self._route.retry.attempts
+            self.match.alone is None
+            and self.number < self.match.route.retry.attempts
             and self._untried(now, but=target) is not None
         )
         keys = provider.keys
@@ -255,7 +248,7 @@ class Plan:
             deadline=start + mine if has_next else self.deadline,
             is_last=not has_next,
             time_s=mine,
-            flight=self._health.started(target, provider, key, start, self._route.breaker),
+            flight=self.health.started(target, provider, key, start, self.match.route.breaker),
         )
 
     def _ran_out_of_its_share(self, error: UpstreamError, attempt: Attempt) -> bool:
@@ -264,7 +257,7 @@ class Plan:
 
     def _had_fair_time(self, attempt: Attempt) -> bool:
         """Enough that running out of it is the target's fault."""
-        timeouts = self._route.timeouts
+        timeouts = self.match.route.timeouts
         return attempt.time_s >= FAIR_SHARE * min(timeouts.first_byte_s, SHARE_OF_TIME * timeouts.total_s)
 
     def _was_cut_short(self, error: UpstreamError, attempt: Attempt) -> bool:
@@ -275,24 +268,24 @@ class Plan:
         return attempt.flight.has_spoken or not self._had_fair_time(attempt)
 
     def _admits(self, target: ResolvedTarget, now: float) -> bool:
-        return self._health.admits(target, self._providers[target.provider], now)
+        return self.health.admits(target, self.providers[target.provider], now)
 
     def _recovers_at(self, target: ResolvedTarget) -> float:
-        return self._health.recovers_at(target, self._providers[target.provider])
+        return self.health.recovers_at(target, self.providers[target.provider])
 
     # what the caller is told
 
     def _any_targets(self) -> bool:
-        return any(group.targets for group in self._match.groups)
+        return any(group.targets for group in self.match.groups)
 
     def _recovers_in(self, now: float) -> float:
         """Seconds until the first target that this request could have used is healthy."""
         recoveries = [self._recovers_at(target) - now for target in self._reachable(now)]
-        return _clamped(min(recoveries, default=self._route.breaker.cooldown_s))
+        return _clamped(min(recoveries, default=self.match.route.breaker.cooldown_s))
 
     def _shortest_patience(self, now: float) -> float:
         """The smallest wait that a failed target asked for and that is still to come, else until one is healthy."""
-        waits = [tried.patience_at - now for tried in self._tried.values() if tried.patience_at > now]
+        waits = [tried.patience_at - now for tried in self.tried.values() if tried.patience_at > now]
         return _clamped(min(waits)) if waits else self._recovers_in(now)
 
 

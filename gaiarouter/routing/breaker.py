@@ -179,9 +179,13 @@ class Health:
         if flight.is_over or flight.has_spoken:
             return
         flight.has_spoken = True
-        self._worked(flight, now)
-        flight.probe = 0
-        self._note_latency(flight.record, now, first_content_s)
+        record = flight.record
+        if record.circuit.open_until is None and not flight.probe:
+            record.circuit.succeeded(0, now)
+        else:
+            self._worked(flight, now)
+            flight.probe = 0
+        self._note_latency(record, now, first_content_s)
 
     def succeeded(self, flight: Flight, now: float, first_content_s: float) -> None:
         if not flight.has_spoken:

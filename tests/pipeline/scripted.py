@@ -177,7 +177,7 @@ def proxy(clock: Clock, target: ScriptedTarget, exchange: Exchange) -> Proxy:
 
     def plan(_: Exchange) -> Plan:
         providers = {name: Provider(name, "openai") for name in names}
-        return Plan(match, providers=providers, health=health, rng=Random(1), now=exchange.received_s)
+        return Plan(match, providers, health, Random(1), exchange.received_s)
 
     endpoints = {
         name: {"chat": Endpoint(name, "http", f"http://{name}/v1", "none", {}, asks_usage=True)} for name in names

@@ -32,7 +32,7 @@ from tests.support.script import (
     sse,
     sse_answer,
 )
-from tests.support.upstream import ScriptedUpstream
+from tests.support.upstream import Received, ScriptedUpstream
 from tests.upstream.conftest import LONG_S, Client, post, within
 
 TEXT = b'{"text": "' + b"0123456789" * 1000 + b'"}'
@@ -204,6 +204,23 @@ async def test_an_extended_deadline_is_the_one_that_counts(client: Client) -> No
         assert await anext(chunks) == b"1"
         loop.call_later(0.4, more.set)
         assert [part async for part in chunks] == [b"2"]
+
+
+async def test_an_answer_that_is_over_moves_no_deadline_of_the_next(client: Client) -> None:
+    def script(request: Received) -> Script:
+        if request.path == "/whole":
+            return [Send(head(200, {"content-length": "2"}) + b"{}")]
+        return [Send(SSE_HEAD + chunk(b"1")), Hang()]
+
+    async with ScriptedUpstream(script) as upstream:
+        first = await client.send(post(upstream.url("/whole")), within())
+        assert await first.read() == b"{}"
+        second = await client.send(post(upstream.url("/")), within(total_s=0.3))
+        first.extend(asyncio.get_running_loop().time() + 30)
+        chunks = aiter(second.chunks())
+        assert await anext(chunks) == b"1"
+        with pytest.raises(TimedOut):
+            await asyncio.wait_for(anext(chunks), 2.0)
 
 
 MIB = 1024 * 1024

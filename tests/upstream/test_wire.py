@@ -335,3 +335,32 @@ def test_a_header_that_comes_twice_is_read_as_a_list() -> None:
         return bench.wire.headers["x-a"]
 
     assert with_bench(act) == "1, 2"
+
+
+def test_each_answer_of_a_connection_has_its_own_headers() -> None:
+    """Names are remembered from one to the next; a trailer is no header of the answer after it."""
+
+    async def act(bench: Bench) -> list[dict[str, str]]:
+        seen = []
+        for fields in ([("A", "1")], [("a", "2")], [("A", "3")], [("A", "4"), ("B", "5"), ("b", "6")], [("A", "7")]):
+            lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
+            start = f"HTTP/1.1 200 OK\r\n{lines}transfer-encoding: chunked\r\n\r\n"
+            bench.feed([start.encode() + chunk(b"x") + b"0\r\nx-trailer: 1\r\n\r\n"])
+            await bench.wire.head()
+            assert await bench.body() == b"x"
+            seen.append({name: value for name, value in bench.wire.headers.items() if name != "transfer-encoding"})
+            assert bench.wire.release()
+            bench.begin()
+        return seen
+
+    assert with_bench(act) == [{"a": "1"}, {"a": "2"}, {"a": "3"}, {"a": "4", "b": "5, 6"}, {"a": "7"}]
+
+
+@pytest.mark.parametrize("fields", [b"a: %b\r\n" % (b"x" * 17_000), b"a: 1\r\n" * 129], ids=["a long one", "too many"])
+def test_headers_beyond_their_bounds_are_refused(fields: bytes) -> None:
+    async def act(bench: Bench) -> None:
+        bench.feed([b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n" + fields + b"\r\n"])
+        with pytest.raises(ProtocolBroken):
+            await bench.wire.head()
+
+    with_bench(act)

@@ -190,7 +190,8 @@ class Wire(asyncio.Protocol):
             if phase == _IDLE:
                 self.abort()
             return
-        self._head_bytes += len(data)
+        size = len(data)
+        self._head_bytes += size
         try:
             parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
@@ -203,7 +204,7 @@ class Wire(asyncio.Protocol):
             # trailers count as the head does: the parser keeps each line until its end
             self.fail(ProtocolBroken(_NOT_HTTP if phase == _HEAD else _CUT, outcome="protocol_error"))
         elif phase != _HEAD and self._error is None:
-            self._deliver(len(data))
+            self._deliver(size)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = self._parser = None  # the parser holds this object: a cycle
@@ -275,7 +276,9 @@ class Wire(asyncio.Protocol):
             self._buffered += size
             if self._buffered > _HIGH:
                 self._pause_reading()
-        elif self._buffer:
+            self._wake()
+            return
+        if self._buffer:
             self._hand_over(self._sink)
         if self._sink is None or self._phase == _ENDED:
             self._wake()
@@ -283,7 +286,7 @@ class Wire(asyncio.Protocol):
     def _hand_over(self, take: Callable[[bytes], bool]) -> None:
         self.watch.since = self.loop.time()
         try:
-            self._stopped = not take(self._unbuffer())
+            self._stopped = not take(self._buffer.pop() if len(self._buffer) == 1 else self._unbuffer())
         except Exception as error:  # noqa: BLE001  # it is raised again where the reader waits
             self._sink = None
             self._wake(error)

@@ -44,9 +44,10 @@ class RateLimit(Stage):
 
     def _admit(self, exchange: Exchange) -> Lease:
         key = exchange.key
-        limits = key.limits if key and key.limits else self._default
-        own = self._limiter.admit(exchange.key_id, exchange.key_name, limits)
-        if key is None or key.tenant is None or key.tenant.limits is None:
+        if key is None:
+            return self._limiter.admit(exchange.key_id, exchange.key_name, self._default)
+        own = self._limiter.admit(key.id, key.name, key.limits or self._default)
+        if key.tenant is None or key.tenant.limits is None:
             return own
         tenant, shared = key.tenant, key.tenant.limits
         return together(own, lambda: self._limiter.admit(tenant.id, tenant.name, shared, kind="organization"))

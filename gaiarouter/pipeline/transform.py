@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
+from gaiarouter.dialects.base import RequestHead
 from gaiarouter.dialects.binding import BindingReader
 from gaiarouter.dialects.kept.request import KeptHead
 from gaiarouter.dialects.preferences import MEMBERS, Preferences, read_preferences
@@ -49,23 +50,30 @@ class Transform(Stage):
         self._keepers = keepers
 
     async def request(self, exchange: Exchange) -> None:
-        assert exchange.request is not None
-        if isinstance(exchange.request, KeptHead):
-            exchange.match = self._kept(exchange.request.model, exchange.key)
+        request = exchange.request
+        assert request is not None
+        if isinstance(request, KeptHead):
+            exchange.match = self._kept(request.model, exchange.key)
             return
-        models, provider = exchange.request.member("models"), exchange.request.member("provider")
-        exchange.match = self._route(exchange.request.model, exchange.key)
+        models, provider = request.member("models"), request.member("provider")
+        exchange.match = match = self._route(request.model, exchange.key)
         if models is not None or provider is not None:
-            self._prefer(exchange, read_preferences(models, provider))
-        edits = exchange.match.route.transform
+            wishes = read_preferences(models, provider)
+            # the two go no further by themselves: most providers refuse what they do not know
+            exchange.request = request = request.edited(default={}, set_={}, drop=MEMBERS, system=None)
+            if wishes is not None:
+                exchange.match = match = self._prefer(exchange, match, wishes)
+        edits = match.route.transform
         if edits.default or edits.set or edits.drop or edits.system:
-            exchange.request = exchange.request.edited(
+            exchange.request = request = request.edited(
                 default=_filled(edits.default, exchange),
                 set_=_filled(edits.set, exchange),
                 drop=edits.drop,
                 system=_filled(edits.system, exchange),
             )
-        self._bind(exchange)
+        dialect = exchange.dialect.name
+        if dialect in self._readers and self._issuers.is_open(match, dialect):
+            exchange.match = self._bound(request, match, dialect)
 
     def _kept(self, model: str, key: ApiKey | None) -> Match:
         """Whose answer it is need not be said, but for a key that may not use every model."""
@@ -73,29 +81,17 @@ class Transform(Stage):
             raise Forbidden("This key may use certain models only: add `?model=` with the answer's.", param="model")
         return self._keepers.of(self._route(model, key) if model else None)
 
-    def _prefer(self, exchange: Exchange, wishes: Preferences | None) -> None:
-        """The two members go no further by themselves: most providers refuse what they do not know."""
-        assert exchange.request is not None
-        assert exchange.match is not None
-        asked = exchange.request.model
-        exchange.request = exchange.request.edited(default={}, set_={}, drop=MEMBERS, system=None)
-        if wishes is None:
-            return
-        matches = [exchange.match]
+    def _prefer(self, exchange: Exchange, match: Match, wishes: Preferences) -> Match:
+        matches = [match]
         for index, model in enumerate(wishes.models):
-            if model != asked:
+            if model != match.model:
                 matches.append(self._route(model, exchange.key, param=f"models[{index}]"))
         exchange.preferences = wishes = self._preferring.placed(wishes, matches)
-        exchange.match = self._preferring.of_several(matches, wishes, exchange.received_s)
+        return self._preferring.of_several(matches, wishes, exchange.received_s)
 
-    def _bind(self, exchange: Exchange) -> None:
-        assert exchange.request is not None
-        assert exchange.match is not None
-        request, dialect = exchange.request, exchange.dialect.name
-        if dialect in self._readers and self._issuers.is_open(exchange.match, dialect):
-            body = request.body_for(model=request.model, ask_usage=False)
-            if bindings := self._readers[dialect](body):
-                exchange.match = self._issuers.bound(exchange.match, bindings)
+    def _bound(self, request: RequestHead, match: Match, dialect: str) -> Match:
+        bindings = self._readers[dialect](request.body_for(model=request.model, ask_usage=False))
+        return self._issuers.bound(match, bindings) if bindings else match
 
     def _route(self, model: str, key: ApiKey | None, *, param: str = "model") -> Match:
         grants = key.grants if key else ()

@@ -12,6 +12,7 @@ import msgspec
 
 from gaiarouter.canonical.usage import Usage, token_weight
 from gaiarouter.dialects.chat.provider_errors import read_error_in_answer
+from gaiarouter.dialects.chat.runs import pieces_of
 from gaiarouter.dialects.chat.usage import read_usage
 from gaiarouter.dialects.chat.wire import ABSENT, Body, Choice, decode_body, is_truthy
 from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, read_event, write_event
@@ -29,6 +30,7 @@ class ChatStreamWatcher:
         "_drop_usage",
         "_finished_choices",
         "_framer",
+        "_is_plain",
         "_open_choices",
         "_weight",
         "content_started",
@@ -44,6 +46,8 @@ class ChatStreamWatcher:
         self._open_choices: set[int] = set()
         self._finished_choices: set[int] = set()
         self._weight = 0.0
+        self._is_plain = False
+        """What came last was text alone, as more of it will be."""
         self.content_started = False
         self.finished = False
         self.error: UpstreamError | None = None
@@ -57,15 +61,36 @@ class ChatStreamWatcher:
     def feed(self, data: bytes) -> bytes:
         if self.finished or self.error:
             return b""
-        out: list[bytes] = []
-        for raw in self._framer.feed(data):
-            out.append(self._pass(raw))
-            if self.finished or self.error:
-                return b"".join(out)
-        if self._framer.overflowed:
+        whole = self._framer.gather(data)
+        passed = whole if self._is_plain and self._note_run(whole) else self._pass_all(whole)
+        if self._framer.overflowed and not self.finished and self.error is None:
             self.error = BadAnswer(
                 "The provider sent an event of over 16 MiB", code="upstream_response_too_large", outcome="too_large"
             )
+        return passed
+
+    def _note_run(self, whole: bytes) -> bool:
+        """Whether all of it is text alone, which then is noted: it may go on as it is."""
+        said = []
+        for piece in pieces_of(whole):
+            (choice,) = piece.choices
+            delta = choice.delta
+            said.append(delta.content or "")
+            if delta.reasoning_content:
+                said.append(delta.reasoning_content)
+            if choice.index not in self._open_choices:
+                self._open_choices.add(choice.index)
+        if text := "".join(said):
+            self._weight += token_weight(text)
+            self.content_started = True
+        return bool(said)
+
+    def _pass_all(self, whole: bytes) -> bytes:
+        out: list[bytes] = []
+        for raw in self._framer.part(whole):
+            out.append(self._pass(raw))
+            if self.finished or self.error:
+                break
         return b"".join(out)
 
     def close(self) -> bytes:
@@ -144,6 +169,7 @@ class ChatStreamWatcher:
                 self._open_choices.add(index)
             if choice.finish_reason or choice.error is not ABSENT:
                 self._take_ending(index, choice)
+        self._is_plain = choices[-1].delta is not None and choices[-1].delta.is_text
         return self.error is None
 
     def _take_usage(self, body: Body) -> None:

@@ -70,6 +70,11 @@ class Said(Struct, gc=False):
             or (self.audio is not ABSENT and _has_value(self.audio))
         )
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is a piece of text, or of thinking under the name that most give it."""
+        return isinstance(self.content or self.reasoning_content, str) and not self.tool_calls
+
     def weight(self) -> float:
         """Tokens of the text in it, not rounded. Reasoning that comes in two spellings counts once."""
         content = self.content

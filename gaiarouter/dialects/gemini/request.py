@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from gaiarouter.canonical.events import CanonicalAnswer
 from gaiarouter.canonical.losses import Loss, Losses, refused
 from gaiarouter.canonical.parts import ToolCall
 from gaiarouter.canonical.request import NO_WISH, CanonicalRequest, Kinds
 from gaiarouter.dialects.accounting import usable_tools
 from gaiarouter.dialects.gemini.capabilities import Capabilities
+from gaiarouter.dialects.gemini.chunks import StreamDecoder
+from gaiarouter.dialects.gemini.errors import read_error
 from gaiarouter.dialects.gemini.fields import CONFIG, FORWARDED_EXTRAS, TOOL_CONFIG, account, forwarded
 from gaiarouter.dialects.gemini.format import NO_FORMAT, FormatPlan, plan_format
 from gaiarouter.dialects.gemini.media import MediaWriter
@@ -21,14 +25,17 @@ from gaiarouter.dialects.gemini.names import Names
 from gaiarouter.dialects.gemini.parts import DIALECT, SAID, PartWriter
 from gaiarouter.dialects.gemini.plain_request import write_plain
 from gaiarouter.dialects.gemini.plan import AnswerPlan
+from gaiarouter.dialects.gemini.response import decode_answer
 from gaiarouter.dialects.gemini.sampling import SamplingWriter
 from gaiarouter.dialects.gemini.thinking import thinking_config
 from gaiarouter.dialects.gemini.tools import NO_TOOLS, ChoiceWriter, ToolPlan, ToolWriter
 from gaiarouter.dialects.gemini.turns import ContentWriter
+from gaiarouter.errors import UpstreamError
 
 _MINTED = re.compile(r"call_gm_(\d{1,9})")
 _CACHED = "cachedContent"
 _AS_IT_COMES = AnswerPlan()
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -48,12 +55,21 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 class EncodedRequest(Struct, frozen=True, kw_only=True):
-    """headers: those that go with this very body."""
+    """Implements dialects.translate.PreparedRequest. headers: those that go with this very body."""
 
     body: bytes
     headers: Mapping[str, str]
     losses: tuple[Loss, ...]
     plan: AnswerPlan
+
+    def decode_answer(self, body: bytes) -> CanonicalAnswer:
+        return decode_answer(body, self.plan)
+
+    def stream_decoder(self) -> StreamDecoder:
+        return StreamDecoder(self.plan)
+
+    def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+        return read_error(status, headers, body)
 
 
 def method(model: str, *, stream: bool) -> str:
@@ -66,7 +82,7 @@ def encode_request(request: CanonicalRequest, target: Target) -> EncodedRequest:
     """Raises InvalidRequest, by the caller's own name of the field, for what the API cannot do."""
     body = write_plain(request)
     if body is not None:
-        return EncodedRequest(body=body, headers={}, losses=(), plan=_AS_IT_COMES)
+        return EncodedRequest(body=body, headers=_NO_HEADERS, losses=(), plan=_AS_IT_COMES)
     return Encoder(request, target).encode()
 
 
@@ -101,7 +117,7 @@ class Encoder:
             self._check_cached(body)
         return EncodedRequest(
             body=msgspec.json.encode(body),
-            headers={},
+            headers=_NO_HEADERS,
             losses=self._losses.all(),
             plan=_AS_IT_COMES if tools is NO_TOOLS and ToolCall not in kinds else self._plan(tools),
         )

@@ -147,7 +147,9 @@ FOUND: dict[str, dict[str, Any]] = {
     "the array comes last": {"model": "m", "messages": [TURN, PARTS]},
     "the array comes first": {"messages": [PARTS, TURN], "model": "m", "stream": True},
     "other arrays follow": {"model": "m", "messages": [TURN], "stop": ["a"], "stream": False},
+    "an array as good follows, which nobody knows": {"model": "m", "messages": [TURN], "x": [TURN], "stream": True},
     "definitions of tools follow": {"model": "m", "messages": [TURN] * 80, "tools": [TOOL] * 12, "stream": True},
+    "flat ones do": {"model": "m", "messages": [TURN] * 80, "tools": [{"name": "f", "strict": True}], "stream": True},
 }
 
 
@@ -164,7 +166,6 @@ NOT_FOUND = {
     "the array in another spelling": '{"model":"m","messages":[{"role":"a"}],"mess\\u0061ges":[{"role":"b"}]}',
     "a member twice": '{"model":"m","messages":[{"role":"a"}],"stream":true,"stream":false}',
     "a member twice around it": '{"a":1,"model":"m","messages":[{"role":"a"}],"a":2}',
-    "an array that ends early": '{"model":"m","messages":[{"role":"a"}],"x":[{"role":"b"}],"stream":true}',
     "no model": '{"messages":[{"role":"a"}]}',
     "a message without a role": '{"model":"m","messages":[{"content":"a"}]}',
     "a comma too many": '{"model":"m","messages":[{"role":"a"}],}',

@@ -12,6 +12,7 @@ from operator import add, attrgetter
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from gaiarouter.store.records import LostAttempt, UsageRecord
 
@@ -20,12 +21,11 @@ Row = tuple[Any, ...]
 MAX_TEXT = 200
 _MAX_BIGINT = 2**63 - 1
 _MOST_LOST = 20
-_PLAIN = tuple(name for name in UsageRecord.__struct_fields__ if name not in ("lost", "owed"))
+_PLAIN = UsageRecord.__struct_fields__[: UsageRecord.__struct_fields__.index("lost")]
 USAGE_READ = (*_PLAIN, "lost")
 USAGE_WRITTEN = (*USAGE_READ, "lost_nano_usd")
 """Columns of usage_records, as usage_of takes and usage_rows gives them."""
 _NONE_LOST: Row = (None, None)
-_plain_values = attrgetter(*_PLAIN)
 _attempts_lost = attrgetter("lost")
 _LOST = tuple(field.name for field in fields(LostAttempt))
 _lost_values = attrgetter(*_LOST)
@@ -33,7 +33,7 @@ lost_of = msgspec.json.Decoder(tuple[LostAttempt, ...]).decode
 
 
 def usage_rows(records: Sequence[UsageRecord]) -> list[Row]:
-    plain = list(map(_plain_values, records))
+    plain = [values[: len(_PLAIN)] for values in map(structs.astuple, records)]
     if not _are_storable(plain):
         plain = [tuple(map(storable, values)) for values in plain]
     if not any(map(_attempts_lost, records)):

@@ -28,7 +28,7 @@ from gaiarouter.pipeline import (
 )
 from gaiarouter.pipeline.affinity import Affinities
 from gaiarouter.pipeline.auth import Door, Refusal
-from gaiarouter.pipeline.conversion import Convert, Converter, by_operation
+from gaiarouter.pipeline.conversion import Convert, Converter
 from gaiarouter.pipeline.counting import CountConverter
 from gaiarouter.pipeline.embedding import EmbeddingConverter
 from gaiarouter.pipeline.exchange import Exchange
@@ -143,8 +143,7 @@ class _Conversions:
             KEPT: KeptConverter(places).convert,
         }
         converter = Converter(places, formats.both, formats.callers, self._targets, media)
-        convert = by_operation(converter.convert, others)
-        return PreferringConverter(convert, preferring.relays).convert
+        return PreferringConverter(converter.convert, others, preferring.relays).convert
 
 
 def _proxy(

@@ -20,15 +20,6 @@ from gaiarouter.upstream.base import MediaSource
 Convert = Callable[[Exchange, ResolvedTarget], Awaitable[tuple[Endpoint, Conversion]]]
 
 
-def by_operation(generate: Convert, others: Mapping[str, Convert]) -> Convert:
-    """others: by the caller's dialect, for what is asked of models besides generating."""
-
-    def convert(exchange: Exchange, target: ResolvedTarget) -> Awaitable[tuple[Endpoint, Conversion]]:
-        return others.get(exchange.dialect.name, generate)(exchange, target)
-
-    return convert
-
-
 class Caller(Protocol):
     """A dialect as callers speak it."""
 

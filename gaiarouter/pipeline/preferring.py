@@ -16,21 +16,24 @@ from gaiarouter.routing.base import ResolvedTarget
 
 
 class PreferringConverter:
-    """Before another converter. relays: as of routing.preferences.Preferring."""
+    """Before the other converters. generate: the usual one. others: by the caller's dialect, for what is asked of
+    models besides generating. relays: as of routing.preferences.Preferring."""
 
-    def __init__(self, convert: Convert, relays: Collection[str]) -> None:
-        self._convert = convert
+    def __init__(self, generate: Convert, others: Mapping[str, Convert], relays: Collection[str]) -> None:
+        self._generate = generate
+        self._others = others
         self._relays = relays
 
     def convert(self, exchange: Exchange, target: ResolvedTarget) -> Awaitable[tuple[Endpoint, Conversion]]:
+        converted = self._others.get(exchange.dialect.name, self._generate)(exchange, target)
         wishes = exchange.preferences
-        return self._convert(exchange, target) if wishes is None else self._preferring(exchange, target, wishes)
+        return converted if wishes is None else self._preferring(converted, target, wishes)
 
     async def _preferring(
-        self, exchange: Exchange, target: ResolvedTarget, wishes: Preferences
+        self, converted: Awaitable[tuple[Endpoint, Conversion]], target: ResolvedTarget, wishes: Preferences
     ) -> tuple[Endpoint, Conversion]:
         try:
-            endpoint, conversion = await self._convert(exchange, target)
+            endpoint, conversion = await converted
         except InvalidRequest as error:
             if wishes.require_parameters and error.code == "unsupported_parameter":
                 raise NotTaken(error.param) from error

@@ -51,7 +51,9 @@ class Watch:
         self.deadline = timeouts.deadline
         self.expired = None
         self.since = now = self._loop.time()
-        self._set(now + min(timeouts.first_byte_s, timeouts.idle_s))
+        at = now + min(timeouts.first_byte_s, timeouts.idle_s)
+        if at < self._at or self.deadline < self._at:
+            self._set(at)
 
     def hold(self) -> None:
         """The request itself is still to come: its caller is waited for, not the provider."""

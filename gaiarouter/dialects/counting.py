@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import msgspec
-from msgspec import Raw
 
 from gaiarouter.canonical.counting import TokenCount
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.base import BARE, Answer, Dialect, Envelope, RequestHead, WindowView
-from gaiarouter.dialects.body import parse
+from gaiarouter.dialects.body import parse, unread
 from gaiarouter.dialects.members import HasMembers, JsonObject
 from gaiarouter.dialects.preferences import MEMBERS
 from gaiarouter.dialects.translate import PreparedRequest
@@ -26,7 +25,6 @@ from gaiarouter.errors import GatewayError, Rejected, Throttled, UpstreamError
 
 NOTHING_USED = Usage()
 """A count is not billed."""
-_any_object = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def counted_in(dialect: str) -> str:
@@ -131,7 +129,7 @@ class CountDialect:
         self._format = format_
 
     def read_request(self, body: bytes, envelope: Envelope = BARE) -> CountHead:
-        _, members = parse(body, _any_object)
+        _, members = parse(body, unread)
         whole = self._dialect.read_request(self._format.unwrap(members), envelope)
         return CountHead(
             whole.model, whole.prompt_bytes, whole.forwarded, whole, self._format, members, sealed=whole.sealed

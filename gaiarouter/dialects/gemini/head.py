@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from gaiarouter.canonical.usage import token_weight
 from gaiarouter.dialects.base import Envelope
-from gaiarouter.dialects.body import parse
+from gaiarouter.dialects.body import parse, unread
 from gaiarouter.dialects.gemini import form
 from gaiarouter.dialects.gemini.foreign import SEAL
 from gaiarouter.dialects.members import HasMembers, JsonObject
@@ -34,15 +34,16 @@ class _Part(Struct, gc=False):
     snake_file: Raw = msgspec.field(default=_ABSENT, name="file_data")
 
 
+class _Said(Struct, gc=False):
+    parts: list[_Part] = []
+
+
 class _Content(Struct, gc=False):
     parts: list[Raw] = []
 
 
-class _Body(Struct, gc=False):
-    contents: Raw
-
-
-_decode = msgspec.json.Decoder(_Body).decode
+_decode_said = msgspec.json.Decoder(list[_Said]).decode
+_decode_contents = msgspec.json.Decoder(list[_Content]).decode
 _decode_part = msgspec.json.Decoder(_Part).decode
 
 
@@ -97,10 +98,13 @@ def _with_system(text: str, before: bytes | Raw | None) -> bytes:
 
 def read_request(body: bytes, envelope: Envelope) -> GeminiHead:
     """Raises InvalidRequest with the path of the first wrong field; its message holds nothing of the body."""
-    request, members = parse(body, _decode)
+    _, members = parse(body, unread)
     if not (envelope.model or "").strip():
         raise InvalidRequest("The address names no model", param="model")
-    if bytes(request.contents) in (b"null", b"[]", b'""', b"{}"):
+    contents = members.members.get("contents")
+    if contents is None:
+        raise InvalidRequest("`contents` is missing", code="missing_field", param="contents")
+    if len(contents) <= len(b"null") and bytes(contents) in (b"null", b"[]", b'""', b"{}"):
         raise InvalidRequest("`contents` must hold at least one content", param="contents")
     read = sum(len(value) for name, value in members.members.items() if form.camel(name) in _READ_BY_THE_MODEL)
     return GeminiHead(
@@ -139,7 +143,7 @@ def _weight(members: Mapping[str, Raw]) -> float:
     for name, value in members.items():
         match form.camel(name):
             case "contents":
-                weight += _contents_weight(value)
+                weight += _contents_weight(value, has_tools="tools" in members)
             case "systemInstruction" | "tools":
                 weight += len(value) / _BYTES_PER_TOKEN
             case _:
@@ -147,16 +151,27 @@ def _weight(members: Mapping[str, Raw]) -> float:
     return weight
 
 
-def _contents_weight(raw: Raw) -> float:
+def _contents_weight(raw: Raw, *, has_tools: bool) -> float:
     try:
-        contents = msgspec.json.decode(raw, type=list[_Content])
+        if not has_tools:
+            said = _decode_said(raw)
+            known = [_known_weight(part) for content in said for part in content.parts]
+            if None not in known:
+                return _CONTENT_TOKENS * len(said) + sum(filter(None, known))
+        contents = _decode_contents(raw)
         parts = [part for content in contents for part in content.parts]
-        return _CONTENT_TOKENS * len(contents) + sum(_part_weight(_decode_part(part), part) for part in parts)
+        return _CONTENT_TOKENS * len(contents) + sum(map(_part_weight, parts))
     except msgspec.DecodeError:
         return len(raw) / _BYTES_PER_TOKEN
 
 
-def _part_weight(part: _Part, raw: Raw) -> float:
-    if any(bytes(each) for each in (part.blob, part.snake_blob, part.file, part.snake_file)):
+def _part_weight(raw: Raw) -> float:
+    known = _known_weight(_decode_part(raw))
+    return len(raw) / _BYTES_PER_TOKEN if known is None else known
+
+
+def _known_weight(part: _Part) -> float | None:
+    """None for a part that is neither text nor a medium, as calls and their results are."""
+    if part.blob or part.snake_blob or part.file or part.snake_file:
         return _MEDIA_TOKENS
-    return token_weight(part.text) if part.text is not None else len(raw) / _BYTES_PER_TOKEN
+    return None if part.text is None else token_weight(part.text)

@@ -129,7 +129,7 @@ def read_request(body: bytes, envelope: Envelope = BARE) -> MessagesHead:
         max_output_tokens=request.max_tokens if request.max_tokens >= 0 else None,
         prompt_bytes=len(members.members["messages"]) + tools_bytes + (len(system) if system is not None else 0),
         forwarded=_forwarded(envelope.headers),
-        sealed=any(is_sealed(block.signature) for each in request.messages for block in _blocks(each.content)),
+        sealed=any(_is_sealed(each.content) for each in request.messages),
         _input_weight=tools_bytes / _BYTES_PER_TOKEN + _input_weight(request),
         _object=members,
     )
@@ -140,14 +140,14 @@ def _input_weight(request: _Body) -> float:
     return weight + (_weight(request.system) if request.system is not None else 0.0)
 
 
-def _blocks(content: str | list[_Block]) -> list[_Block]:
-    return content if isinstance(content, list) else []
+def _is_sealed(content: str | list[_Block]) -> bool:
+    return not isinstance(content, str) and any(is_sealed(block.signature) for block in content if block.signature)
 
 
 def _weight(content: str | list[_Block]) -> float:
     if isinstance(content, str):
         return token_weight(content)
-    return sum(_block_weight(block) for block in content)
+    return sum(map(_block_weight, content))
 
 
 def _block_weight(block: _Block) -> float:

@@ -324,3 +324,20 @@ def test_a_part_that_only_this_format_has_stays_as_it_is() -> None:
     (part,) = parts_of(raw)
     assert isinstance(part, Opaque)
     assert (part.type, json.loads(bytes(part.raw)), part.fallback) == ("executableCode", raw, None)
+
+
+WEIGHED: dict[str, tuple[Any, int]] = {
+    "texts": ([{"role": "user", "parts": [{"text": "x" * 40}]}, {"parts": [{"text": "y" * 8}]}], 21),
+    "a picture": ([{"parts": [{"text": "x" * 40}, {"inline_data": {"data": "a" * 4000}}]}], 275),
+    "a call": ([{"parts": [{"text": "x" * 40}, {"functionCall": {"name": "f", "args": {}}}]}], 24),
+    "a part of another form": ([{"parts": [{"text": 1}]}], 7),
+    "a text alone": ("x" * 38, 11),
+}
+
+
+@pytest.mark.parametrize(("contents", "tokens"), WEIGHED.values(), ids=WEIGHED)
+def test_a_conversation_weighs_the_same_with_tools_and_without(contents: Any, tokens: int) -> None:
+    said = {"contents": contents}
+    alone, beside = (json.dumps(each, separators=(",", ":")).encode() for each in (said, said | {"tools": [{}]}))
+    assert read_request(alone, THERE).estimated_input_tokens() == tokens
+    assert read_request(beside, THERE).estimated_input_tokens() == tokens + 1, "four bytes of tools are one more"

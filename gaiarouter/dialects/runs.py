@@ -7,38 +7,44 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from gaiarouter.canonical.events import Event, TextRun
 from gaiarouter.dialects.sse import check_utf8
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
+_E = TypeVar("_E")
 _MOST: Final = 1 << 14
 """Bytes that are tried at once."""
 _GROWTH: Final = 4
+_LF: Final = 0x0A
 
 
 class RunReader:
-    """Finds the runs in a stream. One instance per answer.
+    """Finds the runs in a stream. One instance per answer."""
 
-    run: what some whole events say together, None where that is no run. read: what one of them says.
-    """
-
-    def __init__(self, run: Callable[[bytes], TextRun | None], read: Callable[[bytes], list[Event]]) -> None:
-        self._run = run
-        self._read = read
+    def __init__(self) -> None:
         self._size = 0
 
-    def read(self, events: bytes) -> list[Event | TextRun]:
-        """What `events`, whole ones, say. After a run more is tried at once; where several are none, only one."""
+    def read(
+        self, events: bytes, *, run: Callable[[bytes], _R | None], read: Callable[[bytes], list[_E]]
+    ) -> list[_E | _R]:
+        """What `events`, whole ones, say. After a run more is tried at once; where several are none, only one.
+
+        run: what some whole events say together, None where that is no run. read: what one of them says.
+        """
         end, length = _end(events), len(events)
-        told: list[Event | TextRun] = []
+        told: list[_E | _R] = []
         at = 0
         while at < length:
             found_at = events.find(end, at)
-            stop = first = length if found_at < 0 else found_at + len(end)
+            stop = first = found_at + len(end)
+            if found_at < 0 or length - first < len(end):
+                stop = first = length  # a line end besides belongs to the event before it
             if first < length and self._size > first - at:
-                stop = max(first, events.rfind(end, at, at + self._size) + len(end))
+                last = events.rfind(end, at, at + self._size)
+                if last >= first and events[last - 1] != _LF:  # of more line ends in a row not all end an event
+                    stop = last + len(end)
             some = events[at:stop]
-            found = self._run(some)
+            found = run(some)
             if found is not None:
                 told.append(found)
                 self._size = min(max(self._size, _GROWTH * len(some)), _MOST)
@@ -46,7 +52,7 @@ class RunReader:
                 self._size = 0
                 if stop > first:
                     continue
-                told += self._read(some)
+                told += read(some)
             at = stop
         return told
 

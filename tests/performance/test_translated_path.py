@@ -16,8 +16,8 @@ from tests.support.script import LAST_CHUNK, SSE_HEAD, Script, Send, Until, chun
 from tests.support.upstream import Received, ScriptedUpstream
 
 RECORDED: Final = {
-    "request to anthropic": 465.0,
-    "request to google": 466.0,
+    "request to anthropic": 464.0,
+    "request to google": 465.0,
     "chunk of anthropic": 85.0,
     "chunk of google": 107.0,
     "read of 10 chunks of anthropic": 93.0,

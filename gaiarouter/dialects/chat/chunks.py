@@ -15,12 +15,14 @@ from gaiarouter.dialects.chat.provider_errors import read_error_in_answer
 from gaiarouter.dialects.chat.runs import pieces_of
 from gaiarouter.dialects.chat.usage import read_usage
 from gaiarouter.dialects.chat.wire import ABSENT, Body, Choice, decode_body, is_truthy
+from gaiarouter.dialects.runs import RunReader
 from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, read_event, write_event
 from gaiarouter.errors import BadAnswer, Failed, Interrupted, UpstreamError
 
 DONE_EVENT = b"data: [DONE]\n\n"
 _DATA = b"data: "
 _NULL_BYTES = 4
+_MOST_AT_ONCE = 1 << 14
 
 
 class ChatStreamWatcher:
@@ -32,6 +34,7 @@ class ChatStreamWatcher:
         "_framer",
         "_is_plain",
         "_open_choices",
+        "_runs",
         "_weight",
         "content_started",
         "error",
@@ -46,6 +49,7 @@ class ChatStreamWatcher:
         self._open_choices: set[int] = set()
         self._finished_choices: set[int] = set()
         self._weight = 0.0
+        self._runs = RunReader()
         self._is_plain = False
         """What came last was text alone, as more of it will be."""
         self.content_started = False
@@ -62,17 +66,23 @@ class ChatStreamWatcher:
         if self.finished or self.error:
             return b""
         whole = self._framer.gather(data)
-        passed = whole if self._is_plain and self._note_run(whole) else self._pass_all(whole)
+        passed = self._run(whole)
+        if passed is None:
+            parts: list[bytes] = self._runs.read(whole, run=self._run, read=self._pass_all)
+            passed = b"".join(parts)
         if self._framer.overflowed and not self.finished and self.error is None:
             self.error = BadAnswer(
                 "The provider sent an event of over 16 MiB", code="upstream_response_too_large", outcome="too_large"
             )
         return passed
 
-    def _note_run(self, whole: bytes) -> bool:
-        """Whether all of it is text alone, which then is noted: it may go on as it is."""
+    def _run(self, events: bytes) -> bytes | None:
+        """Events that are text alone, noted: they may go on as they are. None where one of them is not, or none
+        is expected to be."""
+        if not self._is_plain or len(events) > _MOST_AT_ONCE or self.finished or self.error:
+            return None
         said = []
-        for piece in pieces_of(whole):
+        for piece in pieces_of(events):
             (choice,) = piece.choices
             delta = choice.delta
             said.append(delta.content or "")
@@ -83,15 +93,15 @@ class ChatStreamWatcher:
         if text := "".join(said):
             self._weight += token_weight(text)
             self.content_started = True
-        return bool(said)
+        return events if said else None
 
-    def _pass_all(self, whole: bytes) -> bytes:
+    def _pass_all(self, events: bytes) -> list[bytes]:
         out: list[bytes] = []
-        for raw in self._framer.part(whole):
-            out.append(self._pass(raw))
+        for raw in self._framer.part(events):
             if self.finished or self.error:
                 break
-        return b"".join(out)
+            out.append(self._pass(raw))
+        return out
 
     def close(self) -> bytes:
         if self.finished or self.error:

@@ -6,6 +6,7 @@ It comes as events, or, where nobody asked for those, as one JSON array. An erro
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -31,7 +32,7 @@ class StreamDecoder:
         self._reader = AnswerReader(plan)
         self._limit = max_event_bytes
         self._events = EventFramer(max_event_bytes)
-        self._runs = RunReader(self._run, self._events_of)
+        self._runs = RunReader()
         self._objects: ObjectFramer | None = None
         self._begun = False
         self.finished = False
@@ -40,7 +41,7 @@ class StreamDecoder:
         return [*self._reader.owed(), *spread(self._told(data, self._events_of))]
 
     def read(self, data: bytes) -> list[Event | TextRun]:
-        return self._told(data, self._runs.read)
+        return self._told(data, partial(self._runs.read, run=self._run, read=self._events_of))
 
     def _told(self, data: bytes, read: Callable[[bytes], Sequence[Event | TextRun]]) -> list[Event | TextRun]:
         """read: what whole events say."""

@@ -78,7 +78,7 @@ class StreamDecoder:
     def __init__(self, plan: AnswerPlan, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._plan = plan
         self._framer = EventFramer(max_event_bytes)
-        self._runs = RunReader(self._run, self._read_all)
+        self._runs = RunReader()
         self._usage = UsageTotals()
         self._blocks: dict[int, _OpenBlock] = {}
         self._text: int | None = None
@@ -95,7 +95,7 @@ class StreamDecoder:
         if self.finished:
             return []
         whole = self._framer.gather(data)
-        return [*self._runs.read(whole), *self._overflow()]
+        return [*self._runs.read(whole, run=self._run, read=self._read_all), *self._overflow()]
 
     def _run(self, whole: bytes) -> TextRun | None:
         run = text_run(whole) if self._text is not None and not self.finished else None

@@ -48,6 +48,8 @@ OTHER = [
     event(choices=[{"delta": {"content": "a"}}], error={}),
     b"data: [DONE]\n\n",
     b": a comment\n\n",
+    b"\n\n",
+    b"\n",
     b"data:\n\n",
     b'data:{"choices":[{"delta":{"content":"no space"}}]}\n\n',
     b'data: {"choices":[{"delta":{"content":"of CRLF"}}]}\r\n\r\n',
@@ -89,7 +91,7 @@ def test_together_they_say_what_they_say_one_by_one(events: list[bytes], chance:
     stream = b"".join(events)
     cuts = sorted(chance.choices(range(len(stream) + 1), k=chance.choice([0, 1, 2, 5])))
     parts = [stream[first:last] for first, last in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
-    assert watched(parts) == one_by_one([stream])
+    assert watched(parts) == one_by_one(parts)
 
 
 @pytest.mark.parametrize("each", STREAMS, ids=lambda each: each.id)

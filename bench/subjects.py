@@ -56,9 +56,16 @@ limits: {{requests: 1000M/min, tokens: 1000000M/min, concurrent: 100000}}
 """
 
 
+_METERS_S: Final = 1.5
+"""Records of usage are written to the store within a second of an answer, many at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """name: its column in the table. command: what starts it. key: the credential that the load driver sends."""
+    """name: its column in the table. command: what starts it. key: the credential that the load driver sends.
+
+    rest_s: so long after its last answer it may still be at work on what was asked, which counts.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -66,6 +73,7 @@ class Subject:
     key: str = "sk-none"
     cwd: Path | None = None
     log: Path | None = None
+    rest_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,7 @@ def gateway(upstream: int, folder: Path, grown: Grown = USUAL) -> Subject:
         raise DidNotStart(f"gaiarouter keys create: {made.stderr}")
     _multiply_keys(place / "bench.db", grown.keys)
     serve = (*command, "serve", "-c", str(config))
-    return Subject(grown.name, serve, port, key=made.stdout.strip(), cwd=place, log=place / "gateway.log")
+    return Subject(grown.name, serve, port, made.stdout.strip(), place, place / "gateway.log", _METERS_S)
 
 
 def _multiply_keys(database: Path, count: int) -> None:
@@ -158,7 +166,7 @@ def other(text: str, upstream: int, folder: Path) -> Subject:
     name, _, command = text.partition("=")
     port = processes.free_port()
     filled = command.replace("{port}", str(port)).replace("{upstream}", str(upstream))
-    return Subject(name, tuple(shlex.split(filled)), port, cwd=folder, log=folder / f"{name}.log")
+    return Subject(name, tuple(shlex.split(filled)), port, cwd=folder, log=folder / f"{name}.log", rest_s=_METERS_S)
 
 
 def run(subject: Subject, cpu: int | None) -> Running:

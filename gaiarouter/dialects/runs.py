@@ -61,7 +61,8 @@ def read_alike(events: bytes, decoder: msgspec.json.Decoder[list[_T]], *, start:
     """The data of `events`, each an object in one line after `start`. Empty where one of them is not.
 
     Whatever else stands between two of them leaves a line end, or makes the array no JSON. A tab parts the objects
-    there: it may stand in no text, so that none can begin in one event and end in the next.
+    there: it may stand in no text, so that none can begin in one event and end in the next. What one event has too many
+    and the next too few is not seen: of that only a provider could make something that means to.
     """
     end = _end(events)
     if not (events.startswith(start) and events.endswith(end)):

@@ -19,6 +19,8 @@ from gaiarouter.server.credentials import credentials
 _END: Final = b"\r\n\r\n"
 _LENGTH: Final = re.compile(rb"\r\n(content-length):[ \t]*([0-9]{1,12})\r\n", re.IGNORECASE)
 _MOST_DIGITS: Final = 12
+_MOST_BYTES: Final = 8192
+"""Of a head that is kept, as long as its connection: none that a client sends is near it."""
 _UNSAID: Final = (hdrs.EXPECT, hdrs.CONTENT_ENCODING, hdrs.TRANSFER_ENCODING, hdrs.UPGRADE, hdrs.CONNECTION)
 """Headers that would want something done about them. Connection may say that it stays open."""
 
@@ -82,6 +84,7 @@ def known_head(head: bytes, message: RawRequestMessage) -> KnownHead | None:
     place = _LENGTH.search(head)
     if (
         place is None
+        or len(head) > _MOST_BYTES
         or headers.getall(hdrs.CONTENT_LENGTH, []) != [place[2].decode()]
         or headers.get(hdrs.CONTENT_TYPE) != "application/json"
         or message.version != HttpVersion11

@@ -132,6 +132,7 @@ def test_another_head_is_not_taken_for_it(other: str) -> None:
         PLAIN.format(12).replace("A: b", "Connection: close"),
         PLAIN.format(12).replace("A: b", "Expect: 100-continue"),
         PLAIN.format(12).replace("A: b", "Content-Encoding: gzip"),
+        PLAIN.format(12).replace("A: b", f"A: {'b' * 4000}\r\nC: {'d' * 4000}\r\nE: {'f' * 300}"),
         PLAIN.format(12).replace("application/json", "application/json; charset=utf-8"),
         "GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n",
     ],

@@ -103,7 +103,7 @@ class MessagesHead(HasMembers, Struct, gc=False):
 def _with_system(text: str, before: bytes | None) -> bytes:
     """Before the caller's own, but behind a block that the provider finds by its being first."""
     own = {"type": "text", "text": text}
-    if before is None or before == b"null":
+    if before is None or bytes(before) == b"null":
         return msgspec.json.encode(text)
     found = _decode_system(before)
     blocks: list[Any] = [{"type": "text", "text": found}] if isinstance(found, str) else list(found)

@@ -15,7 +15,8 @@ from gaiarouter.dialects.messages.plan import AnswerPlan
 from gaiarouter.dialects.messages.usage import read_usage
 
 
-class _Block(Struct, gc=False, tag_field="type", tag="text", forbid_unknown_fields=True):
+class _Block(Struct, gc=False, forbid_unknown_fields=True):
+    type: Literal["text"]
     text: str
     citations: None = None
 

@@ -81,3 +81,8 @@ def test_one_text_is_read_the_short_way_however_it_ends(
 ) -> None:
     answer = {"type": "message", "content": [{"type": "text", "text": text}], "stop_reason": reason, "usage": usage}
     assert check(json.dumps(answer).encode(), plan)
+
+
+def test_a_block_that_does_not_say_what_it_is_is_no_text() -> None:
+    body = b'{"type":"message","role":"assistant","content":[{"text":"Hi"}],"stop_reason":"end_turn"}'
+    assert read_plain(body, PLAN) is None

@@ -12,7 +12,7 @@ from gaiarouter.dialects.sse import check_utf8
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 _E = TypeVar("_E")
-_MOST: Final = 1 << 14
+MOST_AT_ONCE: Final = 1 << 14
 """Bytes that are tried at once."""
 _GROWTH: Final = 4
 _LF: Final = 0x0A
@@ -47,7 +47,7 @@ class RunReader:
             found = run(some)
             if found is not None:
                 told.append(found)
-                self._size = min(max(self._size, _GROWTH * len(some)), _MOST)
+                self._size = min(max(self._size, _GROWTH * len(some)), MOST_AT_ONCE)
             else:
                 self._size = 0
                 if stop > first:

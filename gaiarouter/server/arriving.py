@@ -19,12 +19,13 @@ class ArrivingBody(EmptyStreamReader):
     them yet.
     """
 
-    __slots__ = ("_connection", "_error", "_is_paused", "_parts", "_waiter", "length", "missing")
+    __slots__ = ("_connection", "_error", "_is_paused", "_parts", "_unread", "_waiter", "length", "missing")
 
     def __init__(self, first: bytes, length: int, connection: BaseProtocol) -> None:
         super().__init__()
         self._parts = [first] if first else []
         self._connection = connection
+        self._unread = len(first)
         self._waiter: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._is_paused = False
@@ -38,11 +39,12 @@ class ArrivingBody(EmptyStreamReader):
             return data
         data, rest = data[: self.missing], data[self.missing :]
         self._parts.append(data)
+        self._unread += len(data)
         self.total_bytes += len(data)
         self.missing -= len(data)
         if self._waiter is not None:
             self._wake()
-        elif self.missing and not self._is_paused and sum(map(len, self._parts)) > _AHEAD:
+        elif self.missing and not self._is_paused and self._unread > _AHEAD:
             self._is_paused = True
             self._connection._pause_transport_reading()
         return rest
@@ -77,7 +79,7 @@ class ArrivingBody(EmptyStreamReader):
         """What has come. n: not heeded."""
         if self._error is not None:
             raise self._error
-        parts = self._parts
+        parts, self._unread = self._parts, 0
         if len(parts) == 1:
             return parts.pop()
         data = b"".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -31,11 +32,7 @@ async def read_body(request: web.Request, limit: int, *, base_s: float = _BASE_S
             raise too_large(limit)
         return body
     await continued(request)
-    try:
-        async with asyncio.timeout(patience_s(request, limit, base_s=base_s)):
-            return await _read_all(request, limit)
-    except TimeoutError:
-        raise late() from None
+    return await _in_time(_read_all(request, limit), patience_s(request, limit, base_s=base_s))
 
 
 async def _read_arriving(content: ArrivingBody, limit: int, base_s: float) -> bytes:
@@ -44,9 +41,13 @@ async def _read_arriving(content: ArrivingBody, limit: int, base_s: float) -> by
         raise too_large(limit)
     if not content.missing:
         return content.read_nowait()
+    return await _in_time(content.read(), _patience_s(content.length, base_s))
+
+
+async def _in_time(reading: Awaitable[bytes], seconds: float) -> bytes:
     try:
-        async with asyncio.timeout(_patience_s(content.length, base_s)):
-            return await content.read()
+        async with asyncio.timeout(seconds):
+            return await reading
     except TimeoutError:
         raise late() from None
     except ConnectionError as error:
@@ -83,8 +84,6 @@ async def _read_all(request: web.Request, limit: int) -> bytes:
             parts.append(part)
     except (HttpProcessingError, web.RequestPayloadError) as error:
         raise InvalidRequest("The body is not framed as its headers say.") from error
-    except ConnectionError as error:
-        raise CallerGone("The caller hung up while sending the body.") from error
     return b"".join(parts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -171,9 +171,15 @@ class Echo:
 
 @asynccontextmanager
 async def listening(echo: Echo) -> AsyncIterator[int]:
+    async with serving({"/v1/json": echo.handle_json, "/{path:.*}": echo.handle}) as port:
+        yield port
+
+
+@asynccontextmanager
+async def serving(handlers: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]) -> AsyncIterator[int]:
     app = web.Application()
-    app.router.add_post("/v1/json", echo.handle_json)
-    app.router.add_route("*", "/{path:.*}", echo.handle)
+    for path, handle in handlers.items():
+        app.router.add_route("*", path, handle)
     listener = Listener(app, ChatDialect())
     await listener.setup()
     await web.TCPSite(listener, "127.0.0.1", 0).start()
@@ -284,13 +290,8 @@ async def test_what_nobody_reads_of_a_known_body_is_not_taken_in() -> None:
             read += len(part)
         return web.Response(body=b"%d" % read)
 
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", handle)
-    listener = Listener(app, ChatDialect())
-    await listener.setup()
-    await web.TCPSite(listener, "127.0.0.1", 0).start()
     most = 10_000_000
-    async with raw_caller(listener.addresses[0][1]) as caller:
+    async with serving({"/v1/chat/completions": handle}) as port, raw_caller(port) as caller:
         caller.write(post("k", b"{}"))
         assert (await caller.reply()).body == b"{}"
         caller.write(post("k", b"x" * most))
@@ -300,7 +301,6 @@ async def test_what_nobody_reads_of_a_known_body_is_not_taken_in() -> None:
                 await asyncio.sleep(0)
         go_on.set()
         assert int((await caller.reply()).body) == most
-    await listener.cleanup()
     assert buffered[0] < 1_000_000
 
 
@@ -318,17 +318,12 @@ async def test_a_caller_that_hangs_up_in_a_known_body_ends_its_request() -> None
             ended.set()
         return web.Response()
 
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", handle)
-    listener = Listener(app, ChatDialect())
-    await listener.setup()
-    await web.TCPSite(listener, "127.0.0.1", 0).start()
-    async with raw_caller(listener.addresses[0][1]) as caller:
-        caller.write(post("k", b"{}"))
-        await caller.reply()
-        caller.write(post("k", b"xx", length=100))
+    async with serving({"/v1/chat/completions": handle}) as port:
+        async with raw_caller(port) as caller:
+            caller.write(post("k", b"{}"))
+            await caller.reply()
+            caller.write(post("k", b"xx", length=100))
+            async with asyncio.timeout(BOUND_S):
+                await begun.wait()
         async with asyncio.timeout(BOUND_S):
-            await begun.wait()
-    async with asyncio.timeout(BOUND_S):
-        await ended.wait()
-    await listener.cleanup()
+            await ended.wait()

@@ -15,14 +15,13 @@ from gaiarouter.dialects.chat.provider_errors import read_error_in_answer
 from gaiarouter.dialects.chat.runs import pieces_of
 from gaiarouter.dialects.chat.usage import read_usage
 from gaiarouter.dialects.chat.wire import ABSENT, Body, Choice, decode_body, is_truthy
-from gaiarouter.dialects.runs import RunReader
-from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, read_event, write_event
+from gaiarouter.dialects.runs import MOST_AT_ONCE, RunReader
+from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, check_utf8, read_event, write_event
 from gaiarouter.errors import BadAnswer, Failed, Interrupted, UpstreamError
 
 DONE_EVENT = b"data: [DONE]\n\n"
 _DATA = b"data: "
 _NULL_BYTES = 4
-_MOST_AT_ONCE = 1 << 14
 
 
 class ChatStreamWatcher:
@@ -79,7 +78,7 @@ class ChatStreamWatcher:
     def _run(self, events: bytes) -> bytes | None:
         """Events that are text alone, noted: they may go on as they are. None where one of them is not, or none
         is expected to be."""
-        if not self._is_plain or len(events) > _MOST_AT_ONCE or self.finished or self.error:
+        if not self._is_plain or len(events) > MOST_AT_ONCE or self.finished or self.error:
             return None
         said = []
         for piece in pieces_of(events):
@@ -88,8 +87,7 @@ class ChatStreamWatcher:
             said.append(delta.content or "")
             if delta.reasoning_content:
                 said.append(delta.reasoning_content)
-            if choice.index not in self._open_choices:
-                self._open_choices.add(choice.index)
+            self._open_choices.add(choice.index)
         if text := "".join(said):
             self._weight += token_weight(text)
             self.content_started = True
@@ -215,8 +213,7 @@ class ChatStreamWatcher:
 def _read_json(data: bytes) -> Body | None:
     """None if it is not strict JSON in UTF-8, or a known member is of a type no provider sends."""
     try:
-        if not data.isascii():
-            data.decode()  # the decoder skips what it does not read, broken UTF-8 too
+        check_utf8(data)
         return decode_body(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

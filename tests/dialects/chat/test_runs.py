@@ -13,7 +13,7 @@ from gaiarouter.dialects.chat import chunks
 from gaiarouter.dialects.chat.chunks import ChatStreamWatcher
 from gaiarouter.dialects.chat.runs import pieces_of
 from tests.dialects.chat.test_chunks import event, said
-from tests.dialects.chat.test_recorded_streams import STREAMS, Seen
+from tests.dialects.chat.test_recorded_streams import STREAMS, Seen, watch
 from tests.recorded import Interaction
 
 TEXT = [
@@ -63,24 +63,9 @@ OTHER = [
 ]
 
 
-def watched(parts: list[bytes]) -> Seen:
-    watcher = ChatStreamWatcher(drop_usage=True)
-    out = b"".join([*(watcher.feed(part) for part in parts), watcher.close()])
-    error = type(watcher.error) if watcher.error else None
-    return Seen(
-        out,
-        watcher.finished,
-        error,
-        watcher.content_started,
-        watcher.finish_reason,
-        watcher.usage,
-        watcher.text_tokens,
-    )
-
-
 def one_by_one(events: list[bytes]) -> Seen:
     with patch.object(chunks, "pieces_of", lambda _: ()):
-        return watched(events)
+        return watch(events, drop_usage=True)
 
 
 @given(
@@ -91,14 +76,14 @@ def test_together_they_say_what_they_say_one_by_one(events: list[bytes], chance:
     stream = b"".join(events)
     cuts = sorted(chance.choices(range(len(stream) + 1), k=chance.choice([0, 1, 2, 5])))
     parts = [stream[first:last] for first, last in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
-    assert watched(parts) == one_by_one(parts)
+    assert watch(parts, drop_usage=True) == one_by_one(parts)
 
 
 @pytest.mark.parametrize("each", STREAMS, ids=lambda each: each.id)
 def test_a_recording_read_at_once_says_what_it_says_event_by_event(each: Interaction) -> None:
     first, *_ = each.body.split(b"\n\n", 1)
     begin = len(first) + 2
-    assert watched([each.body[:begin], each.body[begin:]]) == one_by_one([each.body])
+    assert watch([each.body[:begin], each.body[begin:]], drop_usage=True) == one_by_one([each.body])
 
 
 @pytest.mark.parametrize("text", TEXT)

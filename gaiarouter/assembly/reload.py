@@ -15,6 +15,7 @@ import structlog
 from gaiarouter.config.changes import as_far_as_possible, needs_restart
 from gaiarouter.config.settings import Settings
 from gaiarouter.config.source import ConfigFile
+from gaiarouter.rounds import next_round
 from gaiarouter.server.admin.reload import Reloaded
 from gaiarouter.server.handler import Service
 from gaiarouter.telemetry import ReloadMetrics
@@ -103,9 +104,10 @@ class Reloads:
 
     async def _cause(self) -> Cause:
         """Waits until there is one."""
+        loop = asyncio.get_running_loop()
         while True:
             try:
-                async with asyncio.timeout(self._look_every_s):
+                async with asyncio.timeout_at(next_round(loop.time(), self._look_every_s)):
                     await self._asked.wait()
                 self._asked.clear()
                 return "signal"

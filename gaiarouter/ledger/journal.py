@@ -54,6 +54,11 @@ class Journal:
         return all(segment.taken == segment.size for segment in self._segments)
 
     @property
+    def is_dirty(self) -> bool:
+        """Whether `sync` has something to do."""
+        return any(segment.dirty for segment in self._segments)
+
+    @property
     def size(self) -> int:
         """Bytes on disk, sent or not."""
         return self._full_size + self._segments[-1].size if self._segments else 0

@@ -23,6 +23,7 @@ from gaiarouter.errors import Unavailable
 from gaiarouter.ledger.abandoned import abandoned
 from gaiarouter.ledger.journal import Journal
 from gaiarouter.ledger.lines import Begun
+from gaiarouter.rounds import next_round
 from gaiarouter.store.base import StorageUnavailable, Store, UsageRecord
 from gaiarouter.telemetry import Metrics
 
@@ -92,6 +93,9 @@ class Ledger:
         self._memory: deque[UsageRecord] = deque()
         self._filled = asyncio.Event()
         self._closing = asyncio.Event()
+        self._rests = False
+        """Nothing is to be synced: what is written then sets `_stirred`. Asked first, since it costs a request less."""
+        self._stirred = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -125,6 +129,8 @@ class Ledger:
                 code="storage_unavailable",
                 retry_after_s=_FULL_RETRY_S,
             )
+        if self._rests:
+            self._stirred.set()
         try:
             self._journal.begin(begun)
         except OSError as error:
@@ -135,6 +141,8 @@ class Ledger:
             self._journal.forget(record.id)
             self._drop(1)
             return
+        if self._rests:
+            self._stirred.set()
         try:
             self._journal.finish(record)
         except OSError as error:
@@ -149,6 +157,7 @@ class Ledger:
         alone is then dropped, and counted."""
         self._closing.set()
         self._filled.set()
+        self._stirred.set()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
             for task in late:
@@ -205,19 +214,32 @@ class Ledger:
         return True
 
     async def _tend(self) -> None:
-        """What has its own time: syncing, looking for the dead, telling how things stand."""
+        """What has its own time: syncing, looking for the dead, the upkeep of the tables."""
         next_look = next_upkeep = 0.0
         while not self._closing.is_set():
             await self._sync()
             if time.monotonic() >= next_look:
                 await self.adopt()
-                next_look = time.monotonic() + self._pace.look_s
+                next_look = next_round(time.monotonic(), self._pace.look_s)
             if time.monotonic() >= next_upkeep:
                 await self._keep_up()
                 next_upkeep = time.monotonic() + self._pace.upkeep_s
-            self._tell()
-            await self._pause(self._pace.sync_s)
+            if self._journal.is_dirty or await self._stirs(next_look):
+                await self._pause(self._pace.sync_s)
         await self._sync()
+
+    async def _stirs(self, until: float) -> bool:
+        """Waits until something is written, for which nobody is woken every second, or the gateway stops."""
+        self._rests = True
+        try:
+            async with asyncio.timeout(until - time.monotonic()):
+                await self._stirred.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._rests = False
+            self._stirred.clear()
+        return True
 
     async def _sync(self) -> None:
         try:

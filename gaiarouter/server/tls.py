@@ -18,6 +18,7 @@ from typing import Final
 import structlog
 
 from gaiarouter.config.settings import Tls
+from gaiarouter.rounds import next_round
 from gaiarouter.telemetry import Metrics
 
 _log = structlog.get_logger("gaiarouter.tls")
@@ -81,8 +82,9 @@ class Certificate:
 
     async def watch(self) -> None:
         """Looks every second whether the files have changed, without end."""
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(next_round(loop.time(), LOOK_EVERY_S) - loop.time())
             if await asyncio.to_thread(self._look) != self._seen:
                 await self._until_quiet()
                 self._reload(await asyncio.to_thread(self._read))

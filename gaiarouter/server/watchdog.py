@@ -1,7 +1,8 @@
 """Watches the event loop: how late it is, and what it does when it does nothing else.
 
-A task on the loop beats; a thread beside it hears whether it does. While the loop is blocked nobody can ask it
-anything, so that probes of /health fail by themselves; what is missing then is the reason: the thread writes it down.
+A task on the loop beats; a thread beside it looks when a beat would be too late. While the loop is blocked nobody can
+ask it anything, so that probes of /health fail by themselves; what is missing then is the reason: the thread writes it
+down.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
+
+from gaiarouter.rounds import next_round
 
 _log = structlog.get_logger("gaiarouter.server")
 
@@ -38,7 +41,7 @@ class Watchdog:
         self._on_beat = on_beat
         self._beat_s = beat_s
         self._blocked_s = blocked_s
-        self._beat_at = 0.0
+        self._due = 0.0
         self._loop_thread = 0
         self._stopped = threading.Event()
         self._task: asyncio.Task[None] | None = None
@@ -46,7 +49,7 @@ class Watchdog:
 
     def start(self) -> None:
         self._loop_thread = threading.get_ident()
-        self._beat_at = time.monotonic()
+        self._due = next_round(time.monotonic(), self._beat_s)
         self._task = asyncio.create_task(self._beat(), name="watchdog")
         self._thread.start()
 
@@ -59,20 +62,25 @@ class Watchdog:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._beat_s)
+            await asyncio.sleep(self._due - time.monotonic())
             now = time.monotonic()
-            self._on_lag(max(0.0, now - self._beat_at - self._beat_s))
-            self._beat_at = now
+            self._on_lag(max(0.0, now - self._due))
+            self._due = next_round(now, self._beat_s)
             for look in self._on_beat:
                 look()
 
     def _listen(self) -> None:
-        told_of = 0.0
-        while not self._stopped.wait(self._beat_s / 2):
-            beat_at = self._beat_at
-            silent_s = time.monotonic() - beat_at - self._beat_s
-            if silent_s >= self._blocked_s and beat_at != told_of:
-                told_of = beat_at  # once a block, however long
+        patience_s = self._beat_s + self._blocked_s
+        wait_s, told_of = patience_s, 0.0
+        while not self._stopped.wait(wait_s):
+            due = self._due
+            silent_s = time.monotonic() - due
+            wait_s = self._blocked_s - silent_s  # until it is too late for the beat that is due now
+            if wait_s > 0:
+                continue
+            wait_s = patience_s
+            if due != told_of:
+                told_of = due  # once a block, however long
                 _log.error("loop.blocked", silent_s=round(silent_s, 2), exception=self._stack())
 
     def _stack(self) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from gaiarouter.errors import Unauthenticated, Unavailable
+from gaiarouter.rounds import next_round
 from gaiarouter.store.base import ApiKey, StorageUnavailable, Store
 from gaiarouter.store.keys import MAX_KEY_LENGTH, RECORD_PREFIX, ParsedKey, parse, verify
 
@@ -194,7 +195,7 @@ class KeyRing:
 
     async def _until_woken(self) -> None:
         try:
-            async with asyncio.timeout(WATCH_S):
+            async with asyncio.timeout_at(next_round(asyncio.get_running_loop().time(), WATCH_S)):
                 await self._wake.wait()
         except TimeoutError:
             pass  # the round that comes without being told

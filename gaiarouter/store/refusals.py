@@ -112,7 +112,7 @@ class Refusals:
             except Exception:  # noqa: BLE001  # a bug must not end it in silence: nobody would be noted any more
                 _log.exception("refusals.bug")
             try:
-                async with asyncio.timeout(_LOOK_S):
+                async with asyncio.timeout(_LOOK_S if self._sums else None):
                     await self._wake.wait()
             except TimeoutError:
                 pass  # an hour may be over, or the store back

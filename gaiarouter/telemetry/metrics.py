@@ -18,6 +18,7 @@ from gaiarouter.telemetry.series import Count, Family, Level, Spread
 
 S = TypeVar("S", Count, Spread)
 
+_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
 _LOOK_EVERY: Final = 10
 """Beats, which are half a second apart: what other workers' scrapes see of this one's gauges is as old at the most."""
 
@@ -42,6 +43,7 @@ class Metrics:
         self._told: list[_Told] = []
         self._looks: list[Callable[[], None]] = []
         self._beats = 0
+        self._is_shared = _SHARED in os.environ
         self.answers = Answers(self)
         self._told.append(self.answers)  # the first, since it tells others
         self._declare_requests()
@@ -178,19 +180,20 @@ class Metrics:
         self._looks.clear()
 
     def beat(self, lag_s: float) -> None:
-        """Twice a second. Other workers' scrapes see what was told until the last beat."""
+        """Twice a second. Other workers' scrapes see what was told until the last beat; a process that is alone looks
+        when it is scraped."""
         self.loop_lag.observe(lag_s)
         self._beats += 1
-        if self._beats % _LOOK_EVERY:
-            self._flush()
-        else:
+        if self._is_shared and self._beats % _LOOK_EVERY == 0:
             self.look()
+        else:
+            self._flush()
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The scrape's text as of the last `look`, and its media type: OpenMetrics for who accepts it, else
         Prometheus' own. Takes milliseconds for thousands of series: for a thread."""
         encode, media_type = choose_encoder(accept)
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        if not self._is_shared:
             return encode(self._registry), media_type
         shared = CollectorRegistry()
         MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # the library has no annotations there

@@ -59,6 +59,7 @@ MAY_IMPORT = {
     # the loader checks what it reads against the catalogue of providers and compiles a route's globs
     "config": BASE | {"routing"},
     "errors": frozenset[str](),
+    "rounds": frozenset[str](),
     "telemetry": CANONICAL,
 }
 # app.py builds and connects; assembly/ is how, by how long each thing lives
@@ -67,6 +68,7 @@ SEES_EVERYTHING = frozenset({"app", "assembly", "cli", "rehearsal", "__init__", 
 FOR_ALL = frozenset(
     {
         "gaiarouter.errors",
+        "gaiarouter.rounds",
         "gaiarouter.telemetry",
         "gaiarouter.config.settings",
         "gaiarouter.config.secret",

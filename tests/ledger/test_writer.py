@@ -311,6 +311,24 @@ async def test_a_ledger_that_had_nothing_to_do_closes_at_once_and_leaves_nothing
     assert _files(tmp_path / "ledger") == []
 
 
+@pytest.mark.parametrize(
+    "write",
+    [lambda ledger: ledger.begin(BEGUN), lambda ledger: ledger.record(RECORD)],
+    ids=["a request begins", "a request ends"],
+)
+async def test_what_is_written_while_the_ledger_rested_is_synced_and_it_rests_again(
+    make: Make, write: Callable[[Ledger], None]
+) -> None:
+    ledger = make(replace(QUICK, look_s=3600.0))
+    ledger.start()
+    await until(lambda: ledger._rests)
+    write(ledger)
+    assert ledger._journal.is_dirty
+    await until(lambda: not ledger._journal.is_dirty)
+    await until(lambda: ledger._rests)
+    await ledger.close()
+
+
 async def test_records_that_are_too_old_are_forgotten(
     line: Line, store: Store, tmp_path: Path, metrics: Metrics
 ) -> None:

@@ -31,6 +31,10 @@ class RunReader:
 
         run: what some whole events say together, None where that is no run. read: what one of them says.
         """
+        if self._size and len(events) <= MOST_AT_ONCE:
+            whole = run(events)
+            if whole is not None:
+                return [whole]  # as nearly always
         end, length = _end(events), len(events)
         told: list[_E | _R] = []
         at = 0

@@ -53,7 +53,7 @@ class EventFramer:
         """The same in one piece, for `part`."""
         if not self._carriage_returns:
             self._carriage_returns = b"\r" in data
-        if self._started and not self._pending and not self._carriage_returns and data.endswith(b"\n\n"):
+        if self._started and not self._pending and data.endswith(b"\r\n\r\n" if self._carriage_returns else b"\n\n"):
             return data  # as nearly always
         whole = self._gather_any(data) if self._carriage_returns else self._gather_plain(data)
         self.overflowed = len(self._pending) > self._limit

@@ -18,10 +18,10 @@ from tests.support.upstream import Received, ScriptedUpstream
 RECORDED: Final = {
     "request to anthropic": 464.0,
     "request to google": 465.0,
-    "chunk of anthropic": 85.0,
-    "chunk of google": 107.0,
-    "read of 10 chunks of anthropic": 93.0,
-    "read of 10 chunks of google": 118.0,
+    "chunk of anthropic": 72.0,
+    "chunk of google": 86.0,
+    "read of 10 chunks of anthropic": 77.0,
+    "read of 10 chunks of google": 94.0,
 }
 ANSWERS: dict[str, Any] = {
     "anthropic": {

@@ -64,7 +64,7 @@ class StreamEncoder:
         self._usage: Usage | None = None
 
     def encode(self, events: Iterable[Event | TextRun]) -> bytes:
-        return b"".join(chunk for event in events for chunk in self._encode(event))
+        return b"".join([chunk for event in events for chunk in self._encode(event)])
 
     def _encode(self, event: Event | TextRun) -> list[bytes]:
         match event:

@@ -50,6 +50,8 @@ class CandidateReader:
         self._next_call = first_call
         self._next_part = 0
         self._open: _Told | None = None
+        self.text: int | None = None
+        """The index of the text that may go on."""
         self._calls: set[str] = set()
         self._all_declared = True
         self._native: str | int | None = None
@@ -66,11 +68,6 @@ class CandidateReader:
         if candidate.grounding_metadata or candidate.citation_metadata or candidate.logprobs_result:
             self._comment(candidate, told, by_part)
         return self._tell(told)
-
-    @property
-    def text(self) -> int | None:
-        """The index of the text that may go on."""
-        return self._open.index if self._open is not None and self._open.kind == "text" else None
 
     def run(self, texts: list[str]) -> TextRun:
         """More of the text that may go on, of several responses."""
@@ -103,7 +100,8 @@ class CandidateReader:
             part.events = []
             if part is not told[-1] or not part.grows:
                 events.append(PartEnd(part.index, self.choice))
-        self._open = told[-1] if told and told[-1].grows else None
+        last = self._open = told[-1] if told and told[-1].grows else None
+        self.text = last.index if last is not None and last.kind == "text" else None
         return events
 
     def _part(self, raw: Raw, told: list[_Told], *, may_continue: bool) -> int | None:

@@ -6,7 +6,6 @@ It comes as events, or, where nobody asked for those, as one JSON array. An erro
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import msgspec
 
@@ -40,18 +39,22 @@ class StreamDecoder:
     def feed(self, data: bytes) -> list[Event]:
         return [*self._reader.owed(), *spread(self._told(data, self._events_of))]
 
-    def read(self, data: bytes) -> list[Event | TextRun]:
-        return self._told(data, partial(self._runs.read, run=self._run, read=self._events_of))
+    def read(self, data: bytes) -> Sequence[Event | TextRun]:
+        return self._told(data, self._runs_of)
 
-    def _told(self, data: bytes, read: Callable[[bytes], Sequence[Event | TextRun]]) -> list[Event | TextRun]:
+    def _told(self, data: bytes, read: Callable[[bytes], Sequence[Event | TextRun]]) -> Sequence[Event | TextRun]:
         """read: what whole events say."""
         if self.finished:
             return []
         if not self._begun:
             data = self._begin(data)
         if self._objects is not None:
-            return [*self._read_all(self._objects.feed(data), overflowed=self._objects.overflowed)]
-        return [*read(self._events.gather(data)), *self._read_all([], overflowed=self._events.overflowed)]
+            return self._read_all(self._objects.feed(data), overflowed=self._objects.overflowed)
+        told = read(self._events.gather(data))
+        return [*told, *self._read_all([], overflowed=True)] if self._events.overflowed else told
+
+    def _runs_of(self, whole: bytes) -> list[Event | TextRun]:
+        return self._runs.read(whole, run=self._run, read=self._events_of)
 
     def _begin(self, data: bytes) -> bytes:
         """What is left of the first bytes; they say how the stream comes."""

@@ -60,15 +60,15 @@ class AnswerReader:
     def run(self, events: bytes) -> TextRun | None:
         """What whole events add to the text that is open; their totals are owed then. None, and nothing read, if that
         is not all that they say."""
-        if all(reader.text is None for reader in self._candidates.values()):
+        if not [reader for reader in self._candidates.values() if reader.text is not None]:
             return None
         pieces = pieces_of(events)
-        told = [piece.candidates[0] for piece in pieces]
-        reader = self._candidates.get(told[0].index) if told else None
+        index = pieces[0].candidates[0].index if pieces else None
+        reader = None if index is None else self._candidates.get(index)
         if reader is None or reader.text is None:
             return None
-        texts = [each.content.parts[0].text for each in told if each.index == reader.choice]
-        if len(texts) != len(told) or not self._totals.follow([piece.usage_metadata for piece in pieces]):
+        texts = [each.candidates[0].content.parts[0].text for each in pieces if each.candidates[0].index == index]
+        if len(texts) != len(pieces) or not self._totals.follow([each.usage_metadata for each in pieces]):
             return None
         return reader.run(texts if all(texts) else [text for text in texts if text])
 

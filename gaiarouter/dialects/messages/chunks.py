@@ -95,7 +95,8 @@ class StreamDecoder:
         if self.finished:
             return []
         whole = self._framer.gather(data)
-        return [*self._runs.read(whole, run=self._run, read=self._read_all), *self._overflow()]
+        told = self._runs.read(whole, run=self._run, read=self._read_all)
+        return [*told, *self._overflow()] if self._framer.overflowed else told
 
     def _run(self, whole: bytes) -> TextRun | None:
         run = text_run(whole) if self._text is not None and not self.finished else None

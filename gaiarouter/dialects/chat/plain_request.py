@@ -11,9 +11,14 @@ from gaiarouter.canonical.parts import Text
 from gaiarouter.canonical.request import UNSAMPLED, CanonicalRequest, Instruction, Sampling, Turn
 
 
+class _Part(Struct, gc=False, forbid_unknown_fields=True):
+    type: Literal["text"]
+    text: str
+
+
 class _Message(Struct, gc=False, forbid_unknown_fields=True):
     role: Literal["system", "developer", "user", "assistant"]
-    content: str
+    content: str | list[_Part]
 
 
 class _StreamOptions(Struct, gc=False, forbid_unknown_fields=True):
@@ -66,12 +71,15 @@ def _turns(messages: list[_Message]) -> tuple[tuple[Instruction, ...], tuple[Tur
     instructions: list[Instruction] = []
     turns: list[Turn] = []
     for index, message in enumerate(messages):
-        path, role = f"messages[{index}].content", message.role
-        if turns or role == "user" or role == "assistant":
-            text = Text(text=message.content, path=path)
-            turns.append(Turn(role=role, parts=(text,), path=f"messages[{index}]"))
+        path, role, content = f"messages[{index}].content", message.role, message.content
+        if isinstance(content, str):
+            texts: tuple[Text, ...] = (Text(text=content, path=path),)
         else:
-            instructions.append(Instruction(text=message.content, origin=role, path=path))
+            texts = tuple([Text(text=part.text, path=f"{path}[{place}]") for place, part in enumerate(content)])
+        if turns or role == "user" or role == "assistant":
+            turns.append(Turn(role=role, parts=texts, path=f"messages[{index}]"))
+        else:
+            instructions += [Instruction(text=text.text, origin=role, path=text.path) for text in texts]
     return tuple(instructions), tuple(turns)
 
 

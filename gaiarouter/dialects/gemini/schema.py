@@ -7,7 +7,8 @@ Properties are walked by their place, never by their name: one may well be calle
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
@@ -35,6 +36,10 @@ _NODES = frozenset({"items", "additionalProperties", "contains"})
 _LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 
 
+_MOST_KEPT: Final = 512
+_KEPT_BYTES: Final = 8192
+
+
 class NotExpressible(ValueError):
     """The schema is too deep or too large, or not one."""
 
@@ -42,12 +47,22 @@ class NotExpressible(ValueError):
 def json_schema(schema: Raw) -> tuple[Raw, bool]:
     """The schema without what the API refuses, in its own bytes where nothing had to go; and whether a constraint
     moved into a description. Raises NotExpressible."""
+    clean, moved = _cleaned_before(bytes(schema)) if len(schema) <= _KEPT_BYTES else _cleaned(bytes(schema))
+    return (schema if clean is None else clean), moved
+
+
+def _cleaned(schema: bytes) -> tuple[Raw | None, bool]:
+    """None where nothing had to go."""
     cleaner = _Cleaner()
     clean = cleaner.node(decoded(schema), 0)
-    return (Raw(msgspec.json.encode(clean)) if cleaner.changed else schema), cleaner.moved
+    return (Raw(msgspec.json.encode(clean)) if cleaner.changed else None), cleaner.moved
 
 
-def decoded(schema: Raw) -> Any:
+_cleaned_before = lru_cache(_MOST_KEPT)(_cleaned)
+"""An agent offers the same tools with each of its requests."""
+
+
+def decoded(schema: bytes | Raw) -> Any:
     try:
         return msgspec.json.decode(schema)
     except RecursionError:

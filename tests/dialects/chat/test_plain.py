@@ -40,12 +40,19 @@ def test_recorded_requests_are_read_the_short_way_as_the_long_one() -> None:
     assert sum(map(check_request, bodies)) > 100
 
 
+PIECES = st.sampled_from(
+    [
+        *({"type": "text", "text": text} for text in ("Hi", "", "there")),
+        *("bare", {"type": "input_text", "text": "Hi"}, {"type": "text", "text": None}, {"type": "text"}),
+        *({"type": "text", "text": "Hi"} | CACHE, {"type": "refusal", "refusal": "No"}),
+    ]
+)
 MESSAGES = st.builds(
     lambda message, more: message | more,
     st.fixed_dictionaries(
         {
             "role": st.sampled_from(["system", "developer", "user", "assistant", "tool", "x", None]),
-            "content": st.text(max_size=3) | st.none() | st.just([{"type": "text", "text": "Hi"}]),
+            "content": st.text(max_size=3) | st.none() | st.lists(PIECES, max_size=3),
         }
     ),
     st.sampled_from([{}, {}, {}, {"name": "n"}, {"refusal": None}, CACHE]),
@@ -85,7 +92,9 @@ def test_a_request_is_read_the_short_way_as_the_long_one(body: dict[str, Any]) -
 )
 def test_texts_of_any_roles_are_read_the_short_way(roles: list[str], members: dict[str, Any]) -> None:
     messages = [{"role": role, "content": role.upper()} for role in roles]
+    pieces = [{"role": role, "content": [{"type": "text", "text": text} for text in role]} for role in roles]
     assert check_request(json.dumps({"model": "m", "messages": messages} | members).encode())
+    assert check_request(json.dumps({"model": "m", "messages": pieces} | members).encode())
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"model":1}', b'{"model":"m","messages":' + b"[" * 100_000])

@@ -233,7 +233,8 @@ class Conversion(Protocol):
     def dropped(self) -> tuple[str, ...]: ...
 
     def watch(self) -> StreamWatcher:
-        """For a target that streams: what comes out is of the caller's dialect."""
+        """For a target that streams: what comes out is of the caller's dialect. Asked last, and once: what was written
+        for the target need not be held for as long as the answer may last."""
         ...
 
     def read_answer(self, body: bytes) -> Answer:

@@ -16,9 +16,14 @@ class PassThrough:
     def __init__(self, dialect: SpokenByBoth, request: RequestHead, *, model: str, ask_usage: bool) -> None:
         self._dialect = dialect
         self._request = request
+        self._model = model
         self._ask_usage = ask_usage and request.stream and not request.include_usage
         self.headers = request.forwarded
-        self.body = request.body_for(model=model, ask_usage=self._ask_usage)
+
+    @property
+    def body(self) -> bytes:
+        """Made anew, and not kept: an open stream would hold the prompt twice."""
+        return self._request.body_for(model=self._model, ask_usage=self._ask_usage)
 
     def watch(self) -> StreamWatcher:
         return self._dialect.watch(drop_usage=self._ask_usage)

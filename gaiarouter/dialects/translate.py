@@ -114,8 +114,10 @@ class Translation:
         self.dropped = tuple([loss.path for loss in losses]) if losses else ()
 
     def watch(self) -> TranslatedStream:
-        """For a target that streams."""
-        return TranslatedStream(self.request.stream_decoder(), self._writer.stream_encoder())
+        """For a target that streams. Lets go of what was written for it."""
+        decoder = self.request.stream_decoder()
+        del self.request, self.body
+        return TranslatedStream(decoder, self._writer.stream_encoder())
 
     def read_answer(self, body: bytes) -> Answer:
         """For a target that answers as a whole. Raises BadAnswer, or the error that it holds."""

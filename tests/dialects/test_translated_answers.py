@@ -126,8 +126,8 @@ def test_t88_a_whole_answer_to_a_streaming_request_is_told_as_a_stream_and_the_o
     made = translation(stream=True, stream_options={"include_usage": True})
     stream, found = made.stream_of(answer({"type": "text", "text": "Hi"}))
     events = [START, *spoken("Hi"), stop(), STOP]
-    assert stream == made.watch().feed(wire(*events))
     assert made.answer_of(wire(*events)) == found
+    assert stream == made.watch().feed(wire(*events))
 
 
 @pytest.mark.parametrize(

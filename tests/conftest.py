@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.upstream import BOUND_S
+
 NOT_RUN = ("skipped", "xfailed")
 
 
@@ -19,6 +21,20 @@ NOT_RUN = ("skipped", "xfailed")
 def _no_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Usage is estimated as without the extra, so that it does not hang on whether a tokenizer is loaded yet."""
     monkeypatch.setattr("gaiarouter.ledger.tokenizer.PACKAGE", "not_in_most_tests")
+
+
+@pytest.fixture
+def promised_timeouts() -> None:
+    """For a test of how long a store is waited for."""
+
+
+@pytest.fixture(autouse=True)
+def _patient_stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for some seconds is no outage: only who asks for `promised_timeouts` has them."""
+    if "promised_timeouts" not in request.fixturenames:
+        for engine in ("postgres", "sqlite"):
+            monkeypatch.setattr(f"gaiarouter.store.{engine}._READ_TIMEOUT_S", BOUND_S)
+            monkeypatch.setattr(f"gaiarouter.store.{engine}._WRITE_TIMEOUT_S", BOUND_S)
 
 
 def _not_run(config: pytest.Config) -> list[str]:

@@ -42,6 +42,7 @@ async def other(url: Secret) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
+@pytest.mark.usefixtures("promised_timeouts")
 async def test_a_look_up_gives_up_after_a_second(store: Store, key: ApiKey, other: asyncpg.Connection) -> None:
     await store.add_key(key)
     async with other.transaction():
@@ -53,6 +54,7 @@ async def test_a_look_up_gives_up_after_a_second(store: Store, key: ApiKey, othe
     assert await store.find_key(key.id) == key
 
 
+@pytest.mark.usefixtures("promised_timeouts")
 async def test_what_was_given_up_does_not_stay_on_the_server(
     store: Store, key: ApiKey, other: asyncpg.Connection
 ) -> None:

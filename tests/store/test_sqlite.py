@@ -123,6 +123,7 @@ async def test_a_look_up_does_not_wait_for_another_process_that_writes(
     assert await store.count_usage() == 1
 
 
+@pytest.mark.usefixtures("promised_timeouts")
 async def test_a_look_up_gives_up_after_a_second(tmp_path: Path, url: Secret, key: ApiKey) -> None:
     store = open_store(url)
     await store.open()

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.upstream import BOUND_S
-
 NOT_RUN = ("skipped", "xfailed")
+PATIENCE_S = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +32,8 @@ def _patient_stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """A machine that stands still for some seconds is no outage: only who asks for `promised_timeouts` has them."""
     if "promised_timeouts" not in request.fixturenames:
         for engine in ("postgres", "sqlite"):
-            monkeypatch.setattr(f"gaiarouter.store.{engine}._READ_TIMEOUT_S", BOUND_S)
-            monkeypatch.setattr(f"gaiarouter.store.{engine}._WRITE_TIMEOUT_S", BOUND_S)
+            monkeypatch.setattr(f"gaiarouter.store.{engine}._READ_TIMEOUT_S", PATIENCE_S)
+            monkeypatch.setattr(f"gaiarouter.store.{engine}._WRITE_TIMEOUT_S", PATIENCE_S)
 
 
 def _not_run(config: pytest.Config) -> list[str]:

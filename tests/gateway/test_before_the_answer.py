@@ -259,7 +259,7 @@ async def test_the_time_of_a_dripping_target_leaves_the_fallback_its_own(start: 
         Send(head(200, {"content-type": "application/json", "content-length": "9999"})),
         Drip(b" " * 999, 0.05),
     ]
-    timeouts = {"connect": "400ms", "first_byte": "400ms", "idle": "400ms", "total": "2s"}
+    timeouts = {"connect": "400ms", "first_byte": "400ms", "idle": "400ms", "total": "4s"}
     fault = Fault("drip", drip, 504, "upstream_timeout", "timeout_first_byte", tries=1)
     async with ScriptedUpstream(drip) as upstream:
         await assert_falls_back(

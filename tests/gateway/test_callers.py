@@ -163,7 +163,7 @@ async def test_c4_a_caller_that_reads_slowly_gets_it_all(start: Starter) -> None
     """The provider is not blamed for the caller's pauses: they are longer than its idle limit."""
     events = [sse(chunk_of("y" * 64_000)) for _ in range(60)]
     whole = [*stream_events("")[:1], *events, *stream_events("")[3:]]
-    timeouts = {"connect": "150ms", "first_byte": "150ms", "idle": "150ms", "total": "60s"}
+    timeouts = {"connect": "10s", "first_byte": "10s", "idle": "200ms", "total": "60s"}
     async with ScriptedUpstream(sse_answer(whole)) as upstream:
         gateway = await start(
             {"main": upstream.url("/v1"), "backup": upstream.url("/v1")}, defaults={"timeouts": timeouts}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.faults import completion, healthy
-from tests.gateway.running import ANSWER, BACKUP_ANSWER, Reply, RunningGateway, Starter, assert_error
+from tests.gateway.running import ANSWER, BACKUP_ANSWER, PATIENT, Reply, RunningGateway, Starter, assert_error
 from tests.support.script import Hang, Script, Until, error_answer, json_answer
 from tests.support.upstream import BOUND_S, Received, ScriptedUpstream
 
@@ -34,7 +34,7 @@ def chain(**retry: Any) -> dict[str, Any]:
     """Each name of a model is a target of its own, with a circuit of its own."""
     demo = {"match": "demo", "targets": [{"provider": "demo"}]}
     route = {"match": "m-*", "targets": [{"provider": "main"}], "fallbacks": [{"provider": "backup"}]}
-    return {"routes": [demo, route], "limits": MANY, "defaults": {"retry": QUICK | retry}}
+    return {"routes": [demo, route], "limits": MANY, "defaults": PATIENT | {"retry": QUICK | retry}}
 
 
 FAILURES = {
@@ -86,7 +86,7 @@ async def test_n6_a_provider_that_returns_is_probed_by_one_at_a_time_and_used_wi
         bases = {"main": main.url("/v1"), "backup": backup.url("/v1")}
         gateway = await start(
             bases,
-            **(chain() | {"defaults": {"retry": QUICK, "breaker": {"cooldown": "2s"}}}),
+            **(chain() | {"defaults": PATIENT | {"retry": QUICK, "breaker": {"cooldown": "2s"}}}),
         )
         for _ in range(5):
             assert (await gateway.chat("m-0")).text == BACKUP_ANSWER

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import cache
 from importlib.resources import files
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from gaiarouter.config.settings import Provider
 from gaiarouter.providers import PROFILES
@@ -84,7 +85,9 @@ class PriceTable:
                 dated.update((name, entry) for name in entry.get("dated", ()))
 
     @classmethod
-    def load(cls) -> Self:
+    @cache
+    def load(cls) -> PriceTable:
+        """The one that ships. It does not change while the process runs, so that a reload need not read it again."""
         text = files(__package__).joinpath("prices.json").read_text(encoding="utf-8")
         data = json.loads(text, parse_float=Decimal)
         return cls(data["version"], data["prices"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -76,14 +77,16 @@ class Routes:
             router.add_get("/health" + path, health)
         # how a coding client finds out whether anybody is there
         router.add_head("/api/hello", self._ops.live)
-        document = openapi(
+        Documentation(partial(self._document, callers=callers, operators=operators)).add_routes(router)
+        unmatched = _Unmatched(self._dialects).answer
+        router.add_route("*", "/{path:(?s:.*)}", unmatched, expect_handler=_expect)
+
+    def _document(self, *, callers: bool, operators: bool) -> Mapping[str, Any]:
+        return openapi(
             self._control.operations if operators else (),
             version=self._version,
             models=data_plane_paths(DATA_PLANE, FORMS, MODEL_METHODS, KEPT_PATHS) if callers else {},
         )
-        Documentation(document).add_routes(router)
-        unmatched = _Unmatched(self._dialects).answer
-        router.add_route("*", "/{path:(?s:.*)}", unmatched, expect_handler=_expect)
 
     def _add_models(self, router: web.UrlDispatcher) -> None:
         for path, name in DATA_PLANE.items():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from importlib import resources
 from typing import Any, Final
 
@@ -26,10 +26,15 @@ _PAGE_HEADERS: Final = {
 
 
 class Documentation:
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self._document = orjson.dumps(document)
+    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        """make: the document, when it is first asked for: few processes ever are."""
+        self._make = make
         folder = resources.files("gaiarouter.server.openapi").joinpath("page")
         self._files = {name: folder.joinpath(name).read_bytes() for name in _TYPES}
+
+    @cached_property
+    def _document(self) -> bytes:
+        return orjson.dumps(self._make())
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_get("/openapi.json", self.document)

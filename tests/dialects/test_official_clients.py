@@ -8,8 +8,6 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
-
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.chat.caller import ChatCaller
 from gaiarouter.dialects.gemini.capabilities import CapabilityTable as GeminiTable
@@ -20,7 +18,7 @@ from gaiarouter.dialects.translate import Translation
 from tests.dialects.gemini.test_recorded import USABLE as GEMINI
 from tests.dialects.messages.test_recorded import ANSWERS as MESSAGES
 from tests.dialects.official import Told, by_anthropic, by_google, by_openai
-from tests.recorded import Interaction
+from tests.recorded import Interaction, every
 
 CALLER = ChatCaller()
 ASKED = CALLER.decode_request(b'{"model":"m","messages":[{"role":"user","content":"x"}]}')
@@ -75,7 +73,7 @@ def test_nearly_everything_is_read_by_the_vendors_clients() -> None:
     assert len(UNREAD) < 40 < 500 < len(RECORDED)
 
 
-@pytest.mark.parametrize("interaction", [each for each in RECORDED if each.id not in UNREAD], ids=repr)
+@every([each for each in RECORDED if each.id not in UNREAD])
 def test_openais_client_says_of_the_translation_what_the_vendors_client_says_of_the_recording(
     interaction: Interaction,
 ) -> None:
@@ -90,7 +88,7 @@ _FINELY = 16 * 1024
 """Bytes."""
 
 
-@pytest.mark.parametrize("interaction", STREAMS, ids=repr)
+@every(STREAMS)
 def test_a_translated_stream_is_the_same_to_the_byte_wherever_its_source_is_cut(interaction: Interaction) -> None:
     """Byte by byte where each kind of event has been seen; pictures that follow in megabytes are cut less often."""
     whole, length, chance = streamed(interaction, []), len(interaction.body), random.Random(interaction.id)
@@ -99,14 +97,14 @@ def test_a_translated_stream_is_the_same_to_the_byte_wherever_its_source_is_cut(
         assert streamed(interaction, chance.choices(range(length + 1), k=chance.randrange(1, 30))) == whole
 
 
-@pytest.mark.parametrize("interaction", STREAMS[::4], ids=repr)
+@every(STREAMS[::4])
 def test_a_whole_answer_and_its_stream_are_read_alike(interaction: Interaction) -> None:
     """For a target that streams unasked, and one that does not although it was asked to."""
     body = to_chat(interaction, ASKED).answer_of(interaction.body).body
     assert by_openai(body, stream=False) == by_openai(streamed(interaction, []), stream=True)
 
 
-@pytest.mark.parametrize("interaction", [each for each in RECORDED if not each.is_stream][::4], ids=repr)
+@every([each for each in RECORDED if not each.is_stream][::4])
 def test_an_answer_told_as_a_stream_is_read_as_the_answer(interaction: Interaction) -> None:
     stream, _ = to_chat(interaction, STREAMED).stream_of(interaction.body)
     body = to_chat(interaction, ASKED).read_answer(interaction.body).body

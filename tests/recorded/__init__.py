@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import lzma
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 _FOLDER = Path(__file__).parent
 PROVIDERS = tuple(sorted(path.name.removesuffix(".jsonl.xz") for path in _FOLDER.glob("*.jsonl.xz")))
@@ -47,6 +51,10 @@ class Interaction:
 
     def __repr__(self) -> str:
         return f"{self.provider}-{self.id}"
+
+
+OfOne = Callable[[Interaction], None]
+OfMany = Callable[[list[Interaction]], None]
 
 
 @cache
@@ -99,3 +107,34 @@ def chat_interactions(*, ok: bool | None = None, stream: bool | None = None) -> 
         for each in interactions(endpoint="chat", ok=ok, stream=stream)
         if each.provider != "cohere" and not (each.provider == "ollama" and each.url_path.startswith("/api/"))
     )
+
+
+def every(
+    cases: Iterable[Interaction],
+) -> Callable[[Callable[[Interaction], None]], Callable[[list[Interaction]], None]]:
+    """Runs a test with each of them. Those of one provider are one case to pytest, which takes longer to begin and end
+    a case than most of these last; one that fails is named in a note below the failure."""
+    batches: dict[str, list[Interaction]] = {}
+    for case in cases:
+        batches.setdefault(case.provider, []).append(case)
+
+    def of_each(test: OfOne) -> OfMany:
+        @pytest.mark.parametrize("batch", batches.values(), ids=batches.keys())
+        def of_a_provider(batch: list[Interaction]) -> None:
+            for case in batch:
+                with _named(case):
+                    test(case)
+
+        of_a_provider.__name__, of_a_provider.__doc__ = test.__name__, test.__doc__
+        return of_a_provider
+
+    return of_each
+
+
+@contextmanager
+def _named(case: Interaction) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"with {case!r}")
+        raise

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import pytest
-
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.chat.chunks import DONE_EVENT, ChatStreamWatcher
 from gaiarouter.errors import Interrupted
-from tests.recorded import Interaction, chat_interactions
+from tests.recorded import Interaction, chat_interactions, every
 
 STREAMS = chat_interactions(ok=True, stream=True)
 SOUND = [each for each in STREAMS if "error_in_stream" not in each.features]
@@ -82,7 +80,7 @@ def test_the_recordings_hold_what_these_tests_are_about() -> None:
     assert len([each for each in SOUND if b"[DONE]" not in each.body]) == 6
 
 
-@pytest.mark.parametrize("recorded", SOUND, ids=repr)
+@every(SOUND)
 def test_a_recorded_stream_goes_on_byte_by_byte_as_it_came(recorded: Interaction) -> None:
     body = recorded.body
     whole = watch([body])
@@ -91,7 +89,7 @@ def test_a_recorded_stream_goes_on_byte_by_byte_as_it_came(recorded: Interaction
     assert watch([body[i : i + 1] for i in range(len(body))]) == whole
 
 
-@pytest.mark.parametrize("recorded", STREAMS, ids=repr)
+@every(STREAMS)
 def test_what_is_read_does_not_depend_on_where_reads_end(recorded: Interaction) -> None:
     body, chance = recorded.body, random.Random(recorded.id)
     whole = watch([body])
@@ -100,7 +98,7 @@ def test_what_is_read_does_not_depend_on_where_reads_end(recorded: Interaction) 
         assert watch([body[a:b] for a, b in pairwise(edges)]) == whole
 
 
-@pytest.mark.parametrize("recorded", SOUND, ids=repr)
+@every(SOUND)
 def test_a_stream_cut_short_is_never_taken_for_whole(recorded: Interaction) -> None:
     events = events_of(recorded.body)
     places = range(len(events) + 1)
@@ -115,7 +113,7 @@ def test_a_stream_cut_short_is_never_taken_for_whole(recorded: Interaction) -> N
             assert (seen.out, seen.finished, seen.error) == (kept, False, Interrupted)
 
 
-@pytest.mark.parametrize("recorded", SOUND, ids=repr)
+@every(SOUND)
 def test_an_event_torn_in_two_is_not_passed_on(recorded: Interaction) -> None:
     events, chance = events_of(recorded.body), random.Random(recorded.id)
     places = [place for place, event in enumerate(events) if event.strip()]
@@ -127,7 +125,7 @@ def test_an_event_torn_in_two_is_not_passed_on(recorded: Interaction) -> None:
         assert seen.out == (with_done(kept) if seen.finished else kept) or torn.startswith(b":")
 
 
-@pytest.mark.parametrize("recorded", BROKEN, ids=repr)
+@every(BROKEN)
 def test_an_error_inside_a_stream_ends_it_where_it_stands(recorded: Interaction) -> None:
     events = events_of(recorded.body)
     first_bad = next(place for place, event in enumerate(events) if (json_of(event) or {}).get("error"))
@@ -138,7 +136,7 @@ def test_an_error_inside_a_stream_ends_it_where_it_stands(recorded: Interaction)
     assert seen.error is not Interrupted
 
 
-@pytest.mark.parametrize("recorded", SOUND, ids=repr)
+@every(SOUND)
 def test_the_usage_is_the_last_that_was_sent(recorded: Interaction) -> None:
     chunks = [chunk for event in events_of(recorded.body) if (chunk := json_of(event))]
     sent = [chunk["usage"] for chunk in chunks if chunk.get("usage")]
@@ -157,7 +155,7 @@ def test_the_usage_is_the_last_that_was_sent(recorded: Interaction) -> None:
     assert usage.in_cache_read == min(cached, usage.input_tokens)  # Azure serves a model that counts 161 of 7
 
 
-@pytest.mark.parametrize("recorded", SOUND, ids=repr)
+@every(SOUND)
 def test_only_the_usage_chunk_is_taken_out_when_it_was_our_wish(recorded: Interaction) -> None:
     def is_ours(event: bytes) -> bool:
         chunk = json_of(event)
@@ -168,7 +166,7 @@ def test_only_the_usage_chunk_is_taken_out_when_it_was_our_wish(recorded: Intera
     assert seen.usage == watch([recorded.body]).usage
 
 
-@pytest.mark.parametrize("recorded", SOUND, ids=repr)
+@every(SOUND)
 def test_content_starts_with_the_first_thing_a_reader_sees(recorded: Interaction) -> None:
     names = ("content", "reasoning", "reasoning_content", "refusal", "tool_calls", "reasoning_details")
     watcher = ChatStreamWatcher(drop_usage=False)
@@ -180,7 +178,7 @@ def test_content_starts_with_the_first_thing_a_reader_sees(recorded: Interaction
         assert watcher.content_started is visible
 
 
-@pytest.mark.parametrize("recorded", SOUND, ids=repr)
+@every(SOUND)
 def test_the_line_ends_do_not_matter(recorded: Interaction) -> None:
     lf = recorded.body.replace(b"\r\n", b"\n")
     expected = watch([lf])
@@ -193,7 +191,7 @@ def test_the_line_ends_do_not_matter(recorded: Interaction) -> None:
         assert (seen.usage, seen.finish_reason, seen.finished) == (expected.usage, expected.finish_reason, True)
 
 
-@pytest.mark.parametrize("recorded", SOUND, ids=repr)
+@every(SOUND)
 def test_t44_comments_between_any_two_lines_change_nothing(recorded: Interaction) -> None:
     commented = recorded.body.replace(b"\n", b"\n: still here\n").removesuffix(b": still here\n")
     seen, expected = watch([commented]), watch([recorded.body])
@@ -202,7 +200,7 @@ def test_t44_comments_between_any_two_lines_change_nothing(recorded: Interaction
     assert seen.text_tokens == expected.text_tokens
 
 
-@pytest.mark.parametrize("recorded", SOUND, ids=repr)
+@every(SOUND)
 def test_fields_nobody_knows_yet_pass_by(recorded: Interaction) -> None:
     new = {"new_field": {"error": "none", "list": [1, None, "\u2028"]}}
     events = []

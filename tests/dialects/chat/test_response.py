@@ -8,7 +8,7 @@ import pytest
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.dialects.chat import ChatDialect
 from gaiarouter.errors import BadAnswer, Failed, GatewayError, KeyRefused, Overloaded, Throttled
-from tests.recorded import Interaction, chat_interactions
+from tests.recorded import Interaction, chat_interactions, every
 
 CHAT = ChatDialect()
 WHOLE = chat_interactions(ok=True, stream=False)
@@ -135,7 +135,7 @@ def test_absurd_usage_is_absent_and_the_answer_goes_on() -> None:
     assert (answer.body, answer.usage, answer.text_tokens) == (text, None, 2)
 
 
-@pytest.mark.parametrize("recorded", WHOLE, ids=repr)
+@every(WHOLE)
 def test_a_whole_answer_told_as_a_stream_says_the_same(recorded: Interaction) -> None:
     answer = CHAT.read_answer(recorded.body)
     stream = CHAT.stream_of(answer, include_usage=True)
@@ -151,7 +151,7 @@ def test_a_whole_answer_told_as_a_stream_says_the_same(recorded: Interaction) ->
         assert told[name] == recorded.answer[name]
 
 
-@pytest.mark.parametrize("recorded", STREAMS, ids=repr)
+@every(STREAMS)
 def test_a_stream_folds_into_the_answer_it_tells(recorded: Interaction) -> None:
     lines = [line[5:].strip() for line in recorded.answer.splitlines() if line.startswith("data:")]
     chunks = [json.loads(line) for line in lines if line and line != "[DONE]"]

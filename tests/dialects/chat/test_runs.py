@@ -14,7 +14,7 @@ from gaiarouter.dialects.chat.chunks import ChatStreamWatcher
 from gaiarouter.dialects.chat.runs import pieces_of
 from tests.dialects.chat.test_chunks import event, said
 from tests.dialects.chat.test_recorded_streams import STREAMS, Seen, watch
-from tests.recorded import Interaction
+from tests.recorded import Interaction, every
 
 TEXT = [
     said({"content": "Hello"}),
@@ -79,7 +79,7 @@ def test_together_they_say_what_they_say_one_by_one(events: list[bytes], chance:
     assert watch(parts, drop_usage=True) == one_by_one(parts)
 
 
-@pytest.mark.parametrize("each", STREAMS, ids=lambda each: each.id)
+@every(STREAMS)
 def test_a_recording_read_at_once_says_what_it_says_event_by_event(each: Interaction) -> None:
     first, *_ = each.body.split(b"\n\n", 1)
     begin = len(first) + 2

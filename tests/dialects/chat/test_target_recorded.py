@@ -24,7 +24,7 @@ from gaiarouter.dialects.chat.target_response import decode_answer
 from gaiarouter.dialects.chat.view import AnswerView
 from gaiarouter.errors import InvalidRequest, UpstreamError
 from gaiarouter.providers import PROFILES
-from tests.recorded import Interaction, interactions
+from tests.recorded import Interaction, every, interactions
 
 PLAN = AnswerPlan()
 VIEW = AnswerView(fallback_id="chatcmpl-x", created=7, include_usage=True)
@@ -131,7 +131,7 @@ def address(part: dict[str, Any]) -> str:
     return str(url if isinstance(url, str) else url["url"]) if url else json.dumps(part, sort_keys=True)
 
 
-@pytest.mark.parametrize("interaction", RECORDED, ids=repr)
+@every(RECORDED)
 def test_a_recorded_request_means_the_same_when_it_is_written_again(interaction: Interaction) -> None:
     profile = PROFILES.get(interaction.provider)
     target = ChatTarget(profile.chat if profile else ANY_SERVER, CapabilityTable())
@@ -167,7 +167,7 @@ def as_data(arguments: Any) -> Any:
         return arguments
 
 
-@pytest.mark.parametrize("interaction", WHOLE, ids=repr)
+@every(WHOLE)
 def test_a_recorded_answer_tells_the_same_when_it_is_written_again(interaction: Interaction) -> None:
     try:
         answer = decode_answer(interaction.body, PLAN)
@@ -223,7 +223,7 @@ def text_of(content: Any) -> str:
     return content or ""
 
 
-@pytest.mark.parametrize("interaction", STREAMS, ids=repr)
+@every(STREAMS)
 def test_a_recorded_stream_tells_the_same_when_it_is_written_again(interaction: Interaction) -> None:
     events = decoded_events(interaction.body)
     try:
@@ -235,7 +235,7 @@ def test_a_recorded_stream_tells_the_same_when_it_is_written_again(interaction: 
     assert {index: choice[:3] for index, choice in after.items()} == {i: choice[:3] for i, choice in before.items()}
 
 
-@pytest.mark.parametrize("interaction", STREAMS[::5], ids=repr)
+@every(STREAMS[::5])
 def test_events_do_not_depend_on_chunk_borders(interaction: Interaction) -> None:
     data, chance = interaction.body, random.Random(interaction.id)
     expected = told_by(decoded_events(data))
@@ -246,7 +246,7 @@ def test_events_do_not_depend_on_chunk_borders(interaction: Interaction) -> None
         assert told_by(decoded_events(data, cuts)) == expected
 
 
-@pytest.mark.parametrize("interaction", STREAMS[::5], ids=repr)
+@every(STREAMS[::5])
 def test_t33_a_recorded_stream_that_is_cut_short_never_ends_well(interaction: Interaction) -> None:
     data = interaction.body
     known = min(

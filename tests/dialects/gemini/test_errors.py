@@ -9,7 +9,7 @@ import pytest
 
 from gaiarouter.dialects.gemini.errors import read_error
 from gaiarouter.errors import Failed, KeyRefused, Overloaded, QuotaSpent, Rejected, Throttled, TimedOut
-from tests.recorded import Interaction, interactions
+from tests.recorded import Interaction, every, interactions
 
 
 def error(code: int, status: str, message: str = "m", *details: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ EXPECTED: dict[tuple[int, str], type] = {
 }
 
 
-@pytest.mark.parametrize("interaction", RECORDED, ids=repr)
+@every(RECORDED)
 def test_a_recorded_error_has_its_meaning(interaction: Interaction) -> None:
     answer = interaction.answer
     found = read_error(interaction.status, interaction.headers, interaction.body)

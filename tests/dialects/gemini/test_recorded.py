@@ -23,7 +23,7 @@ from gaiarouter.dialects.gemini.plan import AnswerPlan
 from gaiarouter.dialects.gemini.response import decode_answer
 from gaiarouter.errors import Failed, UpstreamError
 from tests.dialects.gemini.stream import PLAN, decode
-from tests.recorded import Interaction, interactions
+from tests.recorded import Interaction, every, interactions
 
 VIEW = AnswerView(fallback_id="chatcmpl-x", created=7, include_usage=True)
 ANSWERS = [each for provider in ("google", "vertex") for each in interactions(provider, "generate", ok=True)]
@@ -128,7 +128,7 @@ def test_there_is_enough_to_look_at() -> None:
     assert sum(str(each.answer).lstrip()[:1] == "[" for each in STREAMS) > 10
 
 
-@pytest.mark.parametrize("interaction", USABLE, ids=repr)
+@every(USABLE)
 def test_a_recorded_answer_is_read_without_loss(interaction: Interaction) -> None:
     answer, first = read(interaction), responses(interaction)[0]
     for choice in range(len(answer.choices)):
@@ -148,7 +148,7 @@ def test_a_recorded_answer_is_read_without_loss(interaction: Interaction) -> Non
     assert fold(unfold(answer)) == answer
 
 
-@pytest.mark.parametrize("interaction", USABLE, ids=repr)
+@every(USABLE)
 def test_a_recorded_answer_ends_as_it_says(interaction: Interaction) -> None:
     natives = [
         candidate["finishReason"]
@@ -164,7 +164,7 @@ def test_a_recorded_answer_ends_as_it_says(interaction: Interaction) -> None:
     assert finish.native == ("STOP" if natives[-1:] == [1] else natives[-1] if natives else "MODEL_ARMOR")
 
 
-@pytest.mark.parametrize("interaction", [each for each in ANSWERS if is_unusable(each)], ids=repr)
+@every([each for each in ANSWERS if is_unusable(each)])
 def test_a_recorded_call_of_an_unknown_function_fails_unless_it_is_declared(interaction: Interaction) -> None:
     with pytest.raises(Failed, match="UNEXPECTED_TOOL_CALL"):
         read(interaction)
@@ -172,7 +172,7 @@ def test_a_recorded_call_of_an_unknown_function_fails_unless_it_is_declared(inte
     assert answer.choices[0].finish.reason == "tool_calls"
 
 
-@pytest.mark.parametrize("interaction", STREAMS, ids=repr)
+@every(STREAMS)
 def test_events_do_not_depend_on_chunk_borders(interaction: Interaction) -> None:
     data, chance = interaction.body, random.Random(interaction.id)
     expected = decode(data)
@@ -184,14 +184,14 @@ def test_events_do_not_depend_on_chunk_borders(interaction: Interaction) -> None
             assert decode(data.replace(b"\r\n", ending)) == expected
 
 
-@pytest.mark.parametrize("interaction", STREAMS, ids=repr)
+@every(STREAMS)
 def test_streamed_is_whole(interaction: Interaction) -> None:
     """The same responses as one array, in one piece, are the same answer."""
     listed = json.dumps(responses(interaction), ensure_ascii=False).encode()
     assert dict(told(decode_answer(listed, AnswerPlan()))) == dict(told(read(interaction)))
 
 
-@pytest.mark.parametrize("interaction", STREAMS[:60], ids=repr)
+@every(STREAMS[:60])
 def test_t33_a_recorded_stream_that_is_cut_short_never_ends_well(interaction: Interaction) -> None:
     data = interaction.body
     reason_known = data.index(b'"finishReason"')
@@ -216,7 +216,7 @@ STRANGE: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("interaction", STREAMS, ids=repr)
+@every(STREAMS)
 def test_t39_what_nobody_has_told_us_of_changes_nothing(interaction: Interaction) -> None:
     """An unknown member, candidate, count or rating between any two responses."""
     chance = random.Random(interaction.id)
@@ -241,7 +241,7 @@ def chat_stream(events: list[Event]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("interaction", USABLE, ids=repr)
+@every(USABLE)
 def test_a_chat_client_is_told_the_same(interaction: Interaction) -> None:
     answer = read(interaction)
     body = encode_answer(answer, VIEW)

@@ -23,7 +23,7 @@ from gaiarouter.errors import InvalidRequest
 from tests.dialects.gemini.stream import PLAN, decode
 from tests.dialects.gemini.test_recorded import USABLE, responses
 from tests.dialects.official import PROVIDER, google
-from tests.recorded import Interaction, interactions
+from tests.recorded import Interaction, every, interactions
 
 RECORDED = [
     each
@@ -203,7 +203,7 @@ REFUSALS: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("interaction", RECORDED, ids=repr)
+@every(RECORDED)
 def test_a_recorded_request_is_written_as_it_was_read(interaction: Interaction) -> None:
     if interaction.id in REFUSALS:
         with pytest.raises(InvalidRequest, match=REFUSALS[interaction.id]):
@@ -251,7 +251,7 @@ def told_part(part: dict[str, Any]) -> dict[str, Any]:
     return part | {"functionCall": {"name": call["name"], "args": call.get("args", {})}}
 
 
-@pytest.mark.parametrize("interaction", WHOLE, ids=repr)
+@every(WHOLE)
 def test_a_recorded_answer_is_written_as_it_was_read(interaction: Interaction) -> None:
     written = json.loads(encode_answer(decode_answer(interaction.body, PLAN), VIEW))
     (answer,) = responses(interaction)
@@ -293,14 +293,14 @@ def take(part: types.Part, said: dict[str, Any]) -> None:
 EVENTS = [each for each in STREAMS if each.body.lstrip().startswith(b"data:")]
 
 
-@pytest.mark.parametrize("interaction", EVENTS, ids=repr)
+@every(EVENTS)
 def test_the_official_client_reads_a_rewritten_stream_as_it_reads_the_recorded_one(interaction: Interaction) -> None:
     rewritten = StreamEncoder(VIEW).encode(decode(interaction.body))
     assert official(rewritten) == official(interaction.body)
     assert fold(decode(rewritten)).choices[0].finish == fold(decode(interaction.body)).choices[0].finish
 
 
-@pytest.mark.parametrize("interaction", EVENTS[::5], ids=repr)
+@every(EVENTS[::5])
 def test_a_rewritten_stream_says_the_same_however_its_source_is_cut(interaction: Interaction) -> None:
     data, chance = interaction.body, random.Random(interaction.id)
     expected = official(StreamEncoder(VIEW).encode(decode(data)))
@@ -313,7 +313,7 @@ def test_a_rewritten_stream_says_the_same_however_its_source_is_cut(interaction:
         assert official(rewritten) == expected
 
 
-@pytest.mark.parametrize("interaction", EVENTS, ids=repr)
+@every(EVENTS)
 def test_t47_a_rewritten_stream_is_data_lines_alone(interaction: Interaction) -> None:
     """Google's clients read any other line as JSON, and one without the blank behind its colon not at all."""
     rewritten = StreamEncoder(VIEW).encode(decode(interaction.body))

@@ -18,7 +18,7 @@ from gaiarouter.dialects.chat.encode_chunks import StreamEncoder
 from gaiarouter.dialects.chat.view import AnswerView
 from gaiarouter.dialects.messages.response import decode_answer
 from tests.dialects.messages.stream import PLAN, decode
-from tests.recorded import Interaction, interactions
+from tests.recorded import Interaction, every, interactions
 
 VIEW = AnswerView(fallback_id="chatcmpl-x", created=7, include_usage=True)
 ANSWERS = [each for provider in ("anthropic", "vertex") for each in interactions(provider, "messages", ok=True)]
@@ -102,7 +102,7 @@ def test_there_is_enough_to_look_at() -> None:
     assert len(ANSWERS) - len(STREAMS) > 150
 
 
-@pytest.mark.parametrize("interaction", ANSWERS, ids=repr)
+@every(ANSWERS)
 def test_a_recorded_answer_is_read_without_loss(interaction: Interaction) -> None:
     message, answer = whole(interaction), read(interaction)
     choice, usage = answer.choices[0], message["usage"]
@@ -124,7 +124,7 @@ def test_a_recorded_answer_is_read_without_loss(interaction: Interaction) -> Non
     assert fold(unfold(answer)) == answer
 
 
-@pytest.mark.parametrize("interaction", STREAMS, ids=repr)
+@every(STREAMS)
 def test_events_do_not_depend_on_chunk_borders(interaction: Interaction) -> None:
     data, chance = interaction.body, random.Random(interaction.id)
     expected = decode(data)
@@ -135,7 +135,7 @@ def test_events_do_not_depend_on_chunk_borders(interaction: Interaction) -> None
         assert decode(data.replace(b"\n", ending)) == expected
 
 
-@pytest.mark.parametrize("interaction", STREAMS[:40], ids=repr)
+@every(STREAMS[:40])
 def test_t33_a_recorded_stream_that_is_cut_short_never_ends_well(interaction: Interaction) -> None:
     data = interaction.body
     reason_known = data.index(b"event: message_delta")
@@ -155,7 +155,7 @@ def streamed(answer: CanonicalAnswer, events: list[Any]) -> tuple[bytes, dict[st
     return data, state.current_completion_snapshot.model_dump()
 
 
-@pytest.mark.parametrize("interaction", ANSWERS, ids=repr)
+@every(ANSWERS)
 def test_a_chat_client_is_told_the_same(interaction: Interaction) -> None:
     message, answer = whole(interaction), read(interaction)
     body = encode_answer(answer, VIEW)
@@ -178,7 +178,7 @@ def test_a_chat_client_is_told_the_same(interaction: Interaction) -> None:
     ]
 
 
-@pytest.mark.parametrize("interaction", ANSWERS, ids=repr)
+@every(ANSWERS)
 def test_streamed_and_whole_are_the_same_answer(interaction: Interaction) -> None:
     answer = read(interaction)
     events = decode(interaction.body) if interaction.is_stream else list(unfold(answer))

@@ -6,8 +6,6 @@ import json
 import random
 from typing import Any
 
-import pytest
-
 from gaiarouter.dialects.messages.capabilities import CapabilityTable
 from gaiarouter.dialects.messages.decode import decode_request
 from gaiarouter.dialects.messages.encode import encode_answer
@@ -17,7 +15,7 @@ from gaiarouter.dialects.messages.target import MessagesTarget
 from gaiarouter.dialects.messages.view import AnswerView
 from tests.dialects.messages.stream import PLAN, decode
 from tests.dialects.official import ASKED, PROVIDER, anthropic
-from tests.recorded import Interaction, interactions
+from tests.recorded import Interaction, every, interactions
 
 VIEW = AnswerView(fallback_id="msg_x")
 PROVIDERS = ("anthropic", "vertex")
@@ -111,7 +109,7 @@ EXCEPTIONS: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("interaction", REQUESTS, ids=repr)
+@every(REQUESTS)
 def test_a_recorded_request_is_written_as_it_was_read(interaction: Interaction) -> None:
     body = json.dumps(interaction.request, ensure_ascii=False).encode()
     request = decode_request(body)
@@ -135,7 +133,7 @@ def told(message: dict[str, Any]) -> dict[str, Any]:
     return message | {"counts": [usage.get(name) or 0 for name in names]}
 
 
-@pytest.mark.parametrize("interaction", WHOLE, ids=repr)
+@every(WHOLE)
 def test_a_recorded_answer_is_written_as_it_was_read(interaction: Interaction) -> None:
     written = json.loads(encode_answer(decode_answer(interaction.body, PLAN), VIEW))
     assert told(written) == told(interaction.answer)
@@ -151,14 +149,14 @@ def official(stream: bytes) -> dict[str, Any]:
     return told_by
 
 
-@pytest.mark.parametrize("interaction", STREAMS, ids=repr)
+@every(STREAMS)
 def test_the_official_client_reads_a_rewritten_stream_as_it_reads_the_recorded_one(interaction: Interaction) -> None:
     rewritten = StreamEncoder(VIEW).encode(decode(interaction.body))
     assert told(official(rewritten)) == told(official(interaction.body))
     assert decode(rewritten)[-1] == decode(interaction.body)[-1]
 
 
-@pytest.mark.parametrize("interaction", STREAMS[::7], ids=repr)
+@every(STREAMS[::7])
 def test_a_rewritten_stream_does_not_depend_on_chunk_borders(interaction: Interaction) -> None:
     data, chance = interaction.body, random.Random(interaction.id)
     whole = StreamEncoder(VIEW).encode(decode(data))
@@ -168,7 +166,7 @@ def test_a_rewritten_stream_does_not_depend_on_chunk_borders(interaction: Intera
         assert StreamEncoder(VIEW).encode(decode(data, cuts=cuts)) == whole
 
 
-@pytest.mark.parametrize("interaction", STREAMS, ids=repr)
+@every(STREAMS)
 def test_blocks_of_a_rewritten_stream_are_told_one_by_one(interaction: Interaction) -> None:
     is_open, expected = False, 0
     for line in StreamEncoder(VIEW).encode(decode(interaction.body)).split(b"\n"):

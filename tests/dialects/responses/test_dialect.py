@@ -24,7 +24,7 @@ from gaiarouter.errors import (
     Throttled,
     UpstreamError,
 )
-from tests.recorded import Interaction, interactions
+from tests.recorded import Interaction, every, interactions
 
 DIALECT = ResponsesDialect()
 STREAMS = interactions(endpoint="responses", ok=True, stream=True)
@@ -47,11 +47,7 @@ def last_response(recorded: Interaction) -> dict[str, Any]:
     return found
 
 
-def ids(recorded: Interaction) -> str:
-    return repr(recorded)
-
-
-@pytest.mark.parametrize("recorded", STREAMS, ids=ids)
+@every(STREAMS)
 def test_a_stream_goes_on_to_the_byte_and_its_usage_is_read(recorded: Interaction) -> None:
     out, watcher = watched(recorded.body)
     done = recorded.body.find(b"data: [DONE]")
@@ -135,7 +131,7 @@ def test_an_unknown_event_and_a_comment_go_on() -> None:
     assert watched(data)[0] == data
 
 
-@pytest.mark.parametrize("recorded", ANSWERS, ids=ids)
+@every(ANSWERS)
 def test_a_whole_answer_is_read_and_can_be_told_as_a_stream(recorded: Interaction) -> None:
     answer = DIALECT.read_answer(recorded.body)
     assert answer.body == recorded.body
@@ -165,7 +161,7 @@ def test_what_is_no_answer_is_an_error(body: bytes, kind: type[UpstreamError]) -
         DIALECT.read_answer(body)
 
 
-@pytest.mark.parametrize("recorded", ERRORS, ids=ids)
+@every(ERRORS)
 def test_a_providers_error_is_read(recorded: Interaction) -> None:
     error = DIALECT.read_error(recorded.status, recorded.headers, recorded.body)
     assert error.provider_status == recorded.status
@@ -182,7 +178,7 @@ def test_the_callers_bytes_go_on_with_the_model_alone_replaced() -> None:
     assert (head.stream, head.include_usage, head.max_output_tokens) == (False, True, None)
 
 
-@pytest.mark.parametrize("recorded", interactions(endpoint="responses", ok=True), ids=ids)
+@every(interactions(endpoint="responses", ok=True))
 def test_every_recorded_request_is_accepted_and_measured(recorded: Interaction) -> None:
     asked = {"model": "m"} | recorded.request
     head = DIALECT.read_request(json.dumps(asked).encode())

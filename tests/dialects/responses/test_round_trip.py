@@ -19,7 +19,7 @@ from gaiarouter.dialects.responses.target import ResponsesTarget
 from gaiarouter.dialects.responses.target_chunks import StreamDecoder
 from gaiarouter.dialects.responses.target_response import decode_answer
 from gaiarouter.errors import BadAnswer, Interrupted
-from tests.recorded import Interaction, interactions
+from tests.recorded import Interaction, every, interactions
 
 CALLER, TARGET, PLAN = ResponsesCaller(), ResponsesTarget(), AnswerPlan()
 Json = dict[str, Any]
@@ -30,10 +30,6 @@ ANSWERS = tuple(
     if each.answer["status"] in ("completed", "incomplete")
 )
 STREAMS = interactions(endpoint="responses", ok=True, stream=True)
-
-
-def ids(recorded: Interaction) -> str:
-    return repr(recorded)
 
 
 def without(value: Json, *names: str) -> Json:
@@ -98,7 +94,7 @@ def same_part(part: Json, ttl: str | None) -> Json:
     return part
 
 
-@pytest.mark.parametrize("recorded", REQUESTS, ids=ids)
+@every(REQUESTS)
 def test_a_request(recorded: Interaction) -> None:
     asked = recorded.request
     request = CALLER.decode_request(json.dumps(asked).encode())
@@ -157,7 +153,7 @@ def written(answer: CanonicalAnswer) -> Json:
     return found
 
 
-@pytest.mark.parametrize("recorded", ANSWERS, ids=ids)
+@every(ANSWERS)
 def test_an_answer(recorded: Interaction) -> None:
     found = written(decode_answer(recorded.body, PLAN))
     for ours, theirs in zip(found["output"], recorded.answer["output"], strict=True):
@@ -214,7 +210,7 @@ def place(event: Json) -> float:
 ODD_STREAMS = {"95cadd2e3313": "counts the parts of a message from 1, and has events of its own for thinking"}
 
 
-@pytest.mark.parametrize("recorded", [each for each in STREAMS if each.id not in ODD_STREAMS], ids=ids)
+@every([each for each in STREAMS if each.id not in ODD_STREAMS])
 def test_a_stream(recorded: Interaction) -> None:
     events = decoded(recorded.body)
     assert not isinstance(events[-1], Failure)
@@ -226,7 +222,7 @@ def test_a_stream(recorded: Interaction) -> None:
     assert counts(told(again)[-1]["response"]["usage"]) == counts(last.get("usage"))
 
 
-@pytest.mark.parametrize("recorded", STREAMS, ids=ids)
+@every(STREAMS)
 def test_a_stream_folded_is_the_answer_that_it_ends_with(recorded: Interaction) -> None:
     last = same_answer(told(recorded.answer)[-1]["response"])
     found = same_answer(written(fold(decoded(recorded.body))))

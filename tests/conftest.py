@@ -15,6 +15,9 @@ import pytest
 NOT_RUN = ("skipped", "xfailed")
 PATIENCE_S = 30.0
 
+# every gateway that a test starts as a process would compile the whole package anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.fixture(autouse=True)
 def _no_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ is watched: a machine's memory is not ours alone.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import resource
 from collections.abc import Callable
@@ -41,12 +40,13 @@ class Memory:
         self._gate = gate
         self._close_idle = close_idle
         self._used = used or resident_bytes
+        self._trim = _trim()
         self._calm = 0
 
     def look(self) -> None:
         share = self._used() / self._limit
         if not self._gate.short_of_memory and share >= SHED_SHARE:
-            _give_back()
+            self._give_back()
             share = self._used() / self._limit
         if share >= SHED_SHARE and not self._gate.short_of_memory:
             _log.warning("memory.short", share=round(share, 2), limit=self._limit)
@@ -57,6 +57,10 @@ class Memory:
             self._gate.short_of_memory = False
         if share >= CLOSE_SHARE:
             self._close_idle()
+
+    def _give_back(self) -> None:
+        gc.collect()
+        self._trim(0)
 
 
 def resident_bytes() -> int:
@@ -78,9 +82,8 @@ def container_limit(files: tuple[Path, ...] = _LIMIT_FILES) -> int | None:
     return None
 
 
-def _give_back() -> None:
-    """What Python has freed the C library may still hold."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not every C library has it
-    if trim is not None:
-        trim(0)
+def _trim() -> Callable[[int], object]:
+    """The C library's way to give back what Python has freed and it still holds."""
+    import ctypes  # a third of a megabyte, which nobody without a limit needs
+
+    return getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)  # not every C library has it

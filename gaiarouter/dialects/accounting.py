@@ -62,11 +62,13 @@ def account(
 
 def usable_tools(request: CanonicalRequest, losses: Losses, *, dialect: str) -> tuple[Tool, ...]:
     """Those that a target of the dialect is told of: none of another's that the caller can spare."""
-    usable = tuple(tool for tool in request.tools if not (tool.spare and tool.dialect != dialect))
+    usable: list[Tool] = []
     for tool in request.tools:
-        if tool not in usable:
+        if tool.spare and tool.dialect != dialect:
             losses.drop(tool.path, "a tool that runs at another provider, which the model does without")
-    return usable
+        else:
+            usable.append(tool)
+    return tuple(usable)
 
 
 def _leave_out(name: str, extra: Extra, losses: Losses) -> None:

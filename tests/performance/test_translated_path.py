@@ -11,13 +11,15 @@ from tests.dialects.gemini import stream as gemini
 from tests.dialects.messages import stream as messages
 from tests.gateway.running import Starter
 from tests.performance.calls import Caller, counted
-from tests.performance.test_hot_path import TIMES, UNLIMITED, assert_no_dearer, body
+from tests.performance.test_hot_path import PROMPT, TIMES, UNLIMITED, assert_no_dearer, body
 from tests.support.script import LAST_CHUNK, SSE_HEAD, Script, Send, Until, chunk, json_answer
 from tests.support.upstream import Received, ScriptedUpstream
 
 RECORDED: Final = {
     "request to anthropic": 464.0,
     "request to google": 465.0,
+    "request with tools to anthropic": 917.0,
+    "request with tools to google": 973.0,
     "chunk of anthropic": 72.0,
     "chunk of google": 86.0,
     "read of 10 chunks of anthropic": 77.0,
@@ -48,20 +50,38 @@ ENDINGS = {
     "anthropic": messages.wire(messages.end(0), messages.stop(), messages.STOP),
     "google": gemini.wire(gemini.response(finish="STOP")),
 }
+_SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
+_CALL = {"id": "call_1", "type": "function", "function": {"name": "tool_1", "arguments": '{"path": "/a"}'}}
+AGENT = {
+    "messages": [
+        {"role": "system", "content": [{"type": "text", "text": "Help."}]},
+        {"role": "user", "content": [{"type": "text", "text": PROMPT}, {"type": "text", "text": "Look first."}]},
+        {"role": "assistant", "content": None, "tool_calls": [_CALL]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "a line"},
+    ],
+    "tools": [
+        {"type": "function", "function": {"name": f"tool_{n}", "description": "Reads.", "parameters": _SCHEMA}}
+        for n in range(8)
+    ],
+    "tool_choice": "auto",
+}
 PROVIDERS = pytest.mark.parametrize("provider", ["anthropic", "google"])
 
 
 @PROVIDERS
-async def test_a_translated_request_costs_no_more_calls_than_recorded(start: Starter, provider: str) -> None:
+@pytest.mark.parametrize(("kind", "asked"), [("request", {}), ("request with tools", AGENT)])
+async def test_a_translated_request_costs_no_more_calls_than_recorded(
+    start: Starter, provider: str, kind: str, asked: dict[str, Any]
+) -> None:
     async with ScriptedUpstream(lambda _: json_answer(ANSWERS[provider])) as upstream:
         gateway = await start({"main": upstream.url()}, main=provider, **UNLIMITED)
         async with Caller(gateway.port, gateway.key) as caller:
             for _ in range(5):
-                await caller.ask(body(), until=b'"system_fingerprint":null}')
+                await caller.ask(body(**asked), until=b'"system_fingerprint":null}')
             with counted() as calls:
                 for _ in range(TIMES):
-                    await caller.ask(body(), until=b'"system_fingerprint":null}')
-    assert_no_dearer(f"request to {provider}", calls, RECORDED)
+                    await caller.ask(body(**asked), until=b'"system_fingerprint":null}')
+    assert_no_dearer(f"{kind} to {provider}", calls, RECORDED)
 
 
 @PROVIDERS

@@ -22,7 +22,7 @@ FUNCTION_MEMBERS = frozenset(
 """What of a function the canonical form has a place for."""
 _DATED = re.compile(r"_\d{8}$")
 _EMPTY = Raw(b'{"type":"object","properties":{}}')
-_VARIANTS = ("anyOf", "oneOf", "allOf")
+_VARIANTS = frozenset({"anyOf", "oneOf", "allOf"})
 
 
 class ToolWriter:
@@ -117,7 +117,7 @@ def _input_schema(tool: Tool) -> Raw | dict[str, Any]:
         raise refused(tool.path, "a tool's schema must be that of an object") from None
     if not members:
         return _EMPTY
-    if any(name in members for name in _VARIANTS) or bytes(members.get("type", b'"object"')) != b'"object"':
+    if not _VARIANTS.isdisjoint(members) or bytes(members.get("type", b'"object"')) != b'"object"':
         raise refused(tool.path, "a tool's schema must be that of an object, without variants at its root")
     return tool.schema if "type" in members else {"type": "object", **members}
 

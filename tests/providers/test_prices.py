@@ -30,6 +30,10 @@ def test_the_table_says_where_it_is_from_and_of_when() -> None:
     assert set(data["prices"]) <= set(PROFILES)
 
 
+def test_it_is_read_once_however_often_the_configuration_is() -> None:
+    assert PriceTable.load() is TABLE
+
+
 def test_no_name_has_two_prices() -> None:
     for kind, entries in shipped()["prices"].items():
         names = [name for entry in entries for name in (*entry.get("ids", ()), *entry.get("dated", ()))]

@@ -1,6 +1,7 @@
 """When a provider says to come back, in every way they say it.
 
-There is no clock here: a date is read against the answer's own `date` header, and counts for nothing without one.
+There is no clock here: a date is read against the answer's own `date` header, which `upstream/` adds where a provider
+leaves it out.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from email.utils import formatdate
 from typing import Self
 
 from gaiarouter.errors import BadAnswer, ProtocolBroken, UpstreamError
@@ -32,9 +33,8 @@ class HttpAnswer(ABC):
     __slots__ = ("_answer_limit", "_at_end", "_inflater", "_pieces", "headers", "status")
 
     def __init__(self, status: int, headers: Mapping[str, str], answer_limit: int) -> None:
-        if status == 101 or 300 <= status < 400:
-            # never followed: prompt and key stay with the provider they were meant for
-            raise ProtocolBroken("The provider answered with a redirect or a change of protocol.")
+        if status != 200:
+            headers = _unusual(status, headers)
         self.status: int = status
         self.headers: Mapping[str, str] = headers
         coding = headers.get("content-encoding")
@@ -138,6 +138,14 @@ class HttpAnswer(ABC):
                 code="upstream_response_too_large",
                 outcome="too_large",
             )
+
+
+def _unusual(status: int, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers of an answer that may be an error; these have a date: when to come back may be told as one."""
+    if status == 101 or 300 <= status < 400:
+        # never followed: prompt and key stay with the provider they were meant for
+        raise ProtocolBroken("The provider answered with a redirect or a change of protocol.")
+    return headers if "date" in headers else {**headers, "date": formatdate(usegmt=True)}
 
 
 class _Chunks:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
+from email.utils import formatdate
 
 import pytest
 
@@ -77,6 +79,20 @@ async def test_u23_u24_when_to_come_back_is_told_in_whole_seconds(
         assert_error(reply, 429, "upstream_rate_limited")
         assert int(reply.headers["retry-after"]) == (told or 15)
         assert asyncio.get_running_loop().time() - began < 5, "nobody is waited for who wants more than 2 s"
+
+
+@pytest.mark.parametrize("client", ["own", "aiohttp"])
+@pytest.mark.parametrize(("ahead_s", "least", "most"), [(60, 50, 60), (-60, 1, 1), (86_400, 600, 600)])
+async def test_u23_a_date_without_the_answers_own_is_read_by_our_clock(
+    start: Starter, client: str, ahead_s: int, least: int, most: int
+) -> None:
+    """As RFC 9110 has it: who receives an answer without `date` takes the time of its arrival for it."""
+    then = formatdate(time.time() + ahead_s, usegmt=True)
+    async with ScriptedUpstream(error_answer(429, headers={"retry-after": then})) as upstream:
+        gateway = await start({"main": upstream.url("/v1")}, upstream={"client": client})
+        reply = await gateway.chat()
+        assert_error(reply, 429, "upstream_rate_limited")
+        assert least <= int(reply.headers["retry-after"]) <= most
 
 
 GOOGLES = {

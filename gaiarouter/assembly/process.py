@@ -62,7 +62,7 @@ def serve(settings: Settings, source: ConfigFile, *, migrate: bool = True, argum
                 source=source,
                 workers=worker.count,
                 migrate=False,
-                on_reload=have_all_workers_reload,
+                on_reload=partial(have_all_workers_reload, worker.lifeline),
                 level=level,
             )
             return run(_serve(gateway, settings, log, level, worker=worker))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -54,9 +55,13 @@ def kept_in(shared: str) -> Path:
     return Path(shared) / "configuration"
 
 
-def have_all_workers_reload() -> None:
-    """In a worker: its parent passes the signal on to all."""
-    os.kill(os.getppid(), signal.SIGHUP)
+def have_all_workers_reload(lifeline: int) -> None:
+    """In a worker: its parent passes the signal on to all. Where that is gone nobody is told: a worker without it
+    ends, and its parent is then somebody else, such as the machine's first process."""
+    watch = select.poll()
+    watch.register(lifeline)
+    if not watch.poll(0):
+        os.kill(os.getppid(), signal.SIGHUP)
 
 
 def supervise(count: int, arguments: Sequence[str], shared: str, told: Mapping[int, Callable[[], None]]) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +87,31 @@ async def test_p6_two_workers_serve_die_are_restarted_and_end_together(tmp_path:
 )
 def test_a_worker_knows_its_number(said: dict[str, str], worker: Worker | None) -> None:
     assert worker_of(said) == worker
+
+
+_ORPHAN = """
+import os, signal
+from gaiarouter.server.workers import have_all_workers_reload
+
+told = []
+signal.signal(signal.SIGHUP, lambda *_: told.append(1))
+lifeline, held = os.pipe()
+for _ in range(2):
+    if not (child := os.fork()):
+        have_all_workers_reload(lifeline)
+        os._exit(0)
+    os.waitpid(child, 0)
+    print(len(told))
+    if held:
+        os.close(held)
+        held = 0
+"""
+"""The parent of a worker twice: as its first process, and when that is gone, as whoever has inherited the worker."""
+
+
+def test_only_the_first_process_is_told_to_reload() -> None:
+    ran = subprocess.run([sys.executable, "-c", _ORPHAN], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["1", "1"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="asks /proc for children")

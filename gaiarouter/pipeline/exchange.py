@@ -34,6 +34,11 @@ class Reply(Protocol):
     @property
     def committed(self) -> bool: ...
 
+    @property
+    def stalled(self) -> bool:
+        """The caller took nothing for so long that its connection was given up."""
+        ...
+
     def hold(self, seconds: float) -> None:
         """If nothing has been sent by then, start a stream and keep it alive while it has no content yet."""
         ...

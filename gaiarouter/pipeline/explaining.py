@@ -200,6 +200,7 @@ class _NoReply:
 
     started = False
     committed = False
+    stalled = False
 
     def hold(self, seconds: float) -> None:
         pass

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.errors import CallerGone, GatewayError, LimitExceeded, UpstreamError
-from gaiarouter.pipeline.exchange import AttemptRecord, Exchange
+from gaiarouter.pipeline.exchange import AttemptRecord, Exchange, Reply
 from gaiarouter.pipeline.request_line import RequestLine
 from gaiarouter.pipeline.runner import Stage
 from gaiarouter.store.records import LostAttempt, UsageRecord
@@ -92,8 +92,15 @@ class Metering(Stage):
         if isinstance(exchange.error, LimitExceeded) and exchange.error.limit is not None:
             metrics.limit_refusals.labels(exchange.error.limit).inc()
         if ending.outcome == "cancelled":
-            metrics.disconnects.labels("mid" if exchange.reply.committed else "before").inc()
+            metrics.disconnects.labels(_phase(exchange.reply)).inc()
         metrics.answers.used(provider, model, (exchange.usage,), (exchange.cost_nano,))
+
+
+def _phase(reply: Reply) -> str:
+    """When the caller was lost, as the metric has it."""
+    if reply.stalled:
+        return "slow"
+    return "mid" if reply.committed else "before"
 
 
 class _Ending(NamedTuple):

@@ -89,6 +89,10 @@ class Overheard:
     def committed(self) -> bool:
         return self._reply.committed
 
+    @property
+    def stalled(self) -> bool:
+        return self._reply.stalled
+
     async def receive(self) -> bytes:
         body = await self._receive()
         self.said.add(body)

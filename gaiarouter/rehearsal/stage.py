@@ -272,6 +272,7 @@ class CallersEnd:
     def __init__(self) -> None:
         self.started = False
         self.committed = False
+        self.stalled = False
         self.status = 0
         self.headers: Mapping[str, str] = {}
         self.code: str | None = None

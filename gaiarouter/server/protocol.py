@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -24,6 +25,7 @@ from gaiarouter.errors import GatewayError, InternalError, InvalidRequest, Reque
 from gaiarouter.server.lanes import Lanes, RequestHandlerFunction
 from gaiarouter.server.reply import error_response
 from gaiarouter.server.turns import Turns
+from gaiarouter.server.writing import STALLED_S
 
 _log = structlog.get_logger("gaiarouter.server")
 
@@ -46,15 +48,16 @@ _REFUSED_S: Final = 2.0
 
 class Connection(Turns):
     """descriptors: how many files the process may have open. on_shed: called with each connection that is one too
-    many; it is told so when it asks for something. is_leaving: see Turns."""
+    many; it is told so when it asks for something. is_leaving: see Turns. stalled_s: see Listener."""
 
-    __slots__ = ("_descriptors", "_dialect", "_head_s", "_head_timer", "_is_refused", "_on_shed")
+    __slots__ = ("_descriptors", "_dialect", "_head_s", "_head_timer", "_is_refused", "_on_shed", "_stalled_ms")
 
     def __init__(
         self,
         *args: Any,
         dialect: Dialect,
         head_s: float,
+        stalled_s: float,
         descriptors: int,
         on_shed: Callable[[str], None],
         is_leaving: Callable[[], bool] | None,
@@ -64,6 +67,7 @@ class Connection(Turns):
         self.is_leaving = is_leaving
         self._dialect = dialect
         self._head_s = head_s
+        self._stalled_ms = round(stalled_s * 1000)
         self._head_timer: asyncio.TimerHandle | None = None
         self._descriptors = descriptors
         self._on_shed = on_shed
@@ -80,6 +84,8 @@ class Connection(Turns):
             self._refuse(left)
             return
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        if sys.platform == "linux":
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._stalled_ms)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -171,8 +177,9 @@ def _refusal(status: int, exc: BaseException | None) -> GatewayError:
 class Listener(web.AppRunner):
     """aiohttp's runner, serving each connection with `Connection`.
 
-    head_s: see HEAD_S. keepalive_s: how long a connection may be idle. on_shed: see Connection. is_leaving: an answer
-    is then the last of its connection: the caller's next request goes to another process.
+    head_s: see HEAD_S. keepalive_s: how long a connection may be idle. stalled_s: see writing.STALLED_S. on_shed: see
+    Connection. is_leaving: an answer is then the last of its connection: the caller's next request goes to another
+    process.
     """
 
     def __init__(
@@ -182,6 +189,7 @@ class Listener(web.AppRunner):
         *,
         head_s: float = HEAD_S,
         keepalive_s: float = KEEPALIVE_S,
+        stalled_s: float = STALLED_S,
         on_shed: Callable[[str], None] = lambda why: None,
         is_leaving: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -198,6 +206,7 @@ class Listener(web.AppRunner):
         )
         self._dialect = dialect
         self._head_s = head_s
+        self._stalled_s = stalled_s
         self._on_shed = on_shed
         self._is_leaving = is_leaving
         self._is_watched = bool(app.on_response_prepare or app.middlewares)
@@ -227,6 +236,7 @@ class Listener(web.AppRunner):
             handler,
             dialect=self._dialect,
             head_s=self._head_s,
+            stalled_s=self._stalled_s,
             on_shed=self._on_shed,
             is_leaving=None if self._is_watched else self._is_leaving,
         )

@@ -12,6 +12,7 @@ from gaiarouter.errors import CallerGone, GatewayError, Rejected
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.server.framing import Framing
 from gaiarouter.server.headers import error_headers, exchange_headers, exchange_lines, plain_headers, request_id
+from gaiarouter.server.turns import Turns
 from gaiarouter.server.writing import WRITTEN_LAST, EventStream, write_whole, writes_straight
 
 
@@ -34,6 +35,11 @@ class HttpReply:
         self.started = False
         self.committed = False
         self.response: web.StreamResponse | None = None
+
+    @property
+    def stalled(self) -> bool:
+        connection = self._request.protocol
+        return isinstance(connection, Turns) and connection.stalled
 
     def attach(self, exchange: Exchange) -> None:
         self._exchange = exchange

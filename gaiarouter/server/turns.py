@@ -46,9 +46,10 @@ _MOST_OTHERS: Final = 4
 class Turns(RequestHandler):
     """is_leaving: whether an answer is the connection's last; None where somebody besides the gateway wants to see
     answers before they go. head: of the present turn, where it was known. due: bytes of a body that the parser still
-    waits for; unknown where nobody has followed what it was given."""
+    waits for; unknown where nobody has followed what it was given. stalled: it was given up, since the other side took
+    nothing of what was written for as long as the kernel waits."""
 
-    __slots__ = ("_arriving", "_due", "_known", "_next_head", "_others", "head", "is_leaving")
+    __slots__ = ("_arriving", "_due", "_known", "_next_head", "_others", "head", "is_leaving", "stalled")
     is_leaving: Callable[[], bool] | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -59,6 +60,11 @@ class Turns(RequestHandler):
         self._arriving: ArrivingBody | None = None
         self._next_head: KnownHead | None = None
         self.head: KnownHead | None = None
+        self.stalled = False
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.stalled = isinstance(exc, TimeoutError)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._arriving is not None:

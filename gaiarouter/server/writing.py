@@ -20,8 +20,8 @@ from gaiarouter.server.turns import Turns, Written
 
 PING_S: Final = 15.0
 _CLOSE: Final = "Connection: close\r\n"
-_STALLED_S: Final = 60.0
-"""A caller that takes nothing for this long is given up (TCP_USER_TIMEOUT, set by aiohttp-sse)."""
+STALLED_S: Final = 60.0
+"""A caller that takes nothing for this long is given up."""
 
 
 _WRITTEN: Final = Written(is_last=False)
@@ -63,7 +63,7 @@ class EventStream(EventSourceResponse):
     """
 
     def __init__(self, headers: dict[str, str], *, media_type: str, keepalive: bytes) -> None:
-        super().__init__(headers=headers, allow_all_methods=True, send_timeout=_STALLED_S)
+        super().__init__(headers=headers, allow_all_methods=True, send_timeout=STALLED_S)
         self.headers["Content-Type"] = media_type
         self.headers.popall("Connection", None)
         self.keepalive = keepalive
@@ -76,7 +76,8 @@ class EventStream(EventSourceResponse):
             return self._payload_writer
         if request.transport is None:
             raise ConnectionResetError("the caller is gone")
-        self._set_tcp_user_timeout(request)
+        if not isinstance(request.protocol, Turns):
+            self._set_tcp_user_timeout(request)  # a listener of our own has set it
         self._protocol = request.protocol
         self._is_chunked = request.version >= HttpVersion11
         writer = await web.StreamResponse.prepare(self, request)

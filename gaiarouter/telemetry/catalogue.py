@@ -76,7 +76,7 @@ _OF_REQUESTS: Final = (
     _histogram("request_duration_seconds", "From a request's head to the end of its answer.", "route", "stream"),
     _histogram("first_content_seconds", "From sending to the first content, or a whole answer.", "provider"),
     _histogram("overhead_seconds", "The gateway's own time until the first byte of an answer.", buckets=_OVERHEAD),
-    _counter("client_disconnects_total", "Callers that hung up, by phase.", "phase"),
+    _counter("client_disconnects_total", "Callers that hung up or were given up, by phase.", "phase"),
     _counter("shed_total", "Requests and connections turned away for want of room.", "reason"),
     _counter("limit_refusals_total", "Requests that a limit of their key or organization refused.", "limit"),
     _counter("auth_failures_total", "Callers who were not let in.", "reason"),
@@ -169,7 +169,7 @@ LABELS: Final[Mapping[str, str | tuple[str, ...]]] = {
     "reason": "of a fallback as `outcome`; of what is shed `full` (no slot, and no place to wait for one), `waited` "
     "(no slot in time), `memory` or `descriptors`; of a rest `throttled` or `refused`; of a caller who was not let in "
     "`no_key`, `wrong_key`, `too_many` wrong ones or `no_permission`",
-    "phase": ("before", "mid"),
+    "phase": "`before` the answer began, in the `mid` of it, or `slow`: it took nothing for 60 s, and was given up",
     "limit": ("requests", "tokens", "concurrent"),
     "operation": "a row of [the control plane](api.md), as `post /v1/users`",
     "listener": ("callers", "operators"),

@@ -35,6 +35,7 @@ from gaiarouter.config.source import ConfigFile
 from gaiarouter.providers import known_kinds
 from gaiarouter.server.log_level import LevelInForce
 from gaiarouter.server.protocol import Listener
+from gaiarouter.server.writing import STALLED_S
 from gaiarouter.store.commands import create_key
 from gaiarouter.store.keyring import now_us
 from tests.support.upstream import BOUND_S
@@ -317,16 +318,21 @@ class Starter:
         self._running: list[tuple[RunningGateway, web.AppRunner, list[str]]] = []
 
     async def __call__(
-        self, bases: Mapping[str, str] | None = None, *, from_file: bool = False, **changes: Any
+        self,
+        bases: Mapping[str, str] | None = None,
+        *,
+        from_file: bool = False,
+        stalled_s: float = STALLED_S,
+        **changes: Any,
     ) -> RunningGateway:
         """bases: the base URL of each provider. changes: entries of the configuration. from_file: it stands in a file,
-        which can be rewritten and read again."""
+        which can be rewritten and read again. stalled_s: see Listener."""
         bases = bases or {}
         folder = Path(self._folder.name) / f"gateway{len(self._running)}"
         folder.mkdir()
         written = config(folder, bases, **changes)
         gateway = _from_file(file_in(folder), written) if from_file else Gateway(load(written), level=_level())
-        listener = Listener(gateway.app, gateway.dialect)
+        listener = Listener(gateway.app, gateway.dialect, stalled_s=stalled_s)
         await listener.setup()
         site = web.TCPSite(listener, "127.0.0.1", 0)
         await site.start()

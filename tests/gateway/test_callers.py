@@ -131,6 +131,25 @@ async def test_c3_what_a_caller_does_not_read_is_not_read_from_the_provider(star
         assert (await gateway.records())[0]["status"] == 499
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+async def test_c3_a_caller_that_takes_nothing_is_given_up(start: Starter, stream: bool) -> None:
+    """A whole answer is in the gateway, and metered, before the first byte of it is written; its slot comes back."""
+    events: list[Step] = [HEAD, Send(chunk(ROLE)), Send(chunk(sse(chunk_of("x" * 16_000))), times=None)]
+    script = events if stream else json_answer(completion("x" * 16_000_000))
+    async with ScriptedUpstream(script) as upstream:
+        bases = {"main": upstream.url("/v1"), "backup": upstream.url("/v1")}
+        gateway = await start(bases, defaults=PATIENT, stalled_s=0.3)
+        async with caller(gateway, stream=stream) as reader:
+            await reader.readuntil(b"xxxx")
+            reader._transport.pause_reading()  # type: ignore[attr-defined]  # a caller that reads nothing
+            async with asyncio.timeout(BOUND_S):
+                await gateway.idle()
+        record = await gateway.record()
+        assert (record["status"], record["outcome"]) == ((499, "cancelled") if stream else (200, "ok"))
+        assert gateway.metric("client_disconnects_total", phase="slow") == stream
+        assert gateway.metric("client_disconnects_total", phase="mid") == 0
+
+
 async def test_n5_callers_that_do_not_read_cost_little_memory(start: Starter) -> None:
     """What the gateway's own code holds for each: one read of the provider's, and what else waits to be written."""
     event = chunk(sse(chunk_of("x" * 16_000)))

@@ -44,6 +44,7 @@ class KeptReply:
 
     started: bool = False
     committed: bool = False
+    stalled: bool = False
     body: bytes | None = None
     sent: list[bytes] = field(default_factory=list)
     held_s: float | None = None

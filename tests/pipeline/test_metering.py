@@ -129,6 +129,15 @@ def test_every_ending_leaves_one_record(ending: Ending) -> None:
     assert value(metrics, "client_disconnects_total", phase=phase) == (ending.outcome == "cancelled")
 
 
+def test_who_read_too_slowly_has_not_hung_up() -> None:
+    def prepare(made: Exchange) -> None:
+        made.error, made.reply = asyncio.CancelledError(), KeptReply(started=True, committed=True, stalled=True)
+
+    _, metrics = finished(prepare)
+    assert value(metrics, "client_disconnects_total", phase="slow") == 1
+    assert value(metrics, "client_disconnects_total", phase="mid") == 0
+
+
 def test_who_is_not_known_leaves_a_count_and_no_row() -> None:
     def prepare(made: Exchange) -> None:
         made.key = made.lease = made.request = made.match = made.served = None

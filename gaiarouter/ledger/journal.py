@@ -59,6 +59,11 @@ class Journal:
         return any(segment.dirty for segment in self._segments)
 
     @property
+    def oldest(self) -> UsageRecord | None:
+        """The first that is not in the store; None also where that would have to be read."""
+        return self._kept[0][2] if self._kept else None
+
+    @property
     def size(self) -> int:
         """Bytes on disk, sent or not."""
         return self._full_size + self._segments[-1].size if self._segments else 0

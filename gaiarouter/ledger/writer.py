@@ -91,6 +91,8 @@ class Ledger:
         self._keep_s = keep_s
         self._wall_us = wall_us
         self._memory: deque[UsageRecord] = deque()
+        self._under_way: UsageRecord | None = None
+        """The first of the last batch, until there is none: the oldest there is, or a batch older."""
         self._filled = asyncio.Event()
         self._closing = asyncio.Event()
         self._rests = False
@@ -184,6 +186,7 @@ class Ledger:
         from_memory = not records
         if from_memory:
             records = list(islice(self._memory, self._pace.batch))
+        self._under_way = records[0] if records else None
         if records:
             await self._send(records)
         if not from_memory:
@@ -295,6 +298,14 @@ class Ledger:
     def _tell(self) -> None:
         self._metrics.ledger_pending.set(self.pending)
         self._metrics.ledger_spool_bytes.set(self._journal.size)
+        self._metrics.ledger_oldest.set(self._age_s() if self.pending else 0.0)
+
+    def _age_s(self) -> float:
+        """Of what waits longest, since its request ended."""
+        in_memory = self._memory[0] if self._memory else None
+        waiting = [each for each in (self._journal.oldest or self._under_way, in_memory) if each is not None]
+        ended_us = min((each.time_us + each.duration_us for each in waiting), default=self._wall_us())
+        return max(0.0, (self._wall_us() - ended_us) / 1e6)
 
     def _drop(self, count: int) -> None:
         self.dropped += count

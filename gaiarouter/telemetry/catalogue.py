@@ -108,6 +108,11 @@ _OF_USAGE: Final = (
     _counter("lost_cost_usd_total", "What those cost whose price is known, in US dollars.", "provider"),
     _counter("limits_alone_total", "Times that Redis did not answer and limits went on by this process's share."),
     _gauge("ledger_pending", "Usage records not in the store yet."),
+    _gauge(
+        "ledger_oldest_seconds",
+        "How long ago the request ended whose usage record waits longest for the store; 0 where none does.",
+        of_all="livemax",
+    ),
     _gauge("ledger_spool_bytes", "Bytes of the journal on disk, sent or not."),
     _counter("ledger_written_total", "Usage records that the store has taken."),
     _counter("ledger_dropped_total", "Usage records lost for want of room."),

@@ -92,6 +92,7 @@ class Metrics:
         self.lost_cost = self._counter("lost_cost_usd_total")
         self.limits_alone = self._counter("limits_alone_total").labels()
         self.ledger_pending = self._gauge("ledger_pending")
+        self.ledger_oldest = self._gauge("ledger_oldest_seconds")
         self.ledger_spool_bytes = self._gauge("ledger_spool_bytes")
         self.ledger_written = self._counter("ledger_written_total").labels()
         self.ledger_dropped = self._counter("ledger_dropped_total").labels()

@@ -43,7 +43,7 @@ from gaiarouter.canonical.parts import (
     Text,
     ToolCall,
 )
-from gaiarouter.canonical.usage import Usage, token_weight
+from gaiarouter.canonical.usage import Usage, later, token_weight
 from gaiarouter.errors import Interrupted
 
 _T = TypeVar("_T")
@@ -68,7 +68,7 @@ def fold(events: Iterable[Event]) -> CanonicalAnswer:
             case PartEnd() | End():
                 pass
             case UsageSnapshot(usage=told):
-                usage = told
+                usage = told if usage is None else later(usage, told)
             case Aside():
                 asides.append(event)
             case Finish(choice=choice):

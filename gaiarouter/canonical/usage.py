@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Annotated, Final
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 ToldCount = Annotated[int, Meta(ge=0, le=1_000_000_000)] | None
 """Tokens as a provider tells them. No window comes near the bound: a number beyond is a defect, and must not be
@@ -41,7 +41,8 @@ class Usage(Struct, frozen=True, eq=False):
     """Token counts of one answer.
 
     in_uncached + in_cache_read + in_cache_write + in_tool is the whole input; out_visible + out_reasoning the
-    whole output. `estimated`: counted here, because the provider sent none.
+    whole output. `estimated`: counted here, because the provider sent none. `rejected`: of what the provider sent
+    something was not believed; nothing, where that is `estimated` too.
 
     What follows is told beside the counts: how `in_cache_write` divides, which tokens are no text, how often the
     provider ran tools of its own, the tier it served from, what is billed by the piece (`images`, `audio_seconds`,
@@ -56,6 +57,7 @@ class Usage(Struct, frozen=True, eq=False):
     out_visible: int = 0
     out_reasoning: int = 0
     estimated: bool = False
+    rejected: bool = False
     cache_writes: CacheWrites | None = None
     modalities: Modalities | None = None
     tool_requests: Mapping[str, int] | None = None
@@ -83,6 +85,30 @@ class Usage(Struct, frozen=True, eq=False):
     def total_tokens(self) -> int:
         given = self.in_uncached + self.in_cache_read + self.in_cache_write + self.in_tool
         return given + self.out_visible + self.out_reasoning
+
+
+REJECTED: Final = Usage(rejected=True)
+"""Stands, by identity, for a usage that was told and of which nothing is to be believed."""
+
+
+def believed(told: Usage | None) -> Usage | None:
+    return None if told is REJECTED else told
+
+
+def later(before: Usage | None, told: Usage | None) -> Usage | None:
+    """Of totals that are told more than once: `told`, unless it says nothing that could be believed."""
+    if told is None:
+        return before
+    if told is REJECTED and before is not None:
+        return before if before.rejected else structs.replace(before, rejected=True)
+    return told
+
+
+def counted(told: Usage | None, estimate: Usage) -> Usage:
+    """What was told, or else `estimate`."""
+    if told is None:
+        return estimate
+    return structs.replace(estimate, rejected=True) if told is REJECTED else told
 
 
 _identity = attrgetter(*(name for name in Usage.__struct_fields__ if name not in ("raw", "charged_nano")))

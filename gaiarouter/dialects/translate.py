@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
+from msgspec import structs
+
 from gaiarouter.canonical.events import (
     CanonicalAnswer,
     End,
@@ -26,7 +28,7 @@ from gaiarouter.canonical.fold import fold, text_tokens, unfold
 from gaiarouter.canonical.losses import Loss
 from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.request import CanonicalRequest
-from gaiarouter.canonical.usage import Usage, token_weight
+from gaiarouter.canonical.usage import REJECTED, Usage, later, token_weight
 from gaiarouter.dialects.base import Answer
 from gaiarouter.errors import Rejected, UpstreamError
 
@@ -132,7 +134,7 @@ class Translation:
         """For a target that answered as a whole although it was asked to stream: the stream for the caller, and the
         answer that it tells."""
         answer = self.request.decode_answer(body)
-        return self._writer.stream_encoder().encode(unfold(answer)), self._answer(answer)
+        return self._writer.stream_encoder().encode(unfold(_tellable(answer))), self._answer(answer)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         error = self.request.read_error(status, headers, body)
@@ -141,13 +143,19 @@ class Translation:
         return error
 
     def _answer(self, answer: CanonicalAnswer) -> Answer:
-        finish = answer.choices[0].finish if answer.choices else None
+        finish, usage = answer.choices[0].finish if answer.choices else None, answer.usage
+        is_unknown = usage is None or usage is REJECTED
         return Answer(
-            body=self._writer.encode_answer(answer),
-            usage=answer.usage,
-            text_tokens=text_tokens(answer) if answer.usage is None else 0,
+            body=self._writer.encode_answer(_tellable(answer) if is_unknown else answer),
+            usage=usage,
+            text_tokens=text_tokens(answer) if is_unknown else 0,
             finish_reason=finish.reason if finish else None,
         )
+
+
+def _tellable(answer: CanonicalAnswer) -> CanonicalAnswer:
+    """As the caller is told it: without a usage that nobody believes."""
+    return answer if answer.usage is not REJECTED else structs.replace(answer, usage=None)
 
 
 class TranslatedStream:
@@ -186,6 +194,8 @@ class TranslatedStream:
 
     def _pass(self, events: Sequence[Event | TextRun]) -> bytes:
         self._note_all(events)
+        if self._usage is not None and self._usage.rejected:
+            events = [each for each in events if not (isinstance(each, UsageSnapshot) and each.usage is REJECTED)]
         return self._encoder.encode(events)
 
     def _note_all(self, events: Sequence[Event | TextRun]) -> None:
@@ -202,7 +212,7 @@ class TranslatedStream:
                 self._weight += token_weight(text)
                 self.content_started = True
             case UsageSnapshot(usage=usage):
-                self._usage = usage
+                self._usage = usage if self._usage is None else later(self._usage, usage)
             case Finish(reason=reason, choice=0):
                 self.finish_reason = reason
             case Failure(error=error):

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct, field, structs
 
-from gaiarouter.canonical.usage import Usage
+from gaiarouter.canonical.usage import REJECTED, Usage, believed, counted
 from gaiarouter.dialects.base import Answer, Conversion, StreamWatcher
 from gaiarouter.dialects.passed.conversion import Passing
 from gaiarouter.errors import BadAnswer, TimedOut
@@ -97,7 +97,7 @@ class Relay(Struct):
             if self.exchange.reply.committed:
                 self._account(self._used(watcher), watcher.finish_reason)
             else:
-                self.exchange.heard = watcher.usage
+                self.exchange.heard = believed(watcher.usage)
         self.exchange.complete = True
         await self.response.drain()
 
@@ -196,8 +196,11 @@ class Relay(Struct):
 
     def _whole(self, answer: Answer) -> bytes:
         usage = answer.usage
-        self.exchange.estimated = usage is not None and usage.estimated
-        self._account(usage or self._estimate(answer.text_tokens, answer.body), answer.finish_reason)
+        if usage is None or usage is REJECTED:
+            usage = counted(usage, self._estimate(answer.text_tokens, answer.body))
+        else:
+            self.exchange.estimated = usage.estimated
+        self._account(usage, answer.finish_reason)
         self._first_content()
         return answer.body
 
@@ -227,16 +230,17 @@ class Relay(Struct):
     def _used(self, watcher: StreamWatcher) -> Usage:
         """Of a stream that broke off, or never told more, what was told may be of its beginning: Claude's starts with a
         count of 1. No estimate is wrong by half, so that such a count is replaced."""
-        told = watcher.usage
+        found = watcher.usage
+        told = believed(found)
         is_over = watcher.finished or watcher.finish_reason is not None
         if told is not None and is_over and (told.output_tokens > 1 or watcher.text_tokens < _MORE_THAN_ONE):
             return told
-        counted = self._estimate(watcher.text_tokens, None)
+        estimate = self._estimate(watcher.text_tokens, None)
         if told is None:
-            return counted
-        if 2 * told.output_tokens >= counted.out_visible:
+            return counted(found, estimate)
+        if 2 * told.output_tokens >= estimate.out_visible:
             return told
-        return structs.replace(told, out_visible=counted.out_visible - told.out_reasoning, estimated=True)
+        return structs.replace(told, out_visible=estimate.out_visible - told.out_reasoning, estimated=True)
 
     def _estimate(self, said: int, body: bytes | None) -> Usage:
         """said: estimated tokens of the text. body: of a whole answer; None for a stream."""

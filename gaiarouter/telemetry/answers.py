@@ -23,7 +23,7 @@ _Row = tuple[int, float, float, Usage | None, int | None]
 """As the arguments of `add`."""
 
 _CLASSES: Final = ("in_uncached", "in_cache_read", "in_cache_write", "in_tool", "out_visible", "out_reasoning")
-_counts = attrgetter(*_CLASSES, "estimated")
+_counts = attrgetter(*_CLASSES, "estimated", "rejected")
 
 
 class Series(Protocol):
@@ -38,6 +38,7 @@ class Series(Protocol):
     cost: Family[Count]
     unpriced: Family[Count]
     usage_estimated: Family[Count]
+    usage_rejected: Family[Count]
 
 
 class Answers:
@@ -91,12 +92,16 @@ class Answers:
             unpriced = sum(map(_lacks_price, usages, costs))
             if unpriced:
                 series.unpriced.labels(provider, model).inc(unpriced)
-        *tokens, estimated = map(sum, zip(*map(_counts, told), strict=True))
+        *tokens, estimated, rejected = map(sum, zip(*map(_counts, told), strict=True))
         for name, count in zip(_CLASSES, tokens, strict=True):
             if count:
                 series.tokens.labels(provider, model, name).inc(count)
         if estimated:
             series.usage_estimated.labels(provider).inc(estimated)
+        if rejected:
+            for usage in told:
+                if usage.rejected:
+                    series.usage_rejected.labels(provider, "whole" if usage.estimated else "part").inc()
 
 
 def _lacks_price(usage: Usage | None, cost_nano: int | None) -> bool:

@@ -85,6 +85,7 @@ class Metrics:
         self.cost = self._counter("cost_usd_total")
         self.unpriced = self._counter("unpriced_total")
         self.usage_estimated = self._counter("usage_estimated_total")
+        self.usage_rejected = self._counter("usage_rejected_total")
         self.budget_refusals = self._counter("budget_refusals_total")
         self.budget_warnings = self._counter("budget_soft_threshold_total")
         self.budget_grace = self._counter("budget_grace_total").labels()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaiarouter.canonical.usage import estimate_tokens, token_weight
+from gaiarouter.canonical.usage import REJECTED, Usage, counted, estimate_tokens, later, token_weight
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,18 @@ def test_a_long_prompt_does_not_hold_up_the_others() -> None:
         token_weight(text)
         took.append(time.thread_time() - begin)
     assert min(took) < 0.1
+
+
+def test_totals_that_are_not_believed_leave_those_that_were() -> None:
+    told, marked = Usage(in_uncached=3), Usage(in_uncached=3, rejected=True)
+    assert later(None, None) is None
+    assert later(None, REJECTED) is later(REJECTED, REJECTED) is later(REJECTED, None) is REJECTED
+    assert later(told, REJECTED) == later(marked, REJECTED) == marked
+    assert later(REJECTED, told) is later(marked, told) is later(told, None) is told
+
+
+def test_an_estimate_says_what_it_stands_for() -> None:
+    estimate = Usage(in_uncached=3, estimated=True)
+    assert counted(None, estimate) is estimate
+    assert counted(REJECTED, estimate) == Usage(in_uncached=3, estimated=True, rejected=True)
+    assert counted(Usage(in_uncached=1), estimate) == Usage(in_uncached=1)

@@ -172,6 +172,8 @@ async def test_u48_u49_usage_that_is_absent_or_absurd_is_estimated(start: Starte
     assert record["in_uncached"] > 0
     assert record["out_visible"] > 0
     assert gateway.metric("usage_estimated_total", provider="main") == 1
+    was_told = usage not in ("null", "{}")
+    assert gateway.metric("usage_rejected_total", provider="main", extent="whole") == was_told
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfe", b"caf\xe9", b"\xed\xa0\x80"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -194,6 +195,15 @@ PROVIDERS = {
     ),
 }
 KINDS = {"chat": "openai", "responses": "openai", "messages": "anthropic", "gemini": "google"}
+_ID = re.compile(rb'"(?:id|item_id|responseId)": ?"[^"]*"|"created(?:_at)?": ?[0-9.]+')
+"""What differs from one answer to the next."""
+DETAILS: Mapping[str, Mapping[str, Any]] = {
+    "chat": {"prompt_tokens_details": {"cached_tokens": "30"}},
+    "responses": {"output_tokens_details": {"reasoning_tokens": -20}},
+    "messages": {"cache_creation": {"ephemeral_5m_input_tokens": "10"}},
+    "gemini": {"cachedContentTokenCount": 10**12},
+}
+"""Of each format one that cannot be believed."""
 PROMPT = "Say something about the weather in Lisbon, would you?"
 PAIRS = list(product(KINDS, KINDS))
 
@@ -223,6 +233,11 @@ class Stage:
     def ask(self, caller: str, target: str, name: str, *, stream: bool) -> Any:
         path, body = request_of(caller, f"to-{target}", stream=stream)
         return self.gateway.post(path, json=body, headers={"x-request-id": name})
+
+    def rejected(self, provider: str, extent: str) -> float:
+        registry = self.gateway.gateway.metrics.registry
+        labels = {"provider": provider, "extent": extent}
+        return registry.get_sample_value("gaiarouter_usage_rejected_total", labels) or 0.0
 
     async def record(self, name: str) -> dict[str, Any]:
         """Of the request of that name."""
@@ -290,6 +305,44 @@ async def test_a_provider_that_tells_nothing_is_estimated(stage: Stage, caller: 
     assert_near(row["in_uncached"], PROMPT)
     assert_near(row["out_visible"], TEXT)
     assert sum(tokens(row)) == row["in_uncached"] + row["out_visible"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("caller", "target"), PAIRS)
+async def test_u49_a_provider_that_is_not_believed_is_estimated_and_not_quoted(
+    stage: Stage, caller: str, target: str, stream: bool
+) -> None:
+    """Neither as it told it, where the answer is translated, nor as zeros."""
+    name, before = uuid4().hex, stage.rejected(target, "whole")
+    absurd = {each: 70_000_000_001 for each in PROVIDERS[target].usage or {} if "details" not in each}
+    answers = []
+    for usage in (None, absurd):
+        stage.script = answer_of(PROVIDERS[target], usage, stream=stream)
+        async with stage.ask(caller, target, name if usage else "none", stream=stream) as reply:
+            assert reply.status == 200, await reply.text()
+            answers.append(_ID.sub(b"", await reply.read()))
+    row = await stage.record(name)
+    assert (row["outcome"], row["estimated"]) == ("ok", 1)
+    assert_near(row["in_uncached"], PROMPT)
+    assert_near(row["out_visible"], TEXT)
+    assert answers[0] == answers[1] or caller == target
+    assert stage.rejected(target, "whole") == before + 1
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("caller", "target"), PAIRS)
+async def test_u49_a_detail_that_is_not_believed_leaves_the_counts(
+    stage: Stage, caller: str, target: str, stream: bool
+) -> None:
+    name, before = uuid4().hex, stage.rejected(target, "part")
+    stage.script = answer_of(PROVIDERS[target], {**(PROVIDERS[target].usage or {}), **DETAILS[target]}, stream=stream)
+    async with stage.ask(caller, target, name, stream=stream) as reply:
+        assert reply.status == 200, await reply.text()
+        await reply.read()
+    row = await stage.record(name)
+    assert (row["outcome"], row["estimated"]) == ("ok", 0)
+    assert sum(tokens(row)) == sum(PROVIDERS[target].classes)
+    assert stage.rejected(target, "part") == before + 1
 
 
 @pytest.mark.parametrize(("caller", "target"), PAIRS)

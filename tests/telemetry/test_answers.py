@@ -91,6 +91,15 @@ def test_what_did_not_happen_has_no_series() -> None:
     assert value(metrics, "tokens_total", **OF_MODEL, **{"class": "in_uncached"}) is None
 
 
+def test_what_was_not_believed_is_told_apart_from_what_was_not_sent() -> None:
+    metrics = Metrics()
+    for usage in (Usage(estimated=True), Usage(rejected=True, estimated=True), Usage(rejected=True), Usage()):
+        tell(metrics, usage)
+    assert value(metrics, "usage_estimated_total", provider="main") == 2
+    assert value(metrics, "usage_rejected_total", provider="main", extent="whole") == 1
+    assert value(metrics, "usage_rejected_total", provider="main", extent="part") == 1
+
+
 def test_kinds_do_not_mix() -> None:
     metrics = Metrics()
     for route, streamed, times in (("r", False, 3), ("r", True, 2), ("s", True, 1)):

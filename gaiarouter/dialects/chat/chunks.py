@@ -10,7 +10,7 @@ import math
 
 import msgspec
 
-from gaiarouter.canonical.usage import Usage, token_weight
+from gaiarouter.canonical.usage import Usage, later, token_weight
 from gaiarouter.dialects.chat.provider_errors import read_error_in_answer
 from gaiarouter.dialects.chat.runs import pieces_of
 from gaiarouter.dialects.chat.usage import read_usage
@@ -182,8 +182,7 @@ class ChatStreamWatcher:
 
     def _take_usage(self, body: Body) -> None:
         usage = read_usage(body.usage, body.service_tier) or (read_usage(body.x_groq.usage) if body.x_groq else None)
-        if usage is not None:
-            self.usage = usage  # cumulative where it comes more than once
+        self.usage = later(self.usage, usage)  # cumulative where it comes more than once
 
     def _take_ending(self, index: int, choice: Choice) -> None:
         if choice.finish_reason:

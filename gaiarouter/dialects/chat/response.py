@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gaiarouter.canonical.usage import REJECTED, believed
 from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.chat.chunks import DONE_EVENT
 from gaiarouter.dialects.chat.provider_errors import read_error_in_answer
@@ -41,11 +42,13 @@ def read_answer(body: bytes) -> Answer:
         raise BadAnswer("The provider's answer holds no choices")
     for choice in answer.choices:
         _check(choice)
-    usage = read_usage(answer.usage, answer.service_tier) if numbers_are_sound else None
+    usage = read_usage(answer.usage, answer.service_tier)
+    if not numbers_are_sound and is_truthy(answer.usage):
+        usage = REJECTED
     return Answer(
         body=body,
         usage=usage,
-        text_tokens=_text_tokens(answer.choices) if usage is None else 0,
+        text_tokens=_text_tokens(answer.choices) if usage is None or usage is REJECTED else 0,
         finish_reason=answer.choices[0].finish_reason or None,
     )
 
@@ -98,7 +101,7 @@ def stream_of(answer: Answer, *, include_usage: bool) -> bytes:
     head = whole | {"object": "chat.completion.chunk"}
     events = [_event(head, [_spoken(choice)]) for choice in choices]
     events += [_event(head, [_ending(choice)]) for choice in choices]
-    if include_usage and answer.usage is not None:
+    if include_usage and believed(answer.usage) is not None:
         events.append(write_event(msgspec.json.encode(head | {"choices": [], "usage": usage})))
     return b"".join((*events, DONE_EVENT))
 

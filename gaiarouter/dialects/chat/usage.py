@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct
 
 from gaiarouter.canonical.usage import Modalities, ToldCount, Usage, priced_tier
+from gaiarouter.dialects.sifting import UNREADABLE, sifted
 
 _NOT_SENT = Raw(b"")
+_VITAL: Final = frozenset({"prompt_tokens", "completion_tokens"})
 _NANO = 1_000_000_000
 _MOST_DOLLARS = 1_000_000.0
 
@@ -44,14 +47,15 @@ _NOTHING_MADE: Final = _CompletionDetails()
 
 
 def read_usage(raw: Raw, tier: Raw = _NOT_SENT) -> Usage | None:
-    """None where there is none, or none to believe: negative, NaN, text, beyond all windows, or all zero.
+    """None where there is none, or all zero. REJECTED where it is none to believe: negative, NaN, text, beyond all
+    windows; such a detail alone is left out.
 
     tier: the `service_tier` that stands beside it.
     """
     try:
         usage = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    except UNREADABLE:
+        return sifted(bytes(raw), _decode, _VITAL, partial(read_usage, tier=tier))
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     if prompt == completion == 0:
         return None  # a placeholder: no prompt is of no tokens

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gaiarouter.canonical.usage import token_weight
+from gaiarouter.canonical.usage import believed, token_weight
 from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.chat.chunks import DONE_EVENT
 from gaiarouter.dialects.chat.fold import folded
@@ -41,7 +41,7 @@ def stream_of(answer: Answer, *, include_usage: bool) -> bytes:
     whole: dict[str, Any] = msgspec.json.decode(answer.body)
     usage = whole.pop("usage", None)
     events = [write_event(msgspec.json.encode(whole | {"choices": [choice]})) for choice in whole["choices"]]
-    if include_usage and answer.usage is not None:
+    if include_usage and believed(answer.usage) is not None:
         events.append(write_event(msgspec.json.encode(whole | {"choices": [], "usage": usage})))
     return b"".join((*events, DONE_EVENT))
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest, Vector
-from gaiarouter.canonical.usage import ToldCount, Usage
+from gaiarouter.canonical.usage import REJECTED, ToldCount, Usage
 from gaiarouter.dialects.embeddings.vectors import as_array, as_base64
 from gaiarouter.errors import BadAnswer
 
@@ -109,10 +109,10 @@ def _vector(raw: Raw) -> Vector:
 
 
 def _usage(raw: Raw) -> Usage | None:
-    """Some send only the total. None where there is none, or none to believe."""
+    """Some send only the total. None where there is none, REJECTED where it is none to believe."""
     try:
         counts = _decode_counts(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+        return REJECTED
     tokens = (counts.prompt_tokens or counts.total_tokens or 0) if counts else 0
     return Usage(in_uncached=tokens) if tokens > 0 else None

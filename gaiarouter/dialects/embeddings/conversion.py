@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest
-from gaiarouter.canonical.usage import Usage
+from gaiarouter.canonical.usage import Usage, counted
 from gaiarouter.dialects.base import Answer, Conversion
 from gaiarouter.dialects.chat.provider_errors import read_error
 from gaiarouter.dialects.embeddings.answer import decode_answer, is_as_asked
@@ -84,7 +84,7 @@ class EmbeddingTranslation(NeverStreams):
 
     def read_answer(self, body: bytes) -> Answer:
         told = self._prepared.decode_answer(body)
-        answer = replace(told, model=told.model or self._model, usage=told.usage or self._estimate)
+        answer = replace(told, model=told.model or self._model, usage=counted(told.usage, self._estimate))
         return Answer(self._encode(answer, self._request), answer.usage, 0, None)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest
-from gaiarouter.canonical.usage import Usage
+from gaiarouter.canonical.usage import Usage, counted
 from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.embeddings.vectors import as_array
 from gaiarouter.dialects.gemini.embeddings import PreparedGeminiEmbeddings, Values, read_counts
@@ -40,7 +40,7 @@ class GeminiPassed(NeverStreams):
 
     def read_answer(self, body: bytes) -> Answer:
         usage = _single_usage(body) if self._inputs is None else self._batch_usage(body, self._inputs)
-        return Answer(body, usage or Usage(in_uncached=self._tokens, estimated=True), 0, None)
+        return Answer(body, counted(usage, Usage(in_uncached=self._tokens, estimated=True)), 0, None)
 
     def read_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
         return read_error(status, headers, body)

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from gaiarouter.canonical.embeddings import EmbeddingAnswer, EmbeddingRequest, Vector
 from gaiarouter.canonical.losses import Losses, refused
-from gaiarouter.canonical.usage import ToldCount, Usage
+from gaiarouter.canonical.usage import REJECTED, ToldCount, Usage
 from gaiarouter.dialects.accounting import NO_COUNTERPART
 from gaiarouter.dialects.gemini.errors import read_error
 from gaiarouter.errors import BadAnswer, UpstreamError
@@ -72,11 +72,11 @@ _decode_counts = msgspec.json.Decoder(_Counts | None).decode
 
 
 def read_counts(raw: Raw) -> Usage | None:
-    """None where there are none, or none to believe."""
+    """None where there are none, REJECTED where they are none to believe."""
     try:
         counts = _decode_counts(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+        return REJECTED
     return Usage(in_uncached=counts.prompt_token_count) if counts and counts.prompt_token_count else None
 
 

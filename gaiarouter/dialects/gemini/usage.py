@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
 
-from gaiarouter.canonical.usage import Modalities, ToldCount, Usage
+from gaiarouter.canonical.usage import Modalities, ToldCount, Usage, later
+from gaiarouter.dialects.sifting import UNREADABLE, sifted
 
 # numbers of the enumeration, for servers that send them in place of its words
 _MODALITIES: dict[str | int | None, str] = {2: "IMAGE", 4: "AUDIO"}
@@ -41,6 +42,7 @@ class _Usage(Struct, gc=False, rename="camel"):
         return not (given or self.candidates_token_count or self.thoughts_token_count)
 
 
+_VITAL: Final = frozenset({"promptTokenCount", "toolUsePromptTokenCount", "candidatesTokenCount", "thoughtsTokenCount"})
 _DIGITS = b"0123456789"
 _DIGIT_IN_A_NAME = re.compile(rb'[0-9][^"]*+"\s*+:')
 
@@ -49,15 +51,15 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def read_usage(raw: Raw) -> Usage | None:
-    """Of a whole answer. None where there is none, or none to believe."""
+    """Of a whole answer. None where there is none. REJECTED where it is none to believe; a detail that cannot be read
+    is left out."""
     body = bytes(raw)
     if b"null" in body:
         return UsageTotals().take(raw)
     try:
-        counts = _decode_counts(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return None if counts.says_nothing() else _usage(counts, body)
+        return _usage(_decode_counts(body), body)
+    except UNREADABLE:
+        return sifted(body, _decode_counts, _VITAL, read_usage)
 
 
 class UsageTotals:
@@ -73,7 +75,7 @@ class UsageTotals:
 
     @property
     def usage(self) -> Usage | None:
-        """The usage so far; None while there is none, or none to believe."""
+        """The usage so far; None while there is none, REJECTED while there is none to believe."""
         if self._latest is not None:
             latest, self._latest = self._latest, None
             self._read(latest)
@@ -92,7 +94,7 @@ class UsageTotals:
         return True
 
     def take(self, raw: Raw) -> Usage | None:
-        """The usage so far, but none where `raw` is none to believe."""
+        """The usage so far. A count that cannot be read holds until it is told again."""
         before = self.usage  # what is still to be read comes first
         if raw and bytes(raw) == self._last:
             return before
@@ -101,19 +103,24 @@ class UsageTotals:
     def _read(self, raw: Raw) -> Usage | None:
         try:
             told, body = _decode_members(raw), bytes(raw)
-            merged = told
-            if self._members or b"null" in body:
-                merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
-                body = body if merged == told else msgspec.json.encode(merged)
-            counts = _decode_counts(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
+        except UNREADABLE:
+            self._usage = later(self._usage, sifted(bytes(raw), _decode_counts, _VITAL, read_usage))
+            return self._usage
+        merged = told
+        if self._members or b"null" in body:
+            merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
+            body = body if merged == told else msgspec.json.encode(merged)
         self._members, self._last, self._form = merged, bytes(raw), None
-        self._usage = None if counts.says_nothing() else _usage(counts, body)
+        try:
+            self._usage = _usage(_decode_counts(body), body)
+        except UNREADABLE:
+            self._usage = later(self._usage, sifted(body, _decode_counts, _VITAL, read_usage))
         return self._usage
 
 
-def _usage(counts: _Usage, raw: bytes) -> Usage:
+def _usage(counts: _Usage, raw: bytes) -> Usage | None:
+    if counts.says_nothing():
+        return None
     prompt = counts.prompt_token_count or 0
     read = min(counts.cached_content_token_count, prompt) if counts.cached_content_token_count else 0
     return Usage(

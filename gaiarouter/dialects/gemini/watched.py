@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from gaiarouter.canonical.usage import Usage, token_weight
+from gaiarouter.canonical.usage import Usage, later, token_weight
 from gaiarouter.dialects.gemini import wire
 from gaiarouter.dialects.gemini.errors import read_error_in_answer
 from gaiarouter.dialects.gemini.usage import UsageTotals
@@ -46,7 +46,7 @@ class Watched:
         for position, raw in enumerate(response.candidates or ()):
             self._candidate(position, wire.decode_candidate(raw))
         if wire.is_given(response.usage_metadata):
-            self.usage = self._totals.take(response.usage_metadata) or self.usage
+            self.usage = later(self.usage, self._totals.take(response.usage_metadata))
 
     def _candidate(self, position: int, candidate: wire.Candidate) -> None:
         index = position if candidate.index is None else candidate.index

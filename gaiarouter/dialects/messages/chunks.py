@@ -267,7 +267,7 @@ class StreamDecoder:
 
     def _usage_events(self, raw: Raw) -> list[Event]:
         usage = self._usage.take(raw)
-        return [UsageSnapshot(usage)] if usage else []
+        return [UsageSnapshot(usage)] if usage is not None else []
 
     def _end(self) -> list[Event]:
         if self._stop is None:

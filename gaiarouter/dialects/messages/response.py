@@ -8,6 +8,7 @@ from msgspec import Raw
 from gaiarouter.canonical.events import Aside, CanonicalAnswer, Choice
 from gaiarouter.canonical.fold import text_tokens
 from gaiarouter.canonical.parts import ToolCall
+from gaiarouter.canonical.usage import believed
 from gaiarouter.dialects.base import Answer
 from gaiarouter.dialects.messages import wire
 from gaiarouter.dialects.messages.blocks import DIALECT
@@ -26,7 +27,7 @@ _READ = frozenset({"id", "type", "role", "model", "content", "stop_reason", "sto
 def read_answer(body: bytes) -> Answer:
     """Read a 200 body that goes on as it came. Raises BadAnswer, or the error object that it holds."""
     answer = decode_answer(body, AnswerPlan())
-    said = text_tokens(answer) if answer.usage is None else 0
+    said = text_tokens(answer) if believed(answer.usage) is None else 0
     return Answer(body=body, usage=answer.usage, text_tokens=said, finish_reason=answer.choices[0].finish.native)
 
 

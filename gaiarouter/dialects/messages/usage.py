@@ -5,12 +5,13 @@ Input counts are exclusive here: `input_tokens` holds neither what was read from
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
 
 from gaiarouter.canonical.usage import CacheWrites, ToldCount, Usage
+from gaiarouter.dialects.sifting import UNREADABLE, sifted
 
 
 class _CacheCreation(Struct, gc=False):
@@ -33,16 +34,18 @@ class _Usage(Struct, gc=False):
     service_tier: str | None = None
 
 
+_VITAL: Final = frozenset({"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"})
 _decode_counts = msgspec.json.Decoder(_Usage).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def read_usage(raw: Raw) -> Usage | None:
-    """Of a whole answer. None where there is none, or none to believe: a prompt of no tokens is a placeholder."""
+    """Of a whole answer. None where there is none: a prompt of no tokens is a placeholder. REJECTED where it is none to
+    believe; a detail that cannot be read is left out."""
     try:
         return _usage(_decode_counts(raw), bytes(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    except UNREADABLE:
+        return sifted(bytes(raw), _decode_counts, _VITAL, read_usage)
 
 
 class UsageTotals:
@@ -53,16 +56,15 @@ class UsageTotals:
         self._members: dict[str, Raw] = {}
 
     def take(self, raw: Raw) -> Usage | None:
-        """The usage so far; None as of `read_usage`."""
+        """The usage so far; None and REJECTED as of `read_usage`. A count that cannot be read holds until it is told
+        again."""
         try:
             told = _decode_members(raw)
-            merged = self._members | {name: value for name, value in told.items() if bytes(value) != b"null"}
-            body = msgspec.json.encode(merged)
-            counts = _decode_counts(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        self._members = merged
-        return _usage(counts, body)
+        except UNREADABLE:
+            return read_usage(raw)
+        self._members |= {name: value for name, value in told.items() if bytes(value) != b"null"}
+        body = msgspec.json.encode(self._members)
+        return read_usage(Raw(body))
 
 
 def _usage(counts: _Usage, raw: bytes) -> Usage | None:

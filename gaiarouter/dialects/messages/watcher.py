@@ -10,7 +10,7 @@ import math
 
 import msgspec
 
-from gaiarouter.canonical.usage import Usage, token_weight
+from gaiarouter.canonical.usage import Usage, later, token_weight
 from gaiarouter.dialects.messages import wire
 from gaiarouter.dialects.messages.encode_events import STOP
 from gaiarouter.dialects.messages.errors import read_error_in_answer
@@ -101,9 +101,9 @@ class MessagesStreamWatcher:
                 self._begun(wire.decode_block(event.content_block))
             case "message_start":
                 message = wire.decode_message(event.message)
-                self.usage = self._totals.take(message.usage) or self.usage
+                self.usage = later(self.usage, self._totals.take(message.usage))
             case "message_delta":
-                self.usage = self._totals.take(event.usage) or self.usage
+                self.usage = later(self.usage, self._totals.take(event.usage))
                 if event.delta is not None and event.delta.stop_reason is not None:
                     self.finish_reason = event.delta.stop_reason
             case "message_stop":

@@ -78,16 +78,18 @@ def read_answer(body: bytes, *, otherwise: Usage, pictures: bool) -> Answer:
 
 def read_usage(raw: Raw, meta: Raw = ABSENT, *, otherwise: Usage) -> Usage:
     """What was told, or `otherwise`."""
-    told, billed = _told(raw), _billed(meta)
+    found, billed = _told(raw), _billed(meta)
+    told = found or _Usage()
     counted = {"audio_seconds": told.seconds, "search_units": billed.search_units}
     units = {**(otherwise.units or {}), **{name: value for name, value in counted.items() if value is not None}}
     output = told.output_tokens or told.completion_tokens or 0
     whole = told.input_tokens or told.prompt_tokens or int(billed.input_tokens or 0)
     # some tell the sum alone
     read = whole or max(0, (told.total_tokens or 0) - output)
-    if not (read or output or len(units) > len(otherwise.units or {})):
-        return otherwise
-    return Usage(in_uncached=read, out_visible=output, modalities=_modalities(told), units=units or None)
+    usage = otherwise
+    if read or output or len(units) > len(otherwise.units or {}):
+        usage = Usage(in_uncached=read, out_visible=output, modalities=_modalities(told), units=units or None)
+    return usage if found is not None else replace(usage, rejected=True)
 
 
 def _modalities(told: _Usage) -> Modalities | None:
@@ -103,11 +105,12 @@ def _modalities(told: _Usage) -> Modalities | None:
     )
 
 
-def _told(raw: Raw) -> _Usage:
+def _told(raw: Raw) -> _Usage | None:
+    """None for what is none to believe."""
     try:
-        return _decode_usage(raw)
+        return _decode_usage(raw) if is_truthy(raw) else _Usage()
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _Usage()
+        return None
 
 
 def _billed(raw: Raw) -> _Billed:

@@ -10,7 +10,7 @@ import math
 
 import msgspec
 
-from gaiarouter.canonical.usage import Usage
+from gaiarouter.canonical.usage import Usage, later
 from gaiarouter.dialects.responses.errors import read_error_event, read_error_object
 from gaiarouter.dialects.responses.usage import read_usage
 from gaiarouter.dialects.responses.wire import Event, Item, Response, decode_event, is_given
@@ -102,7 +102,7 @@ class ResponsesStreamWatcher:
         self._weight += item.weight()
 
     def _take_response(self, kind: str, response: Response, data: bytes) -> None:
-        self.usage = read_usage(response.usage, response.service_tier) or self.usage
+        self.usage = later(self.usage, read_usage(response.usage, response.service_tier))
         if kind == "response.failed" or is_given(response.error):
             self.error = read_error_object(response.error)
         elif kind in _ENDINGS:

@@ -259,7 +259,7 @@ class StreamDecoder:
         response = wire.decode_response(raw)
         events: list[Event] = self._start(raw)
         usage = read_usage(response.usage, response.service_tier)
-        events += [UsageSnapshot(usage)] if usage else []
+        events += [UsageSnapshot(usage)] if usage is not None else []
         if (error := failure_of(response)) is not None:
             return [*events, *self._fail(error)]
         for at, item in enumerate(decode_output(raw).output or ()):

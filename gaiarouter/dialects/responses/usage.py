@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
 
 from gaiarouter.canonical.usage import CacheWrites, ToldCount, Usage, priced_tier
+from gaiarouter.dialects.sifting import UNREADABLE, sifted
 
 
 class _Writes(Struct, gc=False):
@@ -33,18 +35,20 @@ class _Usage(Struct, gc=False):
     output_tokens_details: _OutputDetails | None = None
 
 
+_VITAL: Final = frozenset({"input_tokens", "output_tokens"})
 _decode = msgspec.json.Decoder(_Usage).decode
 
 
 def read_usage(raw: Raw, tier: Raw) -> Usage | None:
-    """None where there is none, or none to believe: negative, NaN, text, beyond all windows, or all zero.
+    """None where there is none, or all zero. REJECTED where it is none to believe: negative, NaN, text, beyond all
+    windows; such a detail alone is left out.
 
     tier: the `service_tier` of the Response that it stands in.
     """
     try:
         usage = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    except UNREADABLE:
+        return sifted(bytes(raw), _decode, _VITAL, partial(read_usage, tier=tier))
     given, output = usage.input_tokens or 0, usage.output_tokens or 0
     if given == output == 0:
         return None

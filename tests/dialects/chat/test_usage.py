@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gaiarouter.canonical.usage import Usage
+from gaiarouter.canonical.usage import REJECTED, Usage
 from gaiarouter.dialects.chat.usage import read_usage, write_usage
 
 
@@ -76,14 +76,17 @@ def test_tokens_fall_into_exclusive_buckets(sent: dict[str, Any], usage: Usage) 
 
 
 @pytest.mark.parametrize(
+    "sent", [b"", b"null", b"{}", b'{"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}']
+)
+def test_zeros_are_told_where_nothing_is_known(sent: bytes) -> None:
+    assert read_usage(Raw(sent)) is None
+
+
+@pytest.mark.parametrize(
     "sent",
     [
-        b"",
-        b"null",
-        b"{}",
         b"[]",
         b'"9"',
-        b'{"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}',
         b'{"prompt_tokens": -5, "completion_tokens": 2}',
         b'{"prompt_tokens": "9", "completion_tokens": 2}',
         b'{"prompt_tokens": NaN, "completion_tokens": 2}',
@@ -92,11 +95,30 @@ def test_tokens_fall_into_exclusive_buckets(sent: dict[str, Any], usage: Usage) 
         b'{"prompt_tokens": ' + b"9" * 400 + b', "completion_tokens": 2}',
         b'{"prompt_tokens": 1e308, "completion_tokens": 2}',
         b'{"prompt_tokens": 2000000000, "completion_tokens": 2}',
-        b'{"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": -1}}',
+        b'{"prompt_tokens": 9, "completion_tokens": "2"}',
+        b'{"prompt_tokens_details": {"cached_tokens": "9"}}',
+        b'{"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": -1, "x": "' + b"x" * 70_000 + b'"}',
     ],
 )
-def test_what_cannot_be_believed_is_taken_for_absent(sent: bytes) -> None:
-    assert read_usage(Raw(sent)) is None
+def test_u49_without_its_main_counts_nothing_is_believed(sent: bytes) -> None:
+    assert read_usage(Raw(sent)) is REJECTED
+
+
+@pytest.mark.parametrize("wrong", [b"-1", b'"12"', b"true", b"9" * 400, b"1e308", b"[]", b'{"a": {"b": 1}}'])
+def test_u49_a_detail_that_cannot_be_read_is_left_out(wrong: bytes) -> None:
+    """The counts that it divides are right without it, and so are its neighbours."""
+    sent = (
+        b'{"prompt_tokens": 90, "completion_tokens": 20, "total_tokens": %b, "cached_tokens": %b,'
+        b' "prompt_tokens_details": {"cached_tokens": %b, "cache_write_tokens": 30},'
+        b' "completion_tokens_details": {"reasoning_tokens": 5, "audio_tokens": %b}}'
+    ) % ((wrong,) * 4)
+    told = Usage(in_uncached=60, in_cache_write=30, out_visible=15, out_reasoning=5, rejected=True)
+    assert read_usage(Raw(sent)) == told
+    details = b'{"prompt_tokens": 90, "completion_tokens": 20, "prompt_tokens_details": %b}' % wrong
+    assert read_usage(Raw(details)) in (
+        Usage(in_uncached=90, out_visible=20, rejected=True),
+        Usage(in_uncached=90, out_visible=20),  # an object of which nothing is known
+    )
 
 
 def test_more_cached_than_sent_does_not_make_the_input_larger_or_negative() -> None:

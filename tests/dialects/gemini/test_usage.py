@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gaiarouter.canonical.usage import Modalities, Usage
-from gaiarouter.dialects.gemini.usage import UsageTotals, write_usage
+from gaiarouter.canonical.usage import REJECTED, Modalities, Usage
+from gaiarouter.dialects.gemini.usage import UsageTotals, read_usage, write_usage
 
 
 def read(told: Any) -> Usage | None:
-    return UsageTotals().take(Raw(json.dumps(told).encode()))
+    return read_usage(Raw(json.dumps(told).encode()))
 
 
 CASES: list[tuple[dict[str, Any], Usage]] = [
@@ -58,20 +58,43 @@ def test_the_worked_totals() -> None:
     assert (second.input_tokens, second.output_tokens, second.total_tokens) == (373, 256, 629)
 
 
-NONE = [
-    {},
-    {"trafficType": "ON_DEMAND"},
-    {"promptTokenCount": -1},
-    {"promptTokenCount": "9"},
-    {"promptTokenCount": 1e12},
-    [],
-    5,
-]
-
-
-@pytest.mark.parametrize("told", NONE)
-def test_there_is_no_usage_where_none_is_told_or_none_to_believe(told: Any) -> None:
+@pytest.mark.parametrize("told", [{}, {"trafficType": "ON_DEMAND"}, None])
+def test_there_is_no_usage_where_none_is_told(told: Any) -> None:
     assert read(told) is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *({"promptTokenCount": wrong, "candidatesTokenCount": 3} for wrong in (-1, "9", 1e12)),
+        {"promptTokenCount": 9, "candidatesTokenCount": 3, "thoughtsTokenCount": "x"},
+        [],
+        5,
+    ],
+)
+def test_u49_without_its_main_counts_nothing_is_believed(told: Any) -> None:
+    assert read(told) is REJECTED
+    assert UsageTotals().take(Raw(json.dumps(told).encode())) is REJECTED
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cachedContentTokenCount": "4"},
+        {"promptTokensDetails": [{"modality": "TEXT", "tokenCount": "9"}]},
+        {"serviceTier": 3},
+    ],
+)
+def test_u49_a_detail_that_cannot_be_read_is_left_out(wrong: dict[str, Any]) -> None:
+    """In a stream too, where each event tells all again; the counts that were right before hold on."""
+    told = {"promptTokenCount": 9, "candidatesTokenCount": 3}
+    totals = UsageTotals()
+    for usage in (read(told | wrong), totals.take(Raw(json.dumps(told | wrong).encode()))):
+        assert usage is not None
+        assert (usage.in_uncached, usage.out_visible, usage.rejected) == (9, 3, True)
+    usage = totals.take(Raw(b'{"promptTokenCount":9,"candidatesTokenCount":"x"}'))
+    assert usage is not None
+    assert (usage.in_uncached, usage.out_visible, usage.rejected) == (9, 3, True)
 
 
 COUNT = st.integers(0, 1_000_000)

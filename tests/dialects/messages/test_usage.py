@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from gaiarouter.canonical.usage import CacheWrites, Usage
+from gaiarouter.canonical.usage import REJECTED, CacheWrites, Usage
 from gaiarouter.dialects.chat.usage import read_usage as read_chat
 from gaiarouter.dialects.chat.usage import write_usage as write_chat
 from gaiarouter.dialects.messages.usage import UsageTotals, read_usage, write_usage
@@ -80,7 +80,7 @@ def test_what_is_written_reads_back_the_same(
     assert read(write_usage(usage)) == (usage if usage.total_tokens else None)
 
 
-@pytest.mark.parametrize("nothing", ["{}", '{"input_tokens":0,"output_tokens":0}', "null", "[]", ""])
+@pytest.mark.parametrize("nothing", ["{}", '{"input_tokens":0,"output_tokens":0}', "null", ""])
 def test_a_whole_answer_that_counts_nothing_has_no_usage(nothing: str) -> None:
     assert read_usage(Raw(nothing.encode())) is None
 
@@ -92,10 +92,35 @@ def test_the_results_of_the_providers_tools_are_plain_input_to_messages(uncached
 
 @pytest.mark.parametrize(
     "value",
-    [None, 3, [], "x", {"input_tokens": -1}, {"input_tokens": 1.5}, {"output_tokens": 10**12}, {"input_tokens": "3"}],
+    [3, [], "x", {"input_tokens": -1}, {"input_tokens": 1.5}, {"output_tokens": 10**12}, {"input_tokens": "3"}],
 )
 def test_counts_that_cannot_be_are_not_believed(value: object) -> None:
-    assert read(value) is None
+    assert read(value) is REJECTED
+    assert read_usage(Raw(msgspec.json.encode(value))) is REJECTED
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cache_creation": {"ephemeral_5m_input_tokens": "x"}},
+        {"output_tokens_details": {"thinking_tokens": -1}},
+        {"server_tool_use": {"web_search_requests": "many"}},
+        {"service_tier": 3},
+    ],
+)
+def test_u49_a_detail_that_cannot_be_read_is_left_out(wrong: object) -> None:
+    told = {"input_tokens": 7, "cache_creation_input_tokens": 4, "output_tokens": 3}
+    for usage in (read(told | wrong), read_usage(Raw(msgspec.json.encode(told | wrong)))):
+        assert usage is not None
+        assert (usage.in_uncached, usage.in_cache_write, usage.out_visible, usage.rejected) == (7, 4, 3, True)
+
+
+def test_u49_a_count_that_cannot_be_read_holds_until_it_is_told_again() -> None:
+    """The end of a stream tells the output alone: without its input it would bill next to nothing."""
+    totals = UsageTotals()
+    assert totals.take(Raw(b'{"input_tokens":"9","output_tokens":1}')) is REJECTED
+    assert totals.take(Raw(b'{"output_tokens":5}')) is REJECTED
+    assert totals.take(Raw(b'{"input_tokens":9}')) == Usage(in_uncached=9, out_visible=5)
 
 
 def test_thinking_is_never_more_than_all_output() -> None:

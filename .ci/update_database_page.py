@@ -29,7 +29,8 @@ database; the test suite compares it with both engines. [What is kept](store.md)
 
 Names, types and meanings are the same in SQLite and PostgreSQL; where the two differ, it is said. Columns that end in
 `_us` are microseconds, since the epoch or of a duration; `_nano_usd` are billionths of a dollar. Lists, limits and
-audited values are JSON in `TEXT`. No table holds a prompt, an answer or a secret.
+audited values are JSON in `TEXT`. No table holds a prompt or an answer, and no secret but the one of `secrets`, which
+lets nobody in.
 
 Other programs may read the tables; nothing but the gateway may write to them. They may change with any release: what is
 stable is the [API](api.md).
@@ -207,6 +208,14 @@ MEANINGS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "starts_us": "of the period that it counts for",
             "amount": "in nano-dollars",
             "time_us": "of the record that will settle it; 0 for those from before version 6",
+        },
+    ),
+    "secrets": (
+        "What the gateway signs with. Who has it lacks a key still.",
+        {
+            "name": "`handles`: for the marks on [ids of kept answers](endpoints.md#answers-that-were-kept)",
+            "value": "random, hexadecimal",
+            "created_us": "when the first process made it",
         },
     ),
     "schema_migrations": (

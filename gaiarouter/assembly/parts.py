@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from secrets import token_bytes
 from typing import Protocol
 
 import structlog
@@ -17,6 +18,7 @@ from gaiarouter.assembly.gauges import look_at_bodies, look_at_parts
 from gaiarouter.config.changes import changed_providers
 from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import BodyLog, Settings, Traces
+from gaiarouter.dialects.kept.handles import SECRET_BYTES, Handles
 from gaiarouter.ledger.writer import Ledger, Spool, ledger_of
 from gaiarouter.limits.base import Limiter
 from gaiarouter.limits.budgets import Budgets
@@ -57,7 +59,8 @@ class Records(Books, Metered, Protocol):
 @dataclass(frozen=True, slots=True)
 class Parts:
     """upstreams: by transport. rng: spreads load, guards nothing. permit: lets requests go to these addresses and to
-    no others. clock: monotonic seconds. adopt: tells the parts which settings went and which came in their place."""
+    no others. handles: of kept answers; None where nobody is really asked. clock: monotonic seconds. adopt: tells the
+    parts which settings went and which came in their place."""
 
     gate: Gate
     keys: Keys
@@ -77,6 +80,7 @@ class Parts:
     rng: Random = field(default_factory=Random)
     clock: Callable[[], float] = time.monotonic
     spans: Spans | None = None
+    handles: Handles | None = None
     note_refused: Callable[[Refusal, Door, str], None] = lambda why, door, who: None
 
 
@@ -118,6 +122,7 @@ async def opened(
             media=media,
             spans=spans,
             bodies=bodies,
+            handles=Handles(await store.secret("handles", token_bytes(SECRET_BYTES), now_us=now_us())),
             permit=http.permit,
             adopt=lambda before, now: _adopt(before, now, health, keys),
         )

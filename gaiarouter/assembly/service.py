@@ -11,6 +11,7 @@ from gaiarouter.config.settings import Settings
 from gaiarouter.dialects.bindings import READERS
 from gaiarouter.dialects.counting import counted_in
 from gaiarouter.dialects.gemini.embedding_dialect import BATCH, SINGLE
+from gaiarouter.dialects.kept.handles import Handles
 from gaiarouter.dialects.kept.request import KEPT
 from gaiarouter.ledger.pricing import Pricing
 from gaiarouter.ledger.tokenizer import Tokenizer
@@ -33,7 +34,7 @@ from gaiarouter.pipeline.counting import CountConverter
 from gaiarouter.pipeline.embedding import EmbeddingConverter
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.explaining import Explainer, NothingLoaded
-from gaiarouter.pipeline.passing import KeptConverter, PassedConverter
+from gaiarouter.pipeline.passing import KeepingConverter, KeptConverter, PassedConverter
 from gaiarouter.pipeline.preferring import PreferringConverter
 from gaiarouter.pipeline.request_line import EVENT
 from gaiarouter.pipeline.runner import Stages
@@ -72,18 +73,17 @@ def build_service(
     preferring = Preferring(settings.providers, relays(settings), prices, health=parts.health, rng=parts.rng)
     auth = _auth(settings, parts)
     issuers = Issuers(places, stateless(settings))
-    keepers = Keepers(settings.providers, issuers)
-    transform = Transform(table, grants.allows, issuers, READERS, preferring, keepers)
-    conversions = _Conversions(settings, places, formats, preferring)
+    served, explained = _transforms(settings, table, grants, issuers, preferring, parts.handles)
+    conversions = _Conversions(settings, places, formats, preferring, parts.handles)
     explainer = Explainer(
-        table, transform, conversions.convert(NothingLoaded()), issuers, READERS, formats.dialects, parts.health
+        table, explained, conversions.convert(NothingLoaded()), issuers, READERS, formats.dialects, parts.health
     )
     stages: dict[type[Stage], Stage] = {
         Admission: Admission(parts.gate),
         Auth: auth,
         **({} if parts.bodies is None else {Recording: Recording(parts.bodies)}),
         RateLimit: RateLimit(parts.limiter, default=settings.limits, shared=parts.shared),
-        Transform: transform,
+        Transform: served,
         Booking: Booking(parts.ledger, parts.budgets, Pricing(prices)),
         Proxy: _proxy(settings, conversions, parts, formats, prices, around),
         Metering: _metering(parts, _label_models(settings, known)),
@@ -98,6 +98,16 @@ def build_service(
         addresses=frozenset(e.url for spoken in places.values() for e in spoken.values() if e.transport == "http"),
         spans=parts.spans,
     )
+
+
+def _transforms(
+    settings: Settings, table: Table, grants: Grants, issuers: Issuers, preferring: Preferring, handles: Handles | None
+) -> tuple[Transform, Transform]:
+    """For requests, and for questions where one would go: who asks need not be its caller, so that marks of handles say
+    nothing there."""
+    keepers = Keepers(settings.providers, issuers, handles), Keepers(settings.providers, issuers, None)
+    served, explained = (Transform(table, grants.allows, issuers, READERS, preferring, each) for each in keepers)
+    return served, explained
 
 
 def _metering(parts: Parts, models: Iterable[str]) -> Metering:
@@ -124,8 +134,12 @@ def _count_refused(parts: Parts, why: Refusal, door: Door, who: Callable[[], str
 class _Conversions:
     """How targets are spoken to by the table's settings."""
 
-    def __init__(self, settings: Settings, places: Places, formats: Formats, preferring: Preferring) -> None:
+    def __init__(
+        self, settings: Settings, places: Places, formats: Formats, preferring: Preferring, handles: Handles | None
+    ) -> None:
         self._places = places
+        self._handles = handles
+        self._stateless = stateless(settings)
         self._formats = formats
         self._preferring = preferring
         self._targets = targets(settings)
@@ -136,13 +150,16 @@ class _Conversions:
     def convert(self, media: MediaSource) -> Convert:
         places, formats, preferring = self._places, self._formats, self._preferring
         counts, passed = self.counts(media), PassedConverter(places)
+        converter = Converter(places, formats.both, formats.callers, self._targets, media)
+        handles = self._handles
         others: dict[str, Convert] = {
             **dict.fromkeys(("embeddings", SINGLE, BATCH), EmbeddingConverter(places, formats.embeddings).convert),
             **{counted_in(name): counts.convert for name in formats.counts},
             **dict.fromkeys(formats.passed, passed.convert),
-            KEPT: KeptConverter(places).convert,
+            KEPT: KeptConverter(places, handles).convert,
         }
-        converter = Converter(places, formats.both, formats.callers, self._targets, media)
+        if handles is not None:
+            others["responses"] = KeepingConverter(converter.convert, handles, self._stateless).convert
         return PreferringConverter(converter.convert, others, preferring.relays).convert
 
 

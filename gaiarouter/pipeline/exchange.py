@@ -167,5 +167,11 @@ class Exchange(Struct):
         return self.key.id if self.key else "anonymous"
 
     @property
+    def owner(self) -> str:
+        """Whose is what is kept of the request: the key's organization's, or of one that is of none its own. Empty for
+        callers without a key."""
+        return "" if self.key is None else self.key.organization or self.key.id
+
+    @property
     def key_name(self) -> str:
         return self.key.name if self.key else "anonymous"

@@ -7,8 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
+import msgspec
+from msgspec import Raw
+
 from gaiarouter.dialects.base import RequestHead
 from gaiarouter.dialects.binding import BindingReader
+from gaiarouter.dialects.kept.handles import CONTINUED, CONTINUING
 from gaiarouter.dialects.kept.request import KeptHead
 from gaiarouter.dialects.preferences import MEMBERS, Preferences, read_preferences
 from gaiarouter.errors import Forbidden, NotFound
@@ -53,7 +57,8 @@ class Transform(Stage):
         request = exchange.request
         assert request is not None
         if isinstance(request, KeptHead):
-            exchange.match = self._kept(request.model, exchange.key)
+            exchange.match, handle = self._kept(request, exchange)
+            exchange.request = request.of(handle)
             return
         models, provider = request.member("models"), request.member("provider")
         exchange.match = match = self._route(request.model, exchange.key)
@@ -72,14 +77,26 @@ class Transform(Stage):
                 system=_filled(edits.system, exchange),
             )
         dialect = exchange.dialect.name
+        if dialect in CONTINUING and (told := request.member(CONTINUED)) is not None:
+            exchange.request, exchange.match = request, match = self._continued(request, match, told, exchange.owner)
         if dialect in self._readers and self._issuers.is_open(match, dialect):
             exchange.match = self._bound(request, match, dialect)
 
-    def _kept(self, model: str, key: ApiKey | None) -> Match:
+    def _kept(self, request: KeptHead, exchange: Exchange) -> tuple[Match, str]:
         """Whose answer it is need not be said, but for a key that may not use every model."""
+        model, key = request.model, exchange.key
         if not model and key is not None and key.grants:
             raise Forbidden("This key may use certain models only: add `?model=` with the answer's.", param="model")
-        return self._keepers.of(self._route(model, key) if model else None)
+        return self._keepers.of(self._route(model, key) if model else None, request.handle, exchange.owner)
+
+    def _continued(self, request: RequestHead, match: Match, told: Raw, owner: str) -> tuple[RequestHead, Match]:
+        """The request with the handle that its issuer has made, and the way to that issuer."""
+        handle = msgspec.json.decode(told, type=str | None)
+        found = None if handle is None else self._keepers.continued(match, handle, owner)
+        if found is None:
+            return request, match
+        match, own = found
+        return request.edited(default={}, set_={CONTINUED: own}, drop=(), system=None), match
 
     def _prefer(self, exchange: Exchange, match: Match, wishes: Preferences) -> Match:
         matches = [match]

@@ -13,6 +13,7 @@ from typing import Final
 
 from gaiarouter.canonical.losses import refused
 from gaiarouter.dialects.binding import Binding
+from gaiarouter.errors import InvalidRequest
 from gaiarouter.routing.base import Match, ResolvedGroup, ResolvedTarget
 
 _NAMED: Final = 4
@@ -58,15 +59,25 @@ class Issuers:
         """The one provider that can have issued it. Raises InvalidRequest."""
         found = self.candidates(providers, binding)
         if not found:
-            raise refused(binding.path, "only its issuer knows what it is, and that is none of the model's providers")
+            raise _nobodys(binding)
         if len(found) > 1:
             names = ", ".join(found[:_NAMED])
             reason = f"only its issuer knows what it is, and that may be each of several providers ({names})"
             raise refused(binding.path, f"{reason}: ask for a model that one of them serves alone")
         return found[0]
 
+    def keeps(self, match: Match, binding: Binding) -> bool:
+        """Whether any of the match's targets can have issued it."""
+        return bool(self.candidates(_reached(match), binding))
+
+    def only(self, match: Match, issuer: str, binding: Binding) -> Match:
+        """The match with the targets of this provider. Raises InvalidRequest where it has none."""
+        if issuer not in _reached(match):
+            raise _nobodys(binding)
+        return _only(match, (issuer,))
+
     def _held(self, match: Match, binding: Binding) -> Match:
-        reached = [target.provider for group in match.groups if group.on is None for target in group.targets]
+        reached = _reached(match)
         if not reached:
             return match
         if binding.hold != "state":
@@ -88,6 +99,14 @@ class Issuers:
             else:
                 groups.append(group)
         return replace(match, groups=tuple(groups))
+
+
+def _reached(match: Match) -> list[str]:
+    return [target.provider for group in match.groups if group.on is None for target in group.targets]
+
+
+def _nobodys(binding: Binding) -> InvalidRequest:
+    return refused(binding.path, "only its issuer knows what it is, and that is none of the model's providers")
 
 
 def _only(match: Match, providers: Collection[str]) -> Match:

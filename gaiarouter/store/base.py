@@ -16,6 +16,7 @@ from gaiarouter.store.tables.protocols import (
     BudgetTable,
     KeyTable,
     OrganizationTable,
+    SecretTable,
     StatisticsTable,
     UsageTable,
     UserTable,
@@ -32,7 +33,17 @@ class MigrationError(Exception):
     """The tables and this program do not belong together; the message says why and what to do."""
 
 
-class Store(KeyTable, OrganizationTable, UserTable, AuditTable, UsageTable, StatisticsTable, BudgetTable, Protocol):
+class Store(
+    KeyTable,
+    OrganizationTable,
+    UserTable,
+    AuditTable,
+    UsageTable,
+    StatisticsTable,
+    BudgetTable,
+    SecretTable,
+    Protocol,
+):
     async def open(self, *, migrate: bool = True) -> Sequence[str]:
         """Connects and brings the tables up to date; returns the names of the migrations it applied.
 

@@ -9,12 +9,13 @@ from gaiarouter.store.tables.audit import SqlAudit
 from gaiarouter.store.tables.budgets import SqlBudgets
 from gaiarouter.store.tables.keys import SqlKeys
 from gaiarouter.store.tables.organizations import SqlOrganizations
+from gaiarouter.store.tables.secrets import SqlSecrets
 from gaiarouter.store.tables.statistics import SqlStatistics
 from gaiarouter.store.tables.usage import SqlUsage
 from gaiarouter.store.tables.users import SqlUsers
 
 
-class SqlStore(SqlKeys, SqlOrganizations, SqlUsers, SqlAudit, SqlUsage, SqlStatistics, SqlBudgets):
+class SqlStore(SqlKeys, SqlOrganizations, SqlUsers, SqlAudit, SqlUsage, SqlStatistics, SqlBudgets, SqlSecrets):
     """Implements Store."""
 
     def __init__(self, database: Database) -> None:

@@ -60,10 +60,12 @@ def by_path() -> ScriptedUpstream:
 async def test_an_earlier_answer_is_continued_where_it_is_kept_however_the_route_is_weighted(start: Starter) -> None:
     async with by_path() as upstream:
         gateway = await serving(start, upstream, "anthropic", "openai")
-        body = {"model": "m", "input": "hi", "previous_response_id": "resp_1"}
+        first = await gateway.post({"model": "m", "input": "hi", "store": True}, path="/v1/responses")
+        body = {"model": "m", "input": "hi", "previous_response_id": first.json()["id"]}
         reply = await gateway.post(body, path="/v1/responses")
         assert (reply.status, reply.headers["x-gaia-provider"]) == (200, "openai")
-        assert [request.path for request in upstream.requests] == ["/openai/responses"]
+        assert [request.path for request in upstream.requests] == ["/openai/responses", "/openai/responses"]
+        assert upstream.requests[1].json()["previous_response_id"] == "resp_2"
 
 
 async def test_t61_sealed_thinking_goes_to_the_account_that_sealed_it_and_to_no_other(start: Starter) -> None:
@@ -83,10 +85,9 @@ async def test_t61_sealed_thinking_goes_to_the_account_that_sealed_it_and_to_no_
 async def test_a_handle_that_two_may_have_issued_is_refused_by_its_name(start: Starter) -> None:
     async with by_path() as upstream:
         gateway = await serving(start, upstream, "openai", "second")
-        body = {"model": "m", "input": "hi", "previous_response_id": "resp_1"}
-        assert_error(
-            await gateway.post(body, path="/v1/responses"), 400, "unsupported_parameter", param="previous_response_id"
-        )
+        body = {"model": "m", "input": "hi", "conversation": "conv_1"}
+        refused = await gateway.post(body, path="/v1/responses")
+        assert_error(refused, 400, "unsupported_parameter", param="conversation")
         assert upstream.requests == []
 
 

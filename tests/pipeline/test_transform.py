@@ -42,7 +42,8 @@ def stage(routes: list[dict[str, Any]] = ROUTES) -> Transform:
     prices = Prices(PriceTable.load(), settings.providers)
     preferring = Preferring(settings.providers, (), prices, health=Health(), rng=Random(1))
     issuers = Issuers(dict.fromkeys(PROVIDERS, ("chat",)))
-    return Transform(Table(settings), Grants().allows, issuers, {}, preferring, Keepers(settings.providers, issuers))
+    keepers = Keepers(settings.providers, issuers, None)
+    return Transform(Table(settings), Grants().allows, issuers, {}, preferring, keepers)
 
 
 def asked(model: str, globs: tuple[str, ...] | None = None, **members: Any) -> Exchange:

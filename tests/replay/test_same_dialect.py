@@ -7,6 +7,7 @@ the caller the provider's.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from gaiarouter.dialects.kept.handles import Handles, Marking
+from gaiarouter.store.keys import parse
 from tests.recorded import Interaction, interactions
 from tests.replay.test_recorded_chat import Outcome as Got
 from tests.replay.test_recorded_chat import Replay, error_verdict, told_of_error
@@ -22,6 +25,8 @@ from tests.support.upstream import ScriptedUpstream
 
 PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
 ALIAS, MODEL = "the-callers-name-of-it", "the-providers-name-of-it"
+MARK = re.compile(rb'_g[\w-]{16}"')
+"""Behind the id of an answer that its provider keeps."""
 HEADERS = {"anthropic-version": "2023-06-01", "anthropic-beta": "never-heard-of-2031-01-01", "openai-beta": "x=1"}
 
 
@@ -97,15 +102,19 @@ async def test_every_recorded_interaction_passes_byte_for_byte(
 ) -> None:
     now, upstream, gateway = stage
     form, found, wrong = FORMATS[name], Counter[str](), []
+    marking = await marking_of(gateway, form.kind)
     for interaction in recorded(name):
+        before = interaction.request.get("previous_response_id")
         now.interaction = interaction
         upstream.requests.clear()
         gateway.gateway.health.forget(form.kind)  # an earlier recording's refused key must not rest this one
-        body = sent_by_caller(interaction, form.kind)
+        sent = sent_by_caller(interaction, form.kind)
+        body = sent if before is None else sent.replace(before.encode(), marking(before).encode())
         path = form.stream_path if interaction.is_stream else form.path
         async with gateway.post(path, data=body, headers={"content-type": "application/json", **HEADERS}) as response:
-            got = Got(response.status, await response.read(), upstream.requests[0].body if upstream.requests else None)
-        said = verdict(interaction, got, body.replace(f'"{ALIAS}-{form.kind}"'.encode(), f'"{MODEL}"'.encode()))
+            told = MARK.sub(b'"', await response.read())
+            got = Got(response.status, told, upstream.requests[0].body if upstream.requests else None)
+        said = verdict(interaction, got, sent.replace(f'"{ALIAS}-{form.kind}"'.encode(), f'"{MODEL}"'.encode()))
         if upstream.requests and any(upstream.requests[0].headers[each] != HEADERS[each] for each in form.headers):
             said = "a header was lost"
         found[said] += 1
@@ -114,6 +123,14 @@ async def test_every_recorded_interaction_passes_byte_for_byte(
     assert not wrong, wrong[:3]
     count = found["same"] + found["error"]
     assert f"| {name} | {count} | {found['same']} | {found['error']} |" in PAGE.read_text().splitlines()
+
+
+async def marking_of(gateway: RunningGateway, kind: str) -> Marking:
+    """How the test's key is told of answers that this provider keeps."""
+    secret = await gateway.gateway.store.secret("handles", b"", now_us=0)
+    parsed = parse(gateway.key)
+    assert parsed is not None
+    return Handles(secret).marking(issuer=kind, owner=parsed.id)
 
 
 def verdict(interaction: Interaction, got: Got, wanted: bytes) -> str:

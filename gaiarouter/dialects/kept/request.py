@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -25,18 +25,27 @@ class KeptHead:
     """Implements dialects.base.RequestHead. model: of the table, by which the caller says whose answer it is; empty
     where it does not.
 
-    path: under that of Responses, as a provider is asked for it.
+    handle: as the caller knows it, until `of` gives the provider's own. under: what stands behind it in the address.
     """
 
     model: str
     method: str
-    path: str
+    handle: str
+    under: str
     stream: bool = False
     include_usage: bool = False
     max_output_tokens: int | None = None
     prompt_bytes: int = 0
     forwarded: Mapping[str, str] = field(default_factory=dict)
     sealed: bool = False
+
+    @property
+    def path(self) -> str:
+        """Under that of Responses, as a provider is asked for it."""
+        return f"/{self.handle}{self.under}"
+
+    def of(self, handle: str) -> KeptHead:
+        return replace(self, handle=handle)
 
     def estimated_input_tokens(self) -> int:
         return 0
@@ -60,5 +69,5 @@ def kept_head(method: str, handle: str, under: str, query: Mapping[str, list[str
         raise InvalidRequest("`response_id` is none", param="response_id")
     asked = [(name, value) for name, values in query.items() if name in _ASKED for value in values]
     told = "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in asked)
-    path = f"/{handle}" + (f"/{under}" if under else "") + (f"?{told}" if told else "")
-    return KeptHead((query.get("model") or [""])[0], method, path)
+    behind = (f"/{under}" if under else "") + (f"?{told}" if told else "")
+    return KeptHead((query.get("model") or [""])[0], method, handle, behind)

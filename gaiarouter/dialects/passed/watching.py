@@ -80,7 +80,7 @@ class EventWatcher:
         self.error: UpstreamError | None = None
 
     def feed(self, data: bytes) -> bytes:
-        passed = [raw for raw in self._framer.feed(data) if self.error is None and self._take(raw)]
+        passed = [self._take(raw) for raw in self._framer.feed(data) if self.error is None]
         if self._framer.overflowed:
             self.error = BadAnswer(
                 f"The provider sent an event of over {MAX_EVENT_BYTES} bytes",
@@ -92,22 +92,26 @@ class EventWatcher:
     def close(self) -> bytes:
         rest = self._framer.close().rstrip(b"\r\n")
         whole = rest + b"\n\n"
-        passed = whole if rest and self.error is None and self._take(whole) else b""
+        passed = self._take(whole) if rest and self.error is None else b""
         if self._done and not isinstance(self.error, UpstreamError):
             self.finished = True
         else:
             self.error = self.error or Interrupted("The provider's stream ended before the answer was complete")
         return passed
 
-    def _take(self, raw: bytes) -> bool:
-        """Whether the event goes on."""
+    def told(self, event: bytes, data: bytes) -> bytes:
+        """How the caller is told an event that says something. data: what it holds."""
+        return event
+
+    def _take(self, raw: bytes) -> bytes:
+        """What goes on of the event."""
         event = read_event(raw)
         data = (raw if event.bare else event.data or b"").strip()
         if not data:
-            return event.data is None  # a comment
+            return raw if event.data is None else b""  # a comment
         if data == b"[DONE]":
             self._done = True
-            return True
+            return raw
         said = _read(data)
         if said is None or (event.bare and not is_truthy(said.error)):
             self.error = BadAnswer("The provider sent an event that is not JSON")
@@ -117,7 +121,7 @@ class EventWatcher:
             self.content_started = True
             self._done = self._done or said.type.endswith(self._endings)
             self.usage = read_usage(said.usage, otherwise=self.usage or self._otherwise)
-        return self.error is None
+        return self.told(raw, data) if self.error is None else b""
 
 
 def _read(data: bytes) -> _Event | None:

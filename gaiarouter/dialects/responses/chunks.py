@@ -7,6 +7,7 @@ that ends it is an error, never a tidy end.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import msgspec
 
@@ -21,10 +22,17 @@ _ENDINGS = frozenset({"response.completed", "response.incomplete"})
 
 
 class ResponsesStreamWatcher:
-    """Implements dialects.base.StreamWatcher. ending: the data of the event that ended the stream."""
+    """Implements dialects.base.StreamWatcher. told: how the caller is told an event that holds the answer around it, of
+    its bytes and its data. ending: the data of the event that ended the stream."""
 
-    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        max_event_bytes: int = MAX_EVENT_BYTES,
+        told: Callable[[bytes, bytes], bytes] = lambda event, data: event,
+    ) -> None:
         self._framer = EventFramer(max_event_bytes)
+        self._told = told
         self._weight = 0.0
         self.content_started = False
         self.finished = False
@@ -82,6 +90,8 @@ class ResponsesStreamWatcher:
             self.error = read_error_event(data)
         else:
             self._take(found, data)
+            if found.response is not None:
+                raw = self._told(raw, data)
         return b"" if self.error else raw
 
     def _take(self, event: Event, data: bytes) -> None:

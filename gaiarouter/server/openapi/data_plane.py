@@ -130,7 +130,7 @@ def data_plane_paths(
 def _of_kept(method: str, path: str) -> dict[str, Any]:
     return {
         "summary": KEPT_SUMMARIES[method, path.partition("}")[2]],
-        "description": "Of the one provider that can have issued the id; where several can, `model` says which.",
+        "description": "Of the provider that made it, for whose organization or key asked for it; 404 for others.",
         "operationId": f"{method.lower()} {path}",
         "tags": ["models"],
         "parameters": [{**_MODEL, "name": "id", "example": "resp_1"}, _WHOSE],

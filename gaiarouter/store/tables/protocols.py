@@ -184,3 +184,9 @@ class StatisticsTable(Protocol):
         ...
 
     async def count_usage_of(self, which: UsageFilter, *, at_most: int) -> int: ...
+
+
+class SecretTable(Protocol):
+    async def secret(self, name: str, otherwise: bytes, *, now_us: int) -> bytes:
+        """What the store has under this name. Where it has nothing yet, `otherwise` is it from now on."""
+        ...

@@ -126,6 +126,11 @@ class StreamWatcher(Protocol):
     finish_reason: str | None
 
     @property
+    def next_number(self) -> int:
+        """Of the event that would come next, in a dialect that numbers them; 0 in others."""
+        ...
+
+    @property
     def usage(self) -> Usage | None:
         """As far as the stream has come; None where it has not told any."""
         ...
@@ -161,8 +166,8 @@ class Dialect(Protocol):
 
     def error_body(self, error: GatewayError, request_id: str) -> bytes: ...
 
-    def error_event(self, error: GatewayError, request_id: str) -> bytes:
-        """The error as the last event of a stream that has begun."""
+    def error_event(self, error: GatewayError, request_id: str, number: int = 0) -> bytes:
+        """The error as the last event of a stream that has begun. number: where events are numbered, this one's."""
         ...
 
     def window_headers(self, name: str, window: WindowView, now_s: float, /) -> Mapping[str, str]:

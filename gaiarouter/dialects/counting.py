@@ -141,8 +141,8 @@ class CountDialect:
     def error_body(self, error: GatewayError, request_id: str) -> bytes:
         return self._dialect.error_body(error, request_id)
 
-    def error_event(self, error: GatewayError, request_id: str) -> bytes:
-        return self._dialect.error_event(error, request_id)
+    def error_event(self, error: GatewayError, request_id: str, number: int = 0) -> bytes:
+        return self._dialect.error_event(error, request_id, number)
 
     def window_headers(self, name: str, window: WindowView, now_s: float, /) -> Mapping[str, str]:
         return self._dialect.window_headers(name, window, now_s)

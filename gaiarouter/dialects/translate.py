@@ -50,7 +50,10 @@ class StreamDecoder(Protocol):
 
 
 class StreamEncoder(Protocol):
-    """Events in, our bytes out: whole events of the caller's dialect. A Failure writes nothing."""
+    """Events in, our bytes out: whole events of the caller's dialect. A Failure writes nothing. next_number: as a
+    StreamWatcher's."""
+
+    next_number: int
 
     def encode(self, events: Iterable[Event | TextRun]) -> bytes: ...
 
@@ -179,6 +182,10 @@ class TranslatedStream:
             self._ran = False
             self._note_all(self._decoder.feed(b""))
         return self._usage
+
+    @property
+    def next_number(self) -> int:
+        return self._encoder.next_number
 
     @property
     def text_tokens(self) -> int:

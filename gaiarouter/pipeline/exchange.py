@@ -139,6 +139,8 @@ class Exchange(Struct):
     media_type: str | None = None
     """Of an answer that goes on as its target sends it; None: the dialect's."""
     finish_reason: str | None = None
+    next_number: int = 0
+    """Of a stream that broke off: of the event that would have come next, where they are numbered."""
     attempt_started_s: float = 0.0
     spoke_s: float = 0.0
     """When a target's first content, or whole answer, was in hand; 0.0 until then."""

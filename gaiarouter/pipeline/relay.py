@@ -93,6 +93,9 @@ class Relay(Struct):
             self.heard = self.tokenizer.listen()
         try:
             await self._watch(watcher)
+        except BaseException:
+            self.exchange.next_number = watcher.next_number
+            raise
         finally:
             if self.exchange.reply.committed:
                 self._account(self._used(watcher), watcher.finish_reason)

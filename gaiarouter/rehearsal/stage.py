@@ -243,6 +243,8 @@ class ScriptedConversion:
 class ScriptedWatcher:
     """As dialects.base.StreamWatcher."""
 
+    next_number = 0
+
     def __init__(self, word: str) -> None:
         self._word = word
         self.content_started = False

@@ -98,7 +98,7 @@ class HttpReply:
                 self._request.transport.abort()
         elif not isinstance(error, CallerGone):
             try:
-                await self._write(exchange.dialect.error_event(error, exchange.request_id))
+                await self._write(exchange.dialect.error_event(error, exchange.request_id, exchange.next_number))
             except ConnectionError:
                 pass  # nobody is there to be told
 

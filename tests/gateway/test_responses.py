@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from tests.gateway.running import PROVIDER_KEY, RunningGateway, Starter, assert_error
-from tests.support.script import json_answer, sse, sse_answer
+from tests.support.script import Close, json_answer, sse, sse_answer
 from tests.support.upstream import ScriptedUpstream
 
 TOOL: Any = {
@@ -117,3 +117,33 @@ async def test_what_only_its_issuer_knows_is_refused_elsewhere_by_its_name(
         reply = await gateway.post({"model": "alone", "input": "Hi", field: value}, path="/v1/responses")
         assert not upstream.requests
     assert_error(reply, 400, "unsupported_parameter", param=field)
+
+
+def responses_script(stream: bool) -> Any:
+    assert stream
+    head = {"id": "resp_1", "object": "response", "status": "in_progress", "output": []}
+    events = [
+        {"type": "response.created", "response": head},
+        {"type": "response.output_text.delta", "item_id": "msg_1", "delta": "Hel"},
+        {"type": "response.output_text.delta", "item_id": "msg_1", "delta": "lo"},
+    ]
+    numbered = [sse({**event, "sequence_number": number}) for number, event in enumerate(events, 5)]
+    return sse_answer([*numbered, b": nothing yet\n\n", b""])
+
+
+@pytest.mark.parametrize(
+    ("dialect", "speaks", "script"),
+    [("openai", ["chat"], chat_script), ("openai", ["responses"], responses_script)],
+    ids=["translated", "passed through"],
+)
+async def test_the_error_of_a_stream_that_breaks_off_goes_on_from_the_last_number(
+    start: Starter, dialect: str, speaks: list[str], script: Any
+) -> None:
+    begun = script(True)[:5]  # the head, and some events
+    async with ScriptedUpstream((*begun, Close())) as upstream:
+        gateway = await serving(start, upstream, dialect, *speaks)
+        reply = await gateway.post({"model": "alone", "input": "Hi", "stream": True}, path="/v1/responses")
+    *numbers, last = [event["sequence_number"] for event in reply.events]
+    assert reply.events[-1]["type"] == "error"
+    assert len(numbers) > 2
+    assert last == numbers[-1] + 1

@@ -27,6 +27,8 @@ _NULL_BYTES = 4
 class ChatStreamWatcher:
     """Implements dialects.base.StreamWatcher."""
 
+    next_number = 0
+
     __slots__ = (
         "_drop_usage",
         "_finished_choices",

@@ -55,6 +55,8 @@ _json = msgspec.json.Encoder().encode
 class StreamEncoder:
     """One instance per answer. A Failure writes nothing: how a stream ends with an error is its caller's to say."""
 
+    next_number = 0
+
     def __init__(self, view: AnswerView) -> None:
         self._view = view
         self._head = b""

@@ -151,6 +151,8 @@ class CompletionsWriter:
 class CompletionsStreamEncoder:
     """Implements dialects.translate.StreamEncoder. One instance per answer."""
 
+    next_number = 0
+
     def __init__(self, view: CompletionsView) -> None:
         self._view = view
         self._head: dict[str, Any] = {}

@@ -46,6 +46,8 @@ def encode_answer(answer: CanonicalAnswer, view: AnswerView) -> bytes:
 class StreamEncoder:
     """One instance per answer. A Failure writes nothing: how a stream ends with an error is its caller's to say."""
 
+    next_number = 0
+
     def __init__(self, view: AnswerView) -> None:
         self._writer = _ResponseWriter(view, streams=True)
 

@@ -20,6 +20,8 @@ from gaiarouter.errors import BadAnswer, Interrupted, UpstreamError
 class GeminiStreamWatcher:
     """Implements dialects.base.StreamWatcher."""
 
+    next_number = 0
+
     __slots__ = ("_framer", "_watched", "content_started", "error", "finish_reason", "finished", "usage")
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:

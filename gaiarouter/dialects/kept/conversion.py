@@ -14,6 +14,7 @@ from gaiarouter.dialects.kept.handles import Marking, marked_answer, marked_even
 from gaiarouter.dialects.kept.request import KeptHead
 from gaiarouter.dialects.passed.conversion import EVENTS, Passing
 from gaiarouter.dialects.passed.watching import EventWatcher
+from gaiarouter.dialects.responses.wire import number_after
 from gaiarouter.errors import BadAnswer, UpstreamError
 
 _NOT_FOUND = 404
@@ -26,8 +27,14 @@ class _Watcher(EventWatcher):
     def __init__(self, marking: Marking | None) -> None:
         super().__init__(Usage(), endings=_ENDINGS)
         self._marking = marking
+        self._last = b""
+
+    @property
+    def next_number(self) -> int:
+        return number_after(self._last)
 
     def told(self, event: bytes, data: bytes) -> bytes:
+        self._last = data
         return event if self._marking is None else marked_event(event, data, self._marking)
 
 

@@ -54,7 +54,7 @@ class MessagesDialect:
     def error_body(self, error: GatewayError, request_id: str) -> bytes:
         return errors.error_body(error, request_id)
 
-    def error_event(self, error: GatewayError, request_id: str) -> bytes:
+    def error_event(self, error: GatewayError, request_id: str, number: int = 0) -> bytes:
         return errors.error_event(error, request_id)
 
     def window_headers(self, name: str, window: WindowView, now_s: float, /) -> Mapping[str, str]:

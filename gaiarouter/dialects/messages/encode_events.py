@@ -53,6 +53,8 @@ class StreamEncoder:
     Of the parts of an answer only one is told at a time; what comes of another meanwhile waits until that has ended.
     """
 
+    next_number = 0
+
     def __init__(self, view: AnswerView) -> None:
         self._view = view
         self._start: Start | None = None

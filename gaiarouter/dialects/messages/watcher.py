@@ -22,6 +22,8 @@ from gaiarouter.errors import BadAnswer, Interrupted, UpstreamError
 class MessagesStreamWatcher:
     """Implements dialects.base.StreamWatcher."""
 
+    next_number = 0
+
     __slots__ = (
         "_framer",
         "_totals",

@@ -26,6 +26,7 @@ class ByteWatcher:
 
     finish_reason: str | None = None
     text_tokens = 0
+    next_number = 0
 
     def __init__(self, usage: Usage, *, is_text: bool) -> None:
         self._otherwise = usage
@@ -68,6 +69,10 @@ class EventWatcher:
 
     finish_reason: str | None = None
     text_tokens = 0
+
+    @property
+    def next_number(self) -> int:
+        return 0
 
     def __init__(self, usage: Usage, *, endings: tuple[str, ...] = _ENDINGS) -> None:
         self._endings = endings

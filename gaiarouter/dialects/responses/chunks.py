@@ -14,7 +14,7 @@ import msgspec
 from gaiarouter.canonical.usage import Usage, later
 from gaiarouter.dialects.responses.errors import read_error_event, read_error_object
 from gaiarouter.dialects.responses.usage import read_usage
-from gaiarouter.dialects.responses.wire import Event, Item, Response, decode_event, is_given
+from gaiarouter.dialects.responses.wire import Event, Item, Response, decode_event, is_given, number_after
 from gaiarouter.dialects.sse import MAX_EVENT_BYTES, EventFramer, read_event
 from gaiarouter.errors import BadAnswer, Interrupted, UpstreamError
 
@@ -40,6 +40,12 @@ class ResponsesStreamWatcher:
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
         self.ending = b""
+        self._last = b""
+        """What the last event held."""
+
+    @property
+    def next_number(self) -> int:
+        return number_after(self._last)
 
     @property
     def text_tokens(self) -> int:
@@ -90,6 +96,7 @@ class ResponsesStreamWatcher:
             self.error = read_error_event(data)
         else:
             self._take(found, data)
+            self._last = data
             if found.response is not None:
                 raw = self._told(raw, data)
         return b"" if self.error else raw

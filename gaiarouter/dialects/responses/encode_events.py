@@ -32,14 +32,14 @@ class StreamEncoder:
 
     def __init__(self, view: AnswerView) -> None:
         self._story = Story(view)
-        self._number = 0
+        self.next_number = 0
 
     def encode(self, events: Iterable[Event | TextRun]) -> bytes:
         return b"".join(self._event(*told) for event in spread(events) for told in self._story.take(event))
 
     def _event(self, kind: str, members: Body) -> bytes:
-        data = write_event(kind, self._number, members)
-        self._number += 1
+        data = write_event(kind, self.next_number, members)
+        self.next_number += 1
         return data
 
 

@@ -22,12 +22,13 @@ def error_body(error: GatewayError, request_id: str) -> bytes:
     return msgspec.json.encode({"error": _told(error), "request_id": request_id[:_MAX_FIELD_CHARS]})
 
 
-def error_event(error: GatewayError, request_id: str) -> bytes:
+def error_event(error: GatewayError, request_id: str, number: int = 0) -> bytes:
     """The API's own `error` event is flat, and official clients hand it on like any other; what stands in `error`
     beside makes them raise, so that nobody takes a stream that broke off for a whole answer."""
     told = _told(error)
     flat = {name: told[name] for name in ("code", "message", "param")}
-    body = {"type": "error", **flat, "sequence_number": 0, "error": told, "request_id": request_id[:_MAX_FIELD_CHARS]}
+    shown = request_id[:_MAX_FIELD_CHARS]
+    body = {"type": "error", **flat, "sequence_number": number, "error": told, "request_id": shown}
     return b"event: error\ndata: " + msgspec.json.encode(body) + b"\n\n"
 
 

@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 from gaiarouter.canonical.usage import token_weight
 
 ABSENT = Raw(b"")
+_MAX_DIGITS = 16
 
 
 class Piece(Struct, gc=False):
@@ -75,10 +76,21 @@ class RawEvent(Struct, gc=False):
     response: Raw = ABSENT
 
 
+class Numbered(Struct, gc=False):
+    sequence_number: Raw = ABSENT
+
+
+def number_after(data: bytes) -> int:
+    """Of the event that follows one with this data; 0 where there was none, or it has no number."""
+    told = bytes(_decode_numbered(data).sequence_number) if data else b""
+    return int(told) + 1 if told.isdigit() and len(told) < _MAX_DIGITS else 0
+
+
 def is_given(raw: Raw) -> bool:
     return bytes(raw) not in (b"", b"null")
 
 
+_decode_numbered = msgspec.json.Decoder(Numbered).decode
 decode_event = msgspec.json.Decoder(Event).decode
 decode_raw_event = msgspec.json.Decoder(RawEvent).decode
 decode_response = msgspec.json.Decoder(Response).decode

@@ -22,6 +22,7 @@ from gaiarouter.config.secret import Secret
 from gaiarouter.config.settings import Settings
 from gaiarouter.config.source import ConfigFile
 from gaiarouter.server import logs
+from gaiarouter.server.address import AddressUnusable, prove_free, why_not
 from gaiarouter.server.banner import banner
 from gaiarouter.server.log_level import LevelInForce
 from gaiarouter.server.outlet import hold_standard_descriptors
@@ -81,9 +82,11 @@ def serve(settings: Settings, source: ConfigFile, *, migrate: bool = True, argum
     except UnusableCertificate as error:
         print(f"gaiarouter: server.tls: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
-        server = settings.server
-        print(f"gaiarouter: cannot listen on {server.host}:{server.port}: {error.strerror}", file=sys.stderr)
+    except AddressUnusable as error:
+        print(f"gaiarouter: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # somebody was quicker
+        print(f"gaiarouter: {why_not((settings.server.host, settings.server.port), error)}", file=sys.stderr)
         return 1
 
 
@@ -115,7 +118,10 @@ async def _prepare(settings: Settings, *, migrate: bool) -> str | None:
     """Brings the store up to date; the text of the first key, if this is the very first start."""
     store = open_store(settings.store)
     await store.open(migrate=migrate)
+    server = settings.server
     try:
+        for address in filter(None, (server.admin_listen, (server.host, server.port))):
+            prove_free(address, shared_port=server.workers > 1)
         first = await first_key(store, now_us=now_us(), pepper=pepper_of(settings))
         return first.text if first else None
     finally:

@@ -128,10 +128,11 @@ class _Supervisor:
         environ = {**self._environ, WORKER_VARIABLE: f"{number}/{self._count}/{self._lifeline}/{self._shared}"}
         # held back until the worker is known here, and in the worker until it can heed them
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        # a group of its own: Ctrl-C in a terminal reaches it once, through this process, not twice
-        self._workers[number] = subprocess.Popen(  # our own command line
-            self._command, env=environ, process_group=0, pass_fds=[self._lifeline]
-        )
+        if not self._stopping:  # nobody would tell a worker that comes after the word to stop
+            # a group of its own: Ctrl-C in a terminal reaches it once, through this process, not twice
+            self._workers[number] = subprocess.Popen(  # our own command line
+                self._command, env=environ, process_group=0, pass_fds=[self._lifeline]
+            )
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _next_death(self) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gaiarouter import __version__
 from gaiarouter.server.workers import Worker, worker_of
 from tests.gateway.faults import DONE, FINISH, ROLE, chunk_of
 from tests.gateway.running import ANSWER
@@ -204,3 +205,21 @@ async def test_p6_a_worker_is_replaced_within_a_second_and_a_crash_loop_ends_wit
         assert alive(running) == set()
         log = (tmp_path / "log").read_text()
     assert "gaiarouter: workers died 5 times within 30 s" in log
+
+
+TOLD_TO_STOP_WHILE_STARTING = """
+import os, signal, sys
+from gaiarouter.server.workers import supervise
+
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+os.kill(os.getpid(), signal.SIGTERM)  # heeded once the first worker is started
+sys.exit(supervise(3, ["--version"], sys.argv[1], {}))
+"""
+
+
+def test_a_first_process_that_is_told_to_stop_starts_no_more_workers(tmp_path: Path) -> None:
+    """They would never be told, and it would wait for them for ever."""
+    command = [sys.executable, "-c", TOLD_TO_STOP_WHILE_STARTING, str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.split() == ["gaiarouter", __version__]

@@ -12,6 +12,8 @@ from bench.report import FLOOR, Row
 
 _WIDTH: Final = 760
 _LEFT: Final = 300
+_NUMBER: Final = 30
+"""The room for a ratio, between a row's name and its bars: no line crosses it there."""
 _BAR: Final = 12
 _GAP: Final = 14
 _MOST: Final = 3.0
@@ -37,7 +39,8 @@ def svg(made: Sequence[Row], subjects: Sequence[str]) -> str:
 
 def _row(row: Row, shown: Sequence[str], top: int) -> str:
     middle = top + _BAR * len(shown) / 2 + 4
-    parts = [f'<text x="{_LEFT - 8}" y="{middle:.0f}" text-anchor="end">{escape(row.metric.title)}</text>']
+    name_at = _LEFT - _NUMBER - 8
+    parts = [f'<text x="{name_at}" y="{middle:.0f}" text-anchor="end">{escape(row.metric.title)}</text>']
     for place, name in enumerate(shown):
         ratio = _ratio(row, name, first=place == 0)
         if ratio is None:
@@ -45,7 +48,7 @@ def _row(row: Row, shown: Sequence[str], top: int) -> str:
         y = top + place * _BAR
         parts.append(
             f'<rect x="{_LEFT}" y="{y}" width="{_x(ratio) - _LEFT:.1f}" height="{_BAR - 2}" fill="{_colour(place)}"/>'
-            f'<text x="{_x(ratio) + 4:.1f}" y="{y + 9}">{ratio:.2f}</text>'
+            f'<text x="{_LEFT - 4}" y="{y + 9}" text-anchor="end">{ratio:.2f}</text>'
         )
     below = top + _BAR * len(shown)
     for goal, colour in ((row.metric.must, "#dc2626"), (row.metric.aim, "#16a34a")):

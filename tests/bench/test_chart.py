@@ -46,6 +46,16 @@ def test_a_bar_is_as_long_as_its_ratio_and_never_leaves_the_picture() -> None:
     assert all(300 + width <= right for width in widths)
 
 
+def test_no_line_crosses_a_number() -> None:
+    root = drawn()
+    paths = root.iter("{http://www.w3.org/2000/svg}path")
+    lines = [float(path.attrib["d"].removeprefix("M").split()[0]) for path in paths]
+    numbers = [text for text in root.iter("{http://www.w3.org/2000/svg}text") if "." in (text.text or "")]
+    assert (len(lines), len(numbers)) == (5, 4)
+    assert {text.attrib["text-anchor"] for text in numbers} == {"end"}
+    assert max(float(text.attrib["x"]) for text in numbers) < min(lines)
+
+
 def test_a_curve_goes_through_its_points_and_its_axes_begin_at_nothing() -> None:
     root = ElementTree.fromstring(chart.curve([(0, 70), (30, 140), (60, 0)], x_title="minutes", y_title="<MiB>"))
     (line,) = root.iter("{http://www.w3.org/2000/svg}polyline")

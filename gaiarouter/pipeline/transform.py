@@ -136,7 +136,7 @@ class Transform(Stage):
 
     def _hint(self, model: str, allowed: Callable[[str], bool]) -> str:
         near = self._table.near(model, allowed)
-        return f" Nearest: {', '.join(near)}." if near else ""
+        return f" Nearest: {', '.join(near)}." if near else " `GET /v1/models` lists those that this key may use."
 
 
 def _granted(match: Match, allowed: Callable[[str], bool]) -> Match:

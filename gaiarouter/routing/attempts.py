@@ -31,6 +31,11 @@ FAIR_SHARE: Final = 0.5
 LONGEST_WAIT_S: Final = 2.0
 """A target that asks for more patience is not waited for: the caller is told."""
 
+_ALL_OFF: Final = (
+    "Every target of this route is switched off: whoever runs this gateway learns why from `gaiarouter explain`."
+)
+_ALL_RESTING: Final = "No target is healthy: each has failed lately, or its provider asked for a rest. Ask again later."
+
 
 class Attempt(Struct, frozen=True):
     """One try at one target.
@@ -140,9 +145,7 @@ class Plan(Struct):
         if self.last_error is None and now >= self.deadline:
             return TimedOut("No provider answered in time.", phase="total")
         if self.last_error is None:
-            words = (
-                "Every target of this route is switched off." if not self._any_targets() else "No target is healthy."
-            )
+            words = _ALL_RESTING if self._any_targets() else _ALL_OFF
             return Unavailable(words, code="no_healthy_upstream", retry_after_s=self._recovers_in(now))
         if self.last_error.status in (429, 503):
             self.last_error.retry_after_s = self._shortest_patience(now)

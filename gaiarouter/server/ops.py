@@ -93,7 +93,8 @@ class Ops:
         try:
             model = next((model for model in await self._usable(request) if model.name == name), None)
             if model is None:
-                raise NotFound("There is no such model here.", code="model_not_found", param="model")
+                message = "There is no such model here. `GET /v1/models` lists those that this key may use."
+                raise NotFound(message, code="model_not_found", param="model")
         except GatewayError as error:
             return error_response(error, self._dialects[spoken], request.headers)
         return _answer(request, self._listings[spoken].model_body(model))

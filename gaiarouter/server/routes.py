@@ -138,7 +138,7 @@ def _not_found(path: str) -> str:
         return f"There is no such path: `/{first}` is doubled. Give the client a base URL that does not end in it."
     if f"/v1/{path}" in (*DATA_PLANE, *FORMS, *_LISTS):
         return f"There is no such path. Did you mean `/v1/{path}`? The client's base URL should end in `/v1`."
-    return "There is no such path on this gateway."
+    return "There is no such path on this gateway: `GET /openapi.json` lists those that there are."
 
 
 def _clip(method: str) -> str:

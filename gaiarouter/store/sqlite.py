@@ -3,6 +3,7 @@
 1. One thread writes, one reads, each with a connection of its own: a look-up never waits for a batch of usage records
    and, in WAL mode, not for the lock of another process.
 2. A unit of work is one function run in its thread: a caller that gives up or is cancelled leaves no transaction open.
+3. A file that is no longer where it was opened is an outage: what would be written into it would be lost at the end.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _READ_TIMEOUT_S = 1.0
 _WRITE_TIMEOUT_S = 10.0
 _OPEN_TIMEOUT_S = 600.0  # a migration of large tables takes its time
 _BUSY_TIMEOUT_S = 5.0
+_GONE = "the file was removed or replaced while it was in use; put it back, or restart with the one that is there"
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
@@ -94,6 +96,7 @@ class _Thread:
         self._path = path
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self.running = 0
         """How many wait for what they asked."""
 
@@ -121,6 +124,9 @@ class _Thread:
         try:
             if self._connection is None:
                 self._connection = _connect(self._path)
+                self._file = _file_at(self._path)
+            elif _file_at(self._path) != self._file:
+                raise StorageUnavailable(f"SQLite at {self._path}: {_GONE}")
             return work(self._connection)
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise  # a mistake of ours, which trying again would not mend
@@ -153,6 +159,15 @@ def _connect(path: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
+    """Which file it is, whatever its name; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _tell_how_to_bind() -> None:

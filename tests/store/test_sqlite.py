@@ -107,6 +107,23 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     assert path.read_text().startswith("This is a letter")
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_that_is_taken_away_is_an_outage(store: Store, tmp_path: Path, *, replaced: bool) -> None:
+    """Not a place where records go to be lost: they stay in the journal as long as the database is away."""
+    await create_key(store, name="before", now_us=1)
+    assert await store.has_keys()
+    path, aside = tmp_path / "gaia.db", tmp_path / "aside"
+    path.rename(aside)
+    if replaced:
+        path.write_bytes(aside.read_bytes())
+    for refused in (create_key(store, name="lost", now_us=2), store.has_keys()):
+        with pytest.raises(StorageUnavailable, match=r"gaia\.db: the file was removed or replaced"):
+            await refused
+    aside.rename(path)
+    await create_key(store, name="after", now_us=3)
+    assert {key.name for key in await store.list_keys()} == {"before", "after"}
+
+
 async def test_a_look_up_does_not_wait_for_another_process_that_writes(
     store: Store, key: ApiKey, tmp_path: Path
 ) -> None:

@@ -161,11 +161,11 @@ def _shared(url: Secret, share: Limiter, metrics: Metrics) -> SharedLimits:
     return SharedLimits(RedisScripts(url), share, metrics, time.monotonic)
 
 
-def _tell_of_store(away: bool) -> None:
-    if away:
-        _log.error("store.away")
-    else:
+def _tell_of_store(why_away: str | None) -> None:
+    if why_away is None:
         _log.info("store.back")
+    else:
+        _log.error("store.away", reason=why_away)
 
 
 class _Closable(Protocol):

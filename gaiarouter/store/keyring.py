@@ -53,7 +53,8 @@ class _Known:
 class KeyRing:
     """Finds the record of a key's text. `start` it in the event loop; `close` it before the store.
 
-    storage_away: the store did not answer last time. on_storage_away: called with each change of it.
+    storage_away: the store did not answer last time. on_storage_away: called with each change of it,
+    with the reason or None.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class KeyRing:
         stale_s: float = 900.0,
         max_unknown: int = 10_000,
         pepper: bytes | None = None,
-        on_storage_away: Callable[[bool], None] | None = None,
+        on_storage_away: Callable[[str | None], None] | None = None,
     ) -> None:
         self.storage_away = False
         self._store = store
@@ -155,10 +156,10 @@ class KeyRing:
         """
         try:
             await self._catch_up()
-        except StorageUnavailable:
-            self._note_storage(away=True)
+        except StorageUnavailable as error:
+            self._note_storage(str(error))
             return
-        self._note_storage(away=False)
+        self._note_storage(None)
         self._drop_stale()
         await self._flush_used()
 
@@ -239,7 +240,7 @@ class KeyRing:
         try:
             return await self._load(key_id)
         except StorageUnavailable as error:
-            self._note_storage(away=True)
+            self._note_storage(str(error))
             if known is not None and now - known.loaded_at <= self._stale_s:
                 return known
             raise Unavailable(
@@ -263,7 +264,7 @@ class KeyRing:
             del self._loading[key_id]
         if task.cancelled() or task.exception() is not None:
             return
-        self._note_storage(away=False)
+        self._note_storage(None)
         if not is_current:
             return
         record = task.result()
@@ -294,12 +295,13 @@ class KeyRing:
             return
         try:
             await self._store.touch_keys(used)
-        except StorageUnavailable:
+        except StorageUnavailable as error:
             self._used_us = used | self._used_us  # later: nothing waits for it
-            self._note_storage(away=True)
+            self._note_storage(str(error))
 
-    def _note_storage(self, *, away: bool) -> None:
-        if away != self.storage_away:
-            self.storage_away = away
+    def _note_storage(self, why_away: str | None) -> None:
+        is_away = why_away is not None
+        if is_away != self.storage_away:
+            self.storage_away = is_away
             if self._on_storage_away is not None:
-                self._on_storage_away(away)
+                self._on_storage_away(why_away)

@@ -240,12 +240,12 @@ async def test_after_an_outage_records_are_read_again(
 
 
 async def test_each_change_of_the_store_s_state_is_told_once(line: Line, alice: MintedKey, clock: Clock) -> None:
-    told: list[bool] = []
+    told: list[str | None] = []
     ring = KeyRing(SqlStore(line), clock=clock.monotonic, wall_us=clock.wall_us, on_storage_away=told.append)
     for is_cut in (False, True, True, False, False, True):
         line.is_cut = is_cut
         await ring.tend()
-    assert told == [True, False, True]
+    assert told == ["cut", None, "cut"]
 
 
 async def test_the_time_of_use_reaches_the_store_also_after_an_outage(

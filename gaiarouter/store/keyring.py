@@ -53,8 +53,8 @@ class _Known:
 class KeyRing:
     """Finds the record of a key's text. `start` it in the event loop; `close` it before the store.
 
-    storage_away: the store did not answer last time. on_storage_away: called with each change of it,
-    with the reason or None.
+    storage_away: the store did not answer last time. on_storage_away: called with each change of it:
+    why it is away, or None.
     """
 
     def __init__(
@@ -159,9 +159,9 @@ class KeyRing:
         except StorageUnavailable as error:
             self._note_storage(str(error))
             return
-        self._note_storage(None)
         self._drop_stale()
-        await self._flush_used()
+        if await self._flush_used():
+            self._note_storage(None)
 
     async def _catch_up(self) -> None:
         """The numbers of changes are in the order of their commits: no clock decides what is new."""
@@ -289,15 +289,18 @@ class KeyRing:
         for key_id in [key_id for key_id, known in self._known.items() if known.loaded_at < oldest]:
             self.forget(key_id)
 
-    async def _flush_used(self) -> None:
+    async def _flush_used(self) -> bool:
+        """Whether nothing is left to be told."""
         used, self._used_us = self._used_us, {}
         if not used:
-            return
+            return True
         try:
             await self._store.touch_keys(used)
         except StorageUnavailable as error:
             self._used_us = used | self._used_us  # later: nothing waits for it
             self._note_storage(str(error))
+            return False
+        return True
 
     def _note_storage(self, why_away: str | None) -> None:
         is_away = why_away is not None

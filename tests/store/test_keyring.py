@@ -248,6 +248,16 @@ async def test_each_change_of_the_store_s_state_is_told_once(line: Line, alice: 
     assert told == ["cut", None, "cut"]
 
 
+async def test_a_store_that_takes_no_writes_is_away_until_it_does(line: Line, alice: MintedKey, clock: Clock) -> None:
+    """As on a full disk: that it can be read all the while is no reason to say every second that it is back."""
+    told: list[str | None] = []
+    ring = KeyRing(SqlStore(line), clock=clock.monotonic, wall_us=clock.wall_us, on_storage_away=told.append)
+    await ring.find(alice.text)
+    for line.loses_answers in (True, True, True, False, False):
+        await ring.tend()
+    assert told == ["the answer was lost", None]
+
+
 async def test_the_time_of_use_reaches_the_store_also_after_an_outage(
     ring: KeyRing, line: Line, store: Store, alice: MintedKey, clock: Clock
 ) -> None:

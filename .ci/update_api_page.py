@@ -24,7 +24,9 @@ Bodies and answers of models are in the formats of their vendors, whose own docu
 control plane is the gateway's own; [keys](keys.md) says what it all means.
 
 In the examples `$GAIAROUTER_KEY` is a key that may call models, `$GAIAROUTER_ADMIN_KEY` one with the permission
-`admin`, and `$ID` the id of the record in question. The test suite runs them.
+`admin`, and `$ID` the id of the record in question. The test suite runs them. The built-in model `demo` only talks: for
+embeddings, moderations, pictures, speech and ranking put the name of a model that does it, or see how
+`unsupported_operation` is told.
 """
 FORM_FIELDS: Final = {
     "/v1/images/edits": "-F model=gpt-image-1 -F prompt='At night' -F image=@harbour.png",

@@ -274,8 +274,11 @@ def _import_litellm(arguments: argparse.Namespace) -> int:
         else:
             with open(arguments.out, "x", encoding="utf-8") as out:
                 out.write(imported.text)
-    except (UnreadableError, OSError) as error:
+    except UnreadableError as error:
         _say(f"{arguments.file}: {error}")
+        return 2
+    except OSError as error:  # of FILE, of what it includes, or of OUT, which is never overwritten
+        _say(f"{error.filename}: {error.strerror}")
         return 2
     _say(imported.report)
     return 0 if imported.is_whole else 1

@@ -86,14 +86,16 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     source.write_text(SIMPLE, encoding="utf-8")
     assert main(["import", "litellm", str(source), "--out", str(out)]) == 0
     assert main(["import", "litellm", str(source), "--out", str(out)]) == 2, "it overwrites nothing"
-    assert "2 of 2 deployments came along" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "2 of 2 deployments came along" in said
+    assert said.endswith(f"\n{out}: File exists\n")
     assert main(["import", "litellm", str(source)]) == 0
     assert capsys.readouterr().out == out.read_text("utf-8")
     assert main(["check", str(out)]) == 0
     source.write_text(REPORTED, encoding="utf-8")
     assert main(["import", "litellm", str(source)]) == 1
     assert main(["import", "litellm", str(tmp_path / "missing.yaml")]) == 2
-    assert "missing.yaml" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith(f"\n{tmp_path / 'missing.yaml'}: No such file or directory\n")
 
 
 def test_the_page_shows_what_comes_of_its_example(tmp_path: Path) -> None:

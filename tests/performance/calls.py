@@ -62,9 +62,10 @@ def counted() -> Iterator[Calls]:
 class Caller:
     """A client that costs no call of what is counted: bytes out, bytes back."""
 
-    def __init__(self, port: int, key: str) -> None:
+    def __init__(self, port: int, key: str, path: str = "/v1/chat/completions") -> None:
         self._port = port
         self._key = key
+        self._path = path
 
     async def __aenter__(self) -> Caller:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -76,8 +77,9 @@ class Caller:
     async def ask(self, body: bytes, *, until: bytes) -> bytes:
         """Until the answer has brought `until`."""
         self._writer.write(
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer %b\r\n"
-            b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (self._key.encode(), len(body), body)
+            b"POST %b HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer %b\r\n"
+            b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+            % (self._path.encode(), self._key.encode(), len(body), body)
         )
         return await self._reader.readuntil(until)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ _PLACES: Final = [
     for module in (gaiarouter, aiohttp)
 ]
 FIRST_WORD: Final = {"openai": ROLE + sse(chunk_of(" word")), **BEGINNINGS}
+KEPT: Final = sse({"type": "response.created", "response": {"id": "resp_1"}, "sequence_number": 0}) + sse(
+    {"type": "response.output_text.delta", "delta": " word", "sequence_number": 1}
+)
 
 
 @contextmanager
@@ -43,13 +47,22 @@ def copies_held() -> int:
     return sum(trace.size >= len(PROMPT) for trace in traces)
 
 
-@pytest.mark.parametrize("provider", ["openai", "anthropic", "google"])
-async def test_an_open_stream_holds_its_prompt_once(start: Starter, provider: str) -> None:
-    script: Script = [Send(SSE_HEAD + chunk(FIRST_WORD[provider])), Hang()]
-    asked = body(stream=True, messages=[{"role": "user", "content": PROMPT}])
+async def assert_held_once(start: Starter, provider: str, first: bytes, asked: bytes, path: str) -> None:
+    script: Script = [Send(SSE_HEAD + chunk(first)), Hang()]
     async with ScriptedUpstream(lambda _: script) as upstream:
         gateway = await start({"main": upstream.url("/v1" if provider == "openai" else "")}, main=provider, **UNLIMITED)
-        async with Caller(gateway.port, gateway.key) as caller:
+        async with Caller(gateway.port, gateway.key, path) as caller:
             with traced():
                 await caller.ask(asked, until=b" word")
                 assert copies_held() == 1
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "google"])
+async def test_an_open_stream_holds_its_prompt_once(start: Starter, provider: str) -> None:
+    asked = body(stream=True, messages=[{"role": "user", "content": PROMPT}])
+    await assert_held_once(start, provider, FIRST_WORD[provider], asked, "/v1/chat/completions")
+
+
+async def test_the_stream_of_a_kept_answer_too(start: Starter) -> None:
+    asked = json.dumps({"model": "alone", "stream": True, "input": PROMPT}, separators=(",", ":")).encode()
+    await assert_held_once(start, "openai", KEPT, asked, "/v1/responses")

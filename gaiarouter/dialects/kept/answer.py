@@ -26,7 +26,10 @@ class KeptAnswer:
         self._passed = passed
         self._marking = marking
         self.headers: Mapping[str, str] = passed.headers
-        self.body = passed.body
+
+    @property
+    def body(self) -> bytes:
+        return self._passed.body
 
     def watch(self) -> StreamWatcher:
         return ResponsesStreamWatcher(told=lambda event, data: marked_event(event, data, self._marking))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from gaiarouter.dialects.base import Answer, Conversion, RequestHead, StreamWatcher
+from gaiarouter.dialects.base import Answer, Conversion, Pieces, RequestHead, StreamWatcher
 from gaiarouter.dialects.kept.handles import Marking, marked_answer, marked_event
 from gaiarouter.dialects.responses.chunks import ResponsesStreamWatcher
 from gaiarouter.errors import UpstreamError
@@ -28,7 +28,7 @@ class KeptAnswer:
         self.headers: Mapping[str, str] = passed.headers
 
     @property
-    def body(self) -> bytes:
+    def body(self) -> bytes | Pieces:
         return self._passed.body
 
     def watch(self) -> StreamWatcher:

@@ -211,7 +211,7 @@ class Cut:
 
 
 async def test_a_killed_process_s_slot_is_another_s_in_seconds_and_a_living_one_s_is_not(valkey: ValkeyServer) -> None:
-    one, other = Process(valkey, slot_s=1.0), Process(valkey)
+    one, other = Process(valkey, slot_s=2.0), Process(valkey)
     whose = holder(replace(NONE, concurrent=1))
     await one.claim(whose)
     renewing = one.limits._scripts = Cut(one.limits._scripts)

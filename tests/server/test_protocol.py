@@ -155,14 +155,14 @@ async def test_http_1_0_is_served_and_closed(start: Starter) -> None:
 
 @pytest.fixture
 async def hasty() -> AsyncIterator[int]:
-    """A listener that gives a head 250 ms, and an idle connection 800 ms."""
+    """A listener that gives a head 250 ms, and an idle connection 2 s."""
 
     async def hello(_: web.Request) -> web.Response:
         return web.Response(text="hello")
 
     app = web.Application()
     app.router.add_route("*", "/", hello)
-    listener = Listener(app, ChatDialect(), head_s=0.25, keepalive_s=0.8)
+    listener = Listener(app, ChatDialect(), head_s=0.25, keepalive_s=2.0)
     await listener.setup()
     await web.TCPSite(listener, "127.0.0.1", 0).start()
     yield listener.addresses[0][1]

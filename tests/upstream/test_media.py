@@ -294,10 +294,12 @@ async def test_how_each_loading_ended_is_told() -> None:
         return {"/ok": answer(PNG), "/slow": (Hang(),)}.get(request.path, answer(b"", status=404))
 
     ends: list[str] = []
-    async with ScriptedUpstream(script) as server, loading(seconds=0.2, on_end=ends.append) as loader:
-        for url in (server.url("/ok"), server.url("/no"), server.url("/slow"), "http://10.0.0.1/", "http://nowhere/"):
+    async with ScriptedUpstream(script) as server, loading(on_end=ends.append) as loader:
+        for url in (server.url("/ok"), server.url("/no"), "http://10.0.0.1/", "http://nowhere/"):
             await load(loader, url)
-    assert ends == ["ok", "failed", "timeout", "refused", "refused"]
+        async with loading(seconds=0.2, on_end=ends.append) as hasty:
+            await load(hasty, server.url("/slow"))
+    assert ends == ["ok", "failed", "refused", "refused", "timeout"]
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 300, 304, 400, 401, 403, 404, 410, 429, 500, 503])

@@ -239,7 +239,8 @@ async def test_a_key_may_use_only_its_models_and_learns_of_no_others(start: Star
         for model in ("alone", "nothing-like-it"):
             reply = await gateway.post(chat_body(model), headers=bearer(key))
             assert_error(reply, 403, "model_not_allowed", param="model")
-            assert reply.error["message"].replace(model, "M") == "This key may not use the model 'M'."
+            told = "This key may not use the model 'M'. `GET /v1/models` lists those that this key may use."
+            assert reply.error["message"].replace(model, "M") == told
         assert_quiet(gateway, upstream)
         assert (await gateway.post(chat_body("demo"), headers=bearer(key))).status == 200
 

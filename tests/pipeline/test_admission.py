@@ -131,21 +131,21 @@ async def test_short_of_memory_one_at_a_time_is_let_in() -> None:
 
 async def test_a_queue_that_stays_is_cut_to_a_quarter_of_the_slots() -> None:
     """So that no turn takes longer to come than a quarter of a request: sixteen leave in the time of one."""
-    doors = Doors(slots=16, waiting=60, wait_s=0.25)
+    doors = Doors(slots=16, waiting=60, wait_s=30.0)
     queue = await doors.full(16, waiting=3)
-    doors.now_s += 0.24
+    doors.now_s += 29.9
     queue += [await doors.queue() for _ in range(40)]
     assert doors.gate.waiting == 43, "a burst may take every place"
-    doors.now_s += 0.01
+    doors.now_s += 0.1
     assert await doors.places() == 0
     await until_empty(doors, queue[:-2])
     assert await doors.places() == 2
 
 
 async def test_an_overload_is_over_when_nobody_was_turned_away_for_a_second() -> None:
-    doors = Doors(slots=4, waiting=60, wait_s=0.25)
+    doors = Doors(slots=4, waiting=60, wait_s=30.0)
     queue = await doors.full(4, waiting=1)
-    doors.now_s += 0.25
+    doors.now_s += 30.0
     assert await doors.places() == 0
     await until_empty(doors, queue)
     doors.now_s += 0.99
@@ -161,9 +161,9 @@ async def test_an_overload_is_over_when_nobody_was_turned_away_for_a_second() ->
 async def test_of_few_slots_one_may_be_waited_for_and_never_more_than_the_bound(
     slots: int, waiting: int, places: int
 ) -> None:
-    doors = Doors(slots=slots, waiting=waiting, wait_s=0.25)
+    doors = Doors(slots=slots, waiting=waiting, wait_s=30.0)
     await doors.full(slots, waiting=1)
-    doors.now_s += 0.25
+    doors.now_s += 30.0
     assert await doors.places() == places - 1
 
 

@@ -7,13 +7,20 @@ import binascii
 import re
 from urllib.parse import unquote_to_bytes
 
-from gaiarouter.canonical.losses import refused
-from gaiarouter.canonical.parts import Base64, Url
+import msgspec
+from msgspec import Raw, Struct
+
+from gaiarouter.canonical.losses import Losses, refused
+from gaiarouter.canonical.parts import Base64, Document, Url
 from gaiarouter.dialects.magic import media_type_of
 
 _DATA_URL = re.compile(r"data:([^,]*),", re.IGNORECASE)
 _BLANK = re.compile(r"\s+")
 _SNIFFED_CHARS = 32
+
+
+class _Switch(Struct, frozen=True):
+    enabled: bool = False
 
 
 def source_of(url: str) -> Base64 | Url:
@@ -54,6 +61,21 @@ def text_of(file: Base64, path: str) -> str:
         return base64.b64decode(file.data).decode()
     except ValueError:
         raise refused(path, "a file of text must be UTF-8", code="invalid_value") from None
+
+
+def name_unsent(document: Document, losses: Losses, *members: str) -> None:
+    """Of what its caller told beside a document, that for which a target has no place, by the caller's names."""
+    for name in members:
+        value = getattr(document, name)
+        if value is not None and not (name == "citations" and not _is_on(value)):
+            losses.drop(f"{document.path}.{name}", "the provider takes a document without it", blind=True)
+
+
+def _is_on(citations: Raw) -> bool:
+    try:
+        return msgspec.json.decode(citations, type=_Switch).enabled
+    except msgspec.ValidationError:
+        return True
 
 
 def sniffed(data: str) -> str | None:

@@ -94,6 +94,9 @@ def _extras(said: Form, given: dict[str, Raw]) -> dict[str, Extra]:
                 extras[name] = Extra(value=value)
             elif known.slot is None and not (name == "background" and bytes(value) == b"false"):
                 extras[name] = Extra(value=value, loss=known.loss)
+    size = said.web_search_options and said.web_search_options.search_context_size
+    if size not in (None, "medium"):
+        extras["web_search_options.search_context_size"] = Extra(value=Raw(msgspec.json.encode(size)), loss="blind")
     if said.stream_options and said.stream_options.include_obfuscation is not None:
         extras["stream_options.include_obfuscation"] = Extra(value=Raw(b"true"), loss="blind")
     return extras

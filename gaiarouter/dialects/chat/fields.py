@@ -97,7 +97,7 @@ SLOTS: Mapping[str, Rule] = {
     **dict.fromkeys(
         (
             *("model", "stream", "include_usage", "instructions", "turns", "max_output_tokens", "tool_choice"),
-            *("tier", "metadata", "output.verbosity", "part.text", "part.image", "part.image.detail", "part.refusal"),
+            *("tier", "output.verbosity", "part.text", "part.image", "part.image.detail", "part.refusal"),
             *("part.tool_call", "turn.name", "output.format.name", "tool.strict", "sampling.temperature"),
             *("sampling.top_p", "sampling.seed", "sampling.logprobs", "sampling.top_logprobs", "sampling.logit_bias"),
             *("sampling.frequency_penalty", "sampling.presence_penalty", "sampling.n", "output.format.strict"),
@@ -120,6 +120,7 @@ SLOTS: Mapping[str, Rule] = {
     ),
     "tools": Rule("map", "a tool that runs at another provider is refused"),
     "end_user": Rule("adapt", "what is too long is hashed", blind=True),
+    "metadata": Rule("adapt", "left out: it is kept beside stored answers alone"),
     "cache": Rule("adapt", "most providers find by themselves what to cache", blind=True),
     "output.format": Rule("adapt", "where the provider cannot be held to a schema, the model is told it"),
     "part.video": Rule("reject", "no films"),

@@ -29,8 +29,9 @@ from gaiarouter.canonical.parts import (
     Video,
 )
 from gaiarouter.canonical.rawjson import compact
+from gaiarouter.canonical.request import Instruction, Turn
 from gaiarouter.dialects.chat.profile import ChatProfile
-from gaiarouter.dialects.media import text_of
+from gaiarouter.dialects.media import name_unsent, text_of
 
 DIALECT = "chat"
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
@@ -53,6 +54,7 @@ class PartWriter:
 
     def result(self, result: ToolResult, call_id: str) -> tuple[str, list[Part]]:
         """The text of a tool's result, and what must follow it elsewhere, because results are text alone."""
+        self.drop_cache(result)
         match result.content:
             case str(text):
                 beside: list[Part] = []
@@ -69,7 +71,10 @@ class PartWriter:
         beside: list[Part] = []
         for part in parts:
             match part:
-                case Text(text=text) | Opaque(fallback=str(text)):
+                case Text(text=text):
+                    self.drop_cache(part)
+                    texts.append(text)
+                case Opaque(fallback=str(text)):
                     texts.append(text)
                 case Opaque(type="tool_reference"):
                     self._losses.drop(part.path, "another provider's own", blind=True)
@@ -103,6 +108,11 @@ class PartWriter:
                 return None
             case _:
                 assert_never(part)
+
+    def drop_cache(self, marked: Instruction | Turn | Text | ToolCall | ToolResult) -> None:
+        """Where a breakpoint cannot stand, whoever serves it."""
+        if marked.cache is not None:
+            self._losses.drop(marked.path, "a cache breakpoint cannot stand here", blind=True)
 
     def _marked(self, body: dict[str, Any], part: Part) -> dict[str, Any]:
         cache: Cache | None = getattr(part, "cache", None)
@@ -138,9 +148,11 @@ class PartWriter:
         source = part.source
         if isinstance(source, Base64) and (source.media_type or "").startswith("text/"):
             source = PlainText(text_of(source, part.path))
+        name_unsent(part, self._losses, "citations")
         if isinstance(source, PlainText):
             lines = (part.context, part.title or part.filename, source.text)
             return {"type": "text", "text": "\n".join(line for line in lines if line)}
+        name_unsent(part, self._losses, "context")
         if isinstance(source, FileRef) and source.minted_by in _OWN_HANDLES:
             return {"type": "file", "file": {"file_id": source.id}}
         if not isinstance(source, Base64):

@@ -234,6 +234,8 @@ class _Encoder:
             said["service_tier"] = _TIERS.get(request.tier, request.tier)
         if request.metadata is not None and request.dialect == DIALECT:
             said["metadata"] = request.metadata
+        elif request.metadata is not None:
+            self._losses.drop(self._path("metadata"), "it is kept beside stored answers alone", blind=True)
         if request.end_user is not None and self._profile.user_field is not None:
             longest = _MAX_USER_CHARS[self._profile.user_field]
             user = request.end_user

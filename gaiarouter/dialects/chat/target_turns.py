@@ -44,6 +44,8 @@ class MessageWriter:
 
     def _system(self, instructions: Sequence[Instruction]) -> list[Message]:
         if instructions and (self._profile.one_system or self._profile.system_role == "user"):
+            for each in instructions:
+                self._parts.drop_cache(each)
             text = "\n\n".join(each.text for each in instructions)
             if self._profile.system_role == "user":
                 return [_as_users(text)]
@@ -65,6 +67,7 @@ class MessageWriter:
         return "developer" if known or self._profile.system_role == "developer" else "system"
 
     def _add(self, messages: list[Message], turn: Turn) -> None:
+        self._parts.drop_cache(turn)
         match turn.role:
             case "assistant":
                 self._check_answered()
@@ -126,6 +129,8 @@ class MessageWriter:
         for part in turn.parts:
             if isinstance(part, Opaque) and part.dialect != DIALECT:
                 self._losses.drop(part.path, "another provider's own", blind=True)
+            elif isinstance(part, Text | ToolCall):
+                self._parts.drop_cache(part)
         message: Message = {"role": "assistant", "content": text if text or not calls else None}
         if refusal:
             message["refusal"] = refusal

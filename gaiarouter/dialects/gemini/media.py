@@ -12,6 +12,7 @@ from gaiarouter.canonical.losses import Losses, refused
 from gaiarouter.canonical.media import Media
 from gaiarouter.canonical.parts import Audio, Base64, Bucket, Document, FileRef, Image, PlainText, Source, Url, Video
 from gaiarouter.dialects.gemini.capabilities import Capabilities
+from gaiarouter.dialects.media import name_unsent
 
 _OWN_FILES = "https://generativelanguage.googleapis.com/"
 _FILM_HOSTS = frozenset({"www.youtube.com", "youtube.com", "youtu.be", "m.youtube.com"})
@@ -59,6 +60,7 @@ class MediaWriter(Struct, kw_only=True):
             case Document(source=source, path=path):
                 if part.filename or part.title:
                     self.losses.drop(path, "a file is sent without its name", blind=True)
+                name_unsent(part, self.losses, "context", "citations")
                 return self._source(source, path, "")
             case _:
                 assert_never(part)

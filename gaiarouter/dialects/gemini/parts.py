@@ -138,9 +138,15 @@ class PartWriter(Struct, kw_only=True):
         written: list[dict[str, Any]] = []
         for part in parts:
             match part:
-                case Text() | Opaque(fallback=str()):
+                case Text():
+                    self._drop_cache(part)
                     continue
-                case Image() | Audio() | Video() | Document():
+                case Opaque(fallback=str()):
+                    continue
+                case Image() | Document():
+                    self._drop_cache(part)
+                    media = self.media.write(part)
+                case Audio() | Video():
                     media = self.media.write(part)
                 case Opaque() if part.dialect == DIALECT:
                     written.append(dict(msgspec.json.decode(part.raw, type=dict[str, Raw])))

@@ -59,6 +59,8 @@ class ContentWriter(Struct, kw_only=True):
         for turn in turns:
             if turn.name is not None and turn.role in ("user", "assistant") and not _is_result(turn):
                 self.losses.drop(f"{turn.path}.name", "a turn has no author's name")
+            if turn.cache is not None:
+                self.losses.drop(turn.path, "the provider has no cache breakpoints", blind=True)
             if turn.role == "assistant":
                 self._model_turn(turn)
             else:

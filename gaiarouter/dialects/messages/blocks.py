@@ -7,7 +7,7 @@ from typing import Any, assert_never
 import msgspec
 from msgspec import Raw, Struct
 
-from gaiarouter.canonical.losses import refused
+from gaiarouter.canonical.losses import Losses, refused
 from gaiarouter.canonical.parts import (
     Audio,
     Base64,
@@ -36,6 +36,7 @@ DIALECT = "messages"
 THINKING_FORMAT = "anthropic-claude-v1"
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _FILE_ID = "file_"
+_ANY_DETAIL = (None, "auto")
 # blocks of this very format that callers of another one may put among their parts
 _OWN_PARTS = frozenset({"image", "document", "search_result"})
 
@@ -61,6 +62,7 @@ def cache_control(cache: Cache) -> dict[str, str]:
 class BlockWriter(Struct, kw_only=True):
     """Writes the blocks of one request. fetches_urls: the provider loads an address by itself."""
 
+    losses: Losses
     call_ids: Names
     tools: Names
     fetches_urls: bool
@@ -101,6 +103,8 @@ class BlockWriter(Struct, kw_only=True):
         source = part.source
         if isinstance(source, Base64) and source.media_type not in _IMAGES:
             raise refused(part.path, "a picture must be JPEG, PNG, GIF or WebP", code="invalid_value")
+        if part.detail not in _ANY_DETAIL:
+            self.losses.drop(part.path, "the model takes all pictures as they are", blind=True)
         return {"type": "image", "source": self._source(source, part.path)}
 
     def _document(self, part: Document) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.errors import InvalidRequest
 
 _NULL = b"null"
+_PARALLEL = {"parallel_tool_calls": "tool_choice.disable_parallel_tool_use"}
 _CONFIG = frozenset(form.OutputConfig.__struct_fields__)
 _VISIBLE: dict[str | None, Literal["shown", "summary", "withheld"]] = {
     None: "shown",
@@ -70,7 +71,7 @@ def decode_request(body: bytes) -> CanonicalRequest:
         tier="priority" if said.speed == "fast" else said.service_tier,
         end_user=said.metadata.user_id if said.metadata else None,
         extras=_extras(given),
-        paths=_paths(given),
+        paths=_paths(given) | _PARALLEL if choice and choice.disable_parallel_tool_use else _paths(given),
     )
 
 

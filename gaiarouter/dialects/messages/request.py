@@ -157,7 +157,10 @@ class Encoder:
 
     def _messages(self, kinds: Kinds) -> list[Message]:
         blocks = BlockWriter(
-            call_ids=Names(max_chars=MAX_ID_CHARS), tools=self._names, fetches_urls=self._target.fetches_urls
+            losses=self._losses,
+            call_ids=Names(max_chars=MAX_ID_CHARS),
+            tools=self._names,
+            fetches_urls=self._target.fetches_urls,
         )
         messages = MessageWriter(
             blocks=blocks,

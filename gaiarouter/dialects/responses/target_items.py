@@ -56,6 +56,7 @@ class ItemWriter:
     def _turn(self, turn: Turn) -> None:
         if turn.name is not None and turn.role in ("user", "assistant"):
             self._losses.drop(f"{turn.path}.name", "a message has no author's name")
+        self._drop_cache(turn)
         said: list[Any] = []
         for part in turn.parts:
             match part:
@@ -87,6 +88,7 @@ class ItemWriter:
         """What the assistant has said before."""
         match part:
             case Text():
+                self._drop_cache(part)
                 annotations = [each.raw for each in part.citations if each.dialect == DIALECT]
                 logprobs = {"logprobs": part.logprobs[0]} if part.logprobs else {}
                 return {"type": "output_text", "text": part.text, "annotations": annotations, **logprobs}
@@ -108,7 +110,7 @@ class ItemWriter:
             case Image():
                 return image_part(part, self._losses) | self._cache(part)
             case Document():
-                return document_part(part) | self._cache(part)
+                return document_part(part, self._losses) | self._cache(part)
             case Audio():
                 return audio_part(part)
             case Opaque(dialect="responses", raw=raw):
@@ -129,6 +131,11 @@ class ItemWriter:
             return {}
         return {"prompt_cache_breakpoint": {"mode": "explicit"} | ({"ttl": cache.ttl} if cache.ttl else {})}
 
+    def _drop_cache(self, marked: Turn | Text | ToolCall | ToolResult) -> None:
+        """Where a breakpoint cannot stand."""
+        if marked.cache is not None:
+            self._losses.drop(marked.path, "the provider caches by itself", blind=True)
+
     def _standing_alone(self, part: ToolCall | ToolResult | Reasoning) -> None:
         match part:
             case ToolCall(kind="function" | "custom"):
@@ -141,6 +148,7 @@ class ItemWriter:
                 self._reasoning(part)
 
     def _call(self, call: ToolCall) -> Body:
+        self._drop_cache(call)
         custom = call.kind == "custom"
         if custom:
             self._custom.add(call.call_id)
@@ -157,6 +165,7 @@ class ItemWriter:
         return item
 
     def _result(self, result: ToolResult) -> Body:
+        self._drop_cache(result)
         kind = "custom_tool_call_output" if result.call_id in self._custom else "function_call_output"
         return {"type": kind, "call_id": self._call_ids.wire(result.call_id), "output": self._output(result)}
 

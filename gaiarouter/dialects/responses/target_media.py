@@ -7,6 +7,7 @@ from typing import Any
 
 from gaiarouter.canonical.losses import Losses, refused
 from gaiarouter.canonical.parts import Audio, Base64, Bucket, Document, FileRef, Image, PlainText, Url
+from gaiarouter.dialects.media import name_unsent
 from gaiarouter.dialects.responses.fields import DIALECT
 
 _FILE_ID = "file-"
@@ -34,8 +35,9 @@ def image_part(image: Image, losses: Losses) -> Body:
     return body
 
 
-def document_part(document: Document) -> Body:
+def document_part(document: Document, losses: Losses) -> Body:
     body: Body = {"type": "input_file"}
+    name_unsent(document, losses, "context", "citations")
     name = document.filename or document.title
     match document.source:
         case Base64(media_type=media_type, data=data):
@@ -45,8 +47,10 @@ def document_part(document: Document) -> Body:
             body["file_data"] = f"data:text/plain;base64,{base64.b64encode(text.encode()).decode()}"
             body["filename"] = name or "document.txt"
         case Url(url=url):
+            name_unsent(document, losses, "title")
             body["file_url"] = url
         case FileRef() as file:
+            name_unsent(document, losses, "title")
             body["file_id"] = _file_id(file, document.path)
         case Bucket():
             raise refused(document.path, "the model's provider cannot open this document")

@@ -4,13 +4,14 @@ back sealed, and is sent along."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from gaiarouter.canonical.losses import Loss, Losses, refused
-from gaiarouter.canonical.request import CanonicalRequest, Instruction, JsonSchema
+from gaiarouter.canonical.request import CanonicalRequest, Instruction, JsonSchema, Tool
 from gaiarouter.dialects.responses.decode import LOGPROBS
 from gaiarouter.dialects.responses.fields import DIALECT, account, forwarded
 from gaiarouter.dialects.responses.names import MAX_CHARS, CallIds, Names
@@ -54,6 +55,7 @@ class _Encoder:
     def encode(self) -> EncodedRequest:
         request = self._request
         account(request, self._losses)
+        self._drop_marks(request.tools)
         tools = ToolWriter(request.tools, names=self._names, own=self._own)
         said: Body = {
             "model": self._model,
@@ -84,11 +86,17 @@ class _Encoder:
     def _path_of_user(self) -> str:
         return "user" if self._path("end_user") == "user" else "safety_identifier"
 
+    def _drop_marks(self, marked: Iterable[Instruction | Tool]) -> None:
+        for each in marked:
+            if each.cache is not None:
+                self._losses.drop(each.path, "the provider caches by itself", blind=True)
+
     def _is_item(self, instruction: Instruction) -> bool:
         return self._own and instruction.origin != "top_level"
 
     def _instructions(self) -> str | None:
         found = self._request.instructions_for(DIALECT)
+        self._drop_marks(found)
         return _GAP.join(each.text for each in found if not self._is_item(each)) or None
 
     def _input(self) -> list[Any]:

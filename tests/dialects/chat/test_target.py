@@ -204,7 +204,7 @@ def test_one_call_at_a_time_is_asked_for_where_that_is_known() -> None:
     target = prepared(**members)
     assert "parallel_tool_calls" not in json.loads(target.body)
     assert target.losses == (
-        Loss("parallel_tool_calls", "drop", "the provider cannot be told to call one tool at a time"),
+        Loss("tool_choice.disable_parallel_tool_use", "drop", "the provider cannot be told to call one tool at a time"),
     )
 
 

@@ -31,6 +31,11 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """For pytest's own search for what was never closed."""
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def _no_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Usage is estimated as without the extra, so that it does not hang on whether a tokenizer is loaded yet."""

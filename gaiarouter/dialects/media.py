@@ -67,11 +67,12 @@ def name_unsent(document: Document, losses: Losses, *members: str) -> None:
     """Of what its caller told beside a document, that for which a target has no place, by the caller's names."""
     for name in members:
         value = getattr(document, name)
-        if value is not None and not (name == "citations" and not _is_on(value)):
+        if value is not None and not (name == "citations" and not asks_to_cite(value)):
             losses.drop(f"{document.path}.{name}", "the provider takes a document without it", blind=True)
 
 
-def _is_on(citations: Raw) -> bool:
+def asks_to_cite(citations: Raw) -> bool:
+    """A document's switch for citations."""
     try:
         return msgspec.json.decode(citations, type=_Switch).enabled
     except msgspec.ValidationError:

@@ -25,7 +25,7 @@ from gaiarouter.dialects.chat.form import Form
 from gaiarouter.dialects.chat.plain_request import read_plain
 from gaiarouter.dialects.chat.tools import read_tool_choice, read_tools
 from gaiarouter.dialects.chat.turns import TurnReader
-from gaiarouter.dialects.mistakes import wrong_field
+from gaiarouter.dialects.strays import Strays
 from gaiarouter.errors import InvalidRequest
 
 _NULL: Final = Raw(b"null")
@@ -42,17 +42,16 @@ def decode_request(body: bytes) -> CanonicalRequest:
 
 
 def read_any(body: bytes) -> CanonicalRequest:
+    strays = Strays()
     try:
-        said, members = form.decode_form(body), form.decode_members(body)
-    except msgspec.ValidationError as error:
-        raise wrong_field(str(error)) from None
+        said, members = strays.read_body(form.decode_form, body, Form), form.decode_members(body)
     except (msgspec.DecodeError, RecursionError):
         raise InvalidRequest("The body is not valid JSON", code="invalid_json") from None
     if _NULL in members.values():
         members = {name: value for name, value in members.items() if value != _NULL}
     paths = _paths(members)
     options = said.prompt_cache_options
-    instructions, turns = TurnReader(cache_ttl=options.ttl if options else None).read(said.messages)
+    instructions, turns = TurnReader(cache_ttl=options.ttl if options else None, strays=strays).read(said.messages)
     return CanonicalRequest(
         dialect="chat",
         model=said.model,
@@ -60,7 +59,7 @@ def read_any(body: bytes) -> CanonicalRequest:
         turns=turns,
         stream=bool(said.stream),
         include_usage=bool(said.stream and said.stream_options and said.stream_options.include_usage),
-        tools=read_tools(said) if "tools" in paths else (),
+        tools=read_tools(said, strays) if "tools" in paths else (),
         tool_choice=read_tool_choice(said) if "tool_choice" in paths else None,
         # who speaks of `functions` can take but one call
         parallel_tool_calls=False if said.functions and not said.tools else said.parallel_tool_calls,
@@ -71,7 +70,7 @@ def read_any(body: bytes) -> CanonicalRequest:
         tier=said.service_tier,
         end_user=said.user if said.safety_identifier is None else said.safety_identifier,
         metadata=said.metadata if "metadata" in paths else None,
-        extras=_extras(said, members),
+        extras=_extras(said, members) | strays.extras,
         paths=paths,
     )
 

@@ -1,4 +1,5 @@
-"""A Chat request on the wire, every member that a translation reads. Members that are not named here become extras.
+"""A Chat request on the wire, every member that a translation reads. Members that are not named here become extras:
+those of the body as it is read, those further inside where a form that allows no others fails (`strays`).
 
 Types are as wide as what callers send: null wherever a member may be left out, content as text or as parts, the
 fields of OpenRouter and of Anthropic that have become common beside OpenAI's own.
@@ -13,37 +14,37 @@ ABSENT = Raw(b"")
 """Stands where a member was left out: Raw takes no None."""
 
 
-class CacheControl(Struct, frozen=True):
+class CacheControl(Struct, frozen=True, forbid_unknown_fields=True):
     type: str = "ephemeral"
     ttl: str | None = None
 
 
-class Breakpoint(Struct, frozen=True):
+class Breakpoint(Struct, frozen=True, forbid_unknown_fields=True):
     mode: str = "explicit"
     ttl: str | None = None
 
 
-class ImageUrl(Struct, frozen=True):
+class ImageUrl(Struct, frozen=True, forbid_unknown_fields=True):
     url: str
     detail: str | None = None
 
 
-class InputAudio(Struct, frozen=True):
+class InputAudio(Struct, frozen=True, forbid_unknown_fields=True):
     data: str
     format: str | None = None
 
 
-class File(Struct, frozen=True):
+class File(Struct, frozen=True, forbid_unknown_fields=True):
     file_data: str | None = None
     file_id: str | None = None
     filename: str | None = None
 
 
-class VideoUrl(Struct, frozen=True):
+class VideoUrl(Struct, frozen=True, forbid_unknown_fields=True):
     url: str
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     text: str | None = None
     refusal: str | None = None
@@ -55,21 +56,24 @@ class Part(Struct, frozen=True):
     prompt_cache_breakpoint: Breakpoint | None = None
 
 
-class CalledFunction(Struct, frozen=True):
+class CalledFunction(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     arguments: Raw = ABSENT
 
 
-class CalledCustom(Struct, frozen=True):
+class CalledCustom(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     input: str = ""
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, forbid_unknown_fields=True):
+    """index: of its place in a stream, sent back with it."""
+
     id: str | None = None
     type: str | None = None
     function: CalledFunction | None = None
     custom: CalledCustom | None = None
+    index: Raw = ABSENT
 
 
 class Detail(Struct, frozen=True):
@@ -108,7 +112,9 @@ class AudioRef(Struct, frozen=True):
     id: str
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, forbid_unknown_fields=True):
+    """annotations: of a model's own text, sent back with it."""
+
     role: str
     content: str | list[Raw] | None = None
     name: str | None = None
@@ -124,9 +130,10 @@ class Message(Struct, frozen=True):
     provider_blocks: list[ProviderBlock] | None = None
     is_error: bool | None = None
     cache_control: CacheControl | None = None
+    annotations: Raw = ABSENT
 
 
-class Function(Struct, frozen=True):
+class Function(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     description: str | None = None
     parameters: Raw = ABSENT
@@ -134,23 +141,23 @@ class Function(Struct, frozen=True):
     cache_control: CacheControl | None = None
 
 
-class GrammarForm(Struct, frozen=True):
+class GrammarForm(Struct, frozen=True, forbid_unknown_fields=True):
     definition: str
     syntax: str
 
 
-class CustomFormat(Struct, frozen=True):
+class CustomFormat(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     grammar: GrammarForm | None = None
 
 
-class Custom(Struct, frozen=True):
+class Custom(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     description: str | None = None
     format: CustomFormat | None = None
 
 
-class Tool(Struct, frozen=True):
+class Tool(Struct, frozen=True, forbid_unknown_fields=True):
     type: str | None = None
     name: str | None = None
     function: Function | None = None
@@ -159,23 +166,23 @@ class Tool(Struct, frozen=True):
     defer_loading: bool | None = None
 
 
-class Named(Struct, frozen=True):
+class Named(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
 
 
-class AllowedTool(Struct, frozen=True):
+class AllowedTool(Struct, frozen=True, forbid_unknown_fields=True):
     type: str = "function"
     name: str | None = None
     function: Named | None = None
     custom: Named | None = None
 
 
-class AllowedTools(Struct, frozen=True):
+class AllowedTools(Struct, frozen=True, forbid_unknown_fields=True):
     tools: list[AllowedTool]
     mode: str = "auto"
 
 
-class Choice(Struct, frozen=True):
+class Choice(Struct, frozen=True, forbid_unknown_fields=True):
     """`tool_choice` as an object, or `function_call`."""
 
     type: str | None = None
@@ -185,46 +192,47 @@ class Choice(Struct, frozen=True):
     allowed_tools: AllowedTools | None = None
 
 
-class SchemaForm(Struct, frozen=True):
+class SchemaForm(Struct, frozen=True, forbid_unknown_fields=True):
     name: str | None = None
     description: str | None = None
     schema: Raw = ABSENT
     strict: bool | None = None
 
 
-class ResponseFormat(Struct, frozen=True):
+class ResponseFormat(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     json_schema: SchemaForm | None = None
 
 
-class ReasoningForm(Struct, frozen=True):
+class ReasoningForm(Struct, frozen=True, forbid_unknown_fields=True):
     effort: str | None = None
     max_tokens: int | None = None
     exclude: bool | None = None
     enabled: bool | None = None
 
 
-class ThinkingForm(Struct, frozen=True):
+class ThinkingForm(Struct, frozen=True, forbid_unknown_fields=True):
     type: str | None = None
     budget_tokens: int | None = None
     display: str | None = None
 
 
-class StreamOptions(Struct, frozen=True):
+class StreamOptions(Struct, frozen=True, forbid_unknown_fields=True):
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
 
 
-class CacheOptions(Struct, frozen=True):
+class CacheOptions(Struct, frozen=True, forbid_unknown_fields=True):
     mode: str | None = None
     ttl: str | None = None
 
 
-class UserLocation(Struct, frozen=True):
+class UserLocation(Struct, frozen=True, forbid_unknown_fields=True):
+    type: str | None = None
     approximate: Raw = ABSENT
 
 
-class WebSearch(Struct, frozen=True):
+class WebSearch(Struct, frozen=True, forbid_unknown_fields=True):
     search_context_size: str | None = None
     user_location: UserLocation | None = None
 

@@ -9,22 +9,22 @@ from gaiarouter.canonical.losses import refused
 from gaiarouter.canonical.parts import Cache
 from gaiarouter.canonical.request import Grammar, Tool, ToolChoice
 from gaiarouter.dialects.chat import form
-from gaiarouter.dialects.mistakes import wrong_field
+from gaiarouter.dialects.strays import Strays
 
 
-def read_tools(said: form.Form) -> tuple[Tool, ...]:
-    tools = [_tool(raw, f"tools[{index}]") for index, raw in enumerate(said.tools or ())]
+def read_tools(said: form.Form, strays: Strays) -> tuple[Tool, ...]:
+    tools = [_tool(raw, f"tools[{index}]", strays) for index, raw in enumerate(said.tools or ())]
     tools += [_function(function, f"functions[{index}]") for index, function in enumerate(said.functions or ())]
     if said.web_search_options is not None:
         tools.append(_web_search(said.web_search_options))
     return tuple(tools)
 
 
-def _tool(raw: Raw, path: str) -> Tool:
+def _tool(raw: Raw, path: str, strays: Strays) -> Tool:
     try:
         tool = form.decode_tool(raw)
-    except msgspec.ValidationError as error:
-        raise wrong_field(str(error), inside=path) from None
+    except msgspec.ValidationError:
+        tool = strays.read(raw, form.Tool, path)
     cache = Cache(tool.cache_control.ttl) if tool.cache_control else None
     match tool:
         case form.Tool(type="function" | None, function=form.Function() as function):
@@ -41,6 +41,7 @@ def _tool(raw: Raw, path: str) -> Tool:
             )
         case _:
             # another dialect's own: its members are untouched in `raw`
+            strays.forget(path)
             name = tool.name or tool.type or ""
             return Tool(kind="hosted", name=name, capability=_capability(tool.type), raw=raw, cache=cache, path=path)
 

@@ -31,6 +31,7 @@ from gaiarouter.dialects.chat import form
 from gaiarouter.dialects.chat.details import read_reasoning
 from gaiarouter.dialects.media import checked_base64, sniffed, source_of
 from gaiarouter.dialects.mistakes import wrong_field
+from gaiarouter.dialects.strays import Strays
 
 _ROLES: dict[str, Role] = {
     "user": "user",
@@ -48,6 +49,7 @@ class TurnReader(Struct, kw_only=True):
     the last call was given, if it came without one."""
 
     cache_ttl: str | None
+    strays: Strays
     legacy_call: str = ""
 
     def read(self, messages: list[form.Message]) -> tuple[tuple[Instruction, ...], tuple[Turn, ...]]:
@@ -63,6 +65,8 @@ class TurnReader(Struct, kw_only=True):
         return tuple(instructions), tuple(turns)
 
     def _instructions(self, message: form.Message, path: str) -> list[Instruction]:
+        if message.name is not None:
+            self.strays.note(f"{path}.name", Raw(msgspec.json.encode(message.name)))
         texts = [self._only_text(part) for part in self._content(message, path)]
         last = len(texts) - 1
         return [
@@ -145,8 +149,8 @@ class TurnReader(Struct, kw_only=True):
     def _part(self, raw: Raw, path: str) -> Part:
         try:
             part = form.decode_part(raw)
-        except msgspec.ValidationError as error:
-            raise wrong_field(str(error), inside=path) from None
+        except msgspec.ValidationError:
+            part = self.strays.read(raw, form.Part, path)
         if isinstance(part, str):
             return Text(text=part, path=path)
         cache = self._cache_of(part)
@@ -166,6 +170,7 @@ class TurnReader(Struct, kw_only=True):
             case form.Part(type="file", file=form.File() as file):
                 return Document(source=_file(file, path), filename=file.filename, cache=cache, path=path)
             case _:
+                self.strays.forget(path)
                 return Opaque(dialect="chat", type=part.type, raw=raw, path=path)
 
     def _cache_of(self, part: form.Part) -> Cache | None:

@@ -17,6 +17,7 @@ from gaiarouter.dialects.gemini.decode_turns import read_instructions, read_turn
 from gaiarouter.dialects.gemini.fields import CONFIG, FIELDS
 from gaiarouter.dialects.gemini.form import Config
 from gaiarouter.dialects.gemini.parts import DIALECT
+from gaiarouter.dialects.strays import Strays
 from gaiarouter.errors import InvalidRequest
 
 MEDIA_TYPE = CONFIG + "responseMimeType"
@@ -36,36 +37,37 @@ def decode_request(body: bytes, envelope: Envelope) -> CanonicalRequest:
 
 def _request(body: bytes, envelope: Envelope) -> CanonicalRequest:
     said, members = form.read(body, form.Form), form.members(body)
+    strays = Strays()
     raw_config = members.get("generationConfig", Raw(b"{}"))
     config, wishes = form.read(raw_config, Config, "generationConfig"), form.members(raw_config, "generationConfig")
-    calling = _calling(said)
+    calling = _calling(said, strays)
     given = members | {CONFIG + name: value for name, value in wishes.items()}
     given.pop("generationConfig", None)
     return CanonicalRequest(
         dialect=DIALECT,
         model=envelope.model or "",
-        instructions=read_instructions(form.given(said.system_instruction)),
-        turns=read_turns(said.contents),
+        instructions=read_instructions(form.given(said.system_instruction), strays),
+        turns=read_turns(said.contents, strays),
         stream=bool(envelope.stream),
         include_usage=bool(envelope.stream),
-        tools=read_tools(form.given(said.tools), calling),
+        tools=read_tools(form.given(said.tools), calling, strays),
         tool_choice=read_choice(calling),
         sampling=_sampling(config),
         max_output_tokens=config.max_output_tokens,
         output=Output(format=_format(config), modalities=_modalities(config)),
-        thinking=_thinking(config),
+        thinking=_thinking(config, strays),
         tier=_tier(said.service_tier),
-        extras=_extras(given, members),
+        extras=_extras(given, members) | strays.extras,
         echoed={MEDIA_TYPE: given[MEDIA_TYPE]} if MEDIA_TYPE in given else {},
         paths=_paths(given),
     )
 
 
-def _calling(said: form.Form) -> form.Calling | None:
+def _calling(said: form.Form, strays: Strays) -> form.Calling | None:
     raw = form.given(said.tool_config)
     config = form.read(raw, form.ToolConfig, "toolConfig") if raw is not None else form.ToolConfig()
     calling = form.given(config.function_calling_config)
-    return None if calling is None else form.read(calling, form.Calling, "toolConfig.functionCallingConfig")
+    return None if calling is None else form.read(calling, form.Calling, "toolConfig.functionCallingConfig", strays)
 
 
 def _sampling(config: Config) -> Sampling:
@@ -105,9 +107,9 @@ def _modalities(config: Config) -> tuple[str, ...] | None:
     return tuple(each.lower() for each in wanted if each != _UNSPECIFIED) or None if wanted else None
 
 
-def _thinking(config: Config) -> Thinking:
+def _thinking(config: Config, strays: Strays) -> Thinking:
     raw = form.given(config.thinking_config)
-    wish = form.read(raw, form.Thinking, CONFIG + "thinkingConfig") if raw is not None else form.Thinking()
+    wish = form.read(raw, form.Thinking, CONFIG + "thinkingConfig", strays) if raw is not None else form.Thinking()
     visible: Literal["shown", "omit"] = "shown" if wish.include_thoughts else "omit"
     level = (wish.thinking_level or "").lower()
     if level and level != "thinking_level_unspecified":

@@ -34,6 +34,7 @@ from gaiarouter.dialects.gemini.foreign import Wrapped, unwrap
 from gaiarouter.dialects.gemini.parts import DIALECT, SIGNATURE_FORMAT
 from gaiarouter.dialects.gemini.turns import NO_SIGNATURE
 from gaiarouter.dialects.media import checked_base64
+from gaiarouter.dialects.strays import Strays
 
 _MEDIA = frozenset({"inlineData", "fileData", "mediaResolution", "thoughtSignature"})
 _CALL = frozenset({"functionCall", "thoughtSignature"})
@@ -49,23 +50,24 @@ _NO_SIGNATURES = frozenset({NO_SIGNATURE, base64.b64encode(NO_SIGNATURE.encode()
 class PartReader:
     """Reads the parts of one content. wrapped: what other providers thought before some of its parts."""
 
-    def __init__(self, *, turn: int) -> None:
+    def __init__(self, *, turn: int, strays: Strays) -> None:
         self._turn = turn
+        self._strays = strays
         self._calls = 0
         self.wrapped: list[tuple[Wrapped, str]] = []
 
     def read(self, raw: Raw, path: str) -> Part:
         """A result of a function without an id has the empty one. Raises InvalidRequest with the path."""
-        part, members = form.read(raw, form.Part, path), form.members(raw, path)
+        part, members = form.read(raw, form.Part, path, self._strays), form.members(raw, path)
         if members and TEXT_MEMBERS.issuperset(members):
             return self._text(part, path)
         call, response = form.given(part.function_call), form.given(part.function_response)
         if call is not None and _CALL.issuperset(members):
             return self._call(part, call, path)
         if response is not None and _RESPONSE.issuperset(members):
-            return _result(response, f"{path}.functionResponse")
+            return _result(response, f"{path}.functionResponse", self._strays)
         if members.keys() & {"inlineData", "fileData"} and _MEDIA.issuperset(members):
-            return _media(part, self._seal(part, path), path)
+            return _media(part, self._seal(part, path), path, self._strays)
         kind = _kind(members)
         if kind is None:
             raise refused(path, "holds nothing", code="invalid_value")
@@ -81,7 +83,7 @@ class PartReader:
         return Reasoning(visible=(part.text or "",), sealed=own, format=SIGNATURE_FORMAT, path=path)
 
     def _call(self, part: form.Part, raw: Raw, path: str) -> ToolCall:
-        call = form.read(raw, form.FunctionCall, f"{path}.functionCall")
+        call = form.read(raw, form.FunctionCall, f"{path}.functionCall", self._strays)
         if not call.name:
             raise refused(f"{path}.functionCall.name", "is missing", code="missing_field")
         number, self._calls = self._calls, self._calls + 1
@@ -106,8 +108,8 @@ class PartReader:
         return wrapped.sealed
 
 
-def _media(part: form.Part, sealed: Sealed | None, path: str) -> Image | Audio | Video | Document:
-    media_type, source = _source(part, path)
+def _media(part: form.Part, sealed: Sealed | None, path: str, strays: Strays) -> Image | Audio | Video | Document:
+    media_type, source = _source(part, path, strays)
     kind = media_type.partition("/")[0]
     match kind:
         case "image":
@@ -121,10 +123,10 @@ def _media(part: form.Part, sealed: Sealed | None, path: str) -> Image | Audio |
             return Document(source=source, path=path)
 
 
-def _source(part: form.Part, path: str) -> tuple[str, Source]:
+def _source(part: form.Part, path: str, strays: Strays) -> tuple[str, Source]:
     """The media type, in lower case, and where the bytes are."""
     if (raw := form.given(part.inline_data)) is not None:
-        blob = form.read(raw, form.Blob, f"{path}.inlineData")
+        blob = form.read(raw, form.Blob, f"{path}.inlineData", strays)
         if not blob.mime_type:
             raise refused(f"{path}.inlineData.mimeType", "is missing", code="missing_field")
         try:
@@ -133,7 +135,7 @@ def _source(part: form.Part, path: str) -> tuple[str, Source]:
         except ValueError:
             raise refused(f"{path}.inlineData.data", "is not base64", code="invalid_value") from None
         return blob.mime_type.lower(), Base64(blob.mime_type.lower(), data)
-    file = form.read(part.file_data, form.File, f"{path}.fileData")
+    file = form.read(part.file_data, form.File, f"{path}.fileData", strays)
     if not file.file_uri:
         raise refused(f"{path}.fileData.fileUri", "is missing", code="missing_field")
     media_type = (file.mime_type or "").lower()
@@ -151,13 +153,13 @@ def is_own_file(uri: str) -> bool:
     return uri.startswith(_OWN_FILES)
 
 
-def _result(raw: Raw, path: str) -> ToolResult:
-    response = form.read(raw, form.FunctionResponse, path)
+def _result(raw: Raw, path: str, strays: Strays) -> ToolResult:
+    response = form.read(raw, form.FunctionResponse, path, strays)
     if not response.name and not response.id:
         raise refused(f"{path}.name", "is missing", code="missing_field")
     content, is_error = _content(form.given(response.response))
     places = [f"{path}.parts[{index}]" for index in range(len(response.parts or ()))]
-    media = tuple(_result_part(each, place) for each, place in zip(response.parts or (), places, strict=True))
+    media = tuple(_result_part(each, place, strays) for each, place in zip(response.parts or (), places, strict=True))
     return ToolResult(
         call_id=response.id or "",
         name=response.name,
@@ -172,11 +174,11 @@ def _beside(content: str | Raw, media: tuple[ResultPart, ...], path: str) -> tup
     return (Text(text=text, path=path), *media) if text not in ("", "{}") else media
 
 
-def _result_part(raw: Raw, path: str) -> ResultPart:
-    part, members = form.read(raw, form.Part, path), form.members(raw, path)
+def _result_part(raw: Raw, path: str, strays: Strays) -> ResultPart:
+    part, members = form.read(raw, form.Part, path, strays), form.members(raw, path)
     if not (members.keys() & {"inlineData", "fileData"} and _MEDIA.issuperset(members)):
         return Opaque(dialect=DIALECT, type=_kind(members) or "", raw=raw, path=path)
-    return _media(part, None, path)
+    return _media(part, None, path, strays)
 
 
 def _kind(members: Collection[str]) -> str | None:

@@ -10,12 +10,13 @@ from gaiarouter.canonical.request import Tool, ToolChoice
 from gaiarouter.dialects.gemini import form
 from gaiarouter.dialects.gemini.decode_schema import json_schema_of
 from gaiarouter.dialects.gemini.parts import DIALECT
+from gaiarouter.dialects.strays import Strays
 
 _DECLARATIONS = "functionDeclarations"
 _SEARCHES = frozenset({"googleSearch", "googleSearchRetrieval", "enterpriseWebSearch"})
 
 
-def read_tools(raw: Raw | None, choice: form.Calling | None) -> tuple[Tool, ...]:
+def read_tools(raw: Raw | None, choice: form.Calling | None, strays: Strays) -> tuple[Tool, ...]:
     """choice: a mode may hold every function to its schema. Raises InvalidRequest."""
     strict = True if choice is not None and (choice.mode or "").upper() == "VALIDATED" else None
     tools: list[Tool] = []
@@ -23,19 +24,22 @@ def read_tools(raw: Raw | None, choice: form.Calling | None) -> tuple[Tool, ...]
         path = f"tools[{index}]"
         for name, value in form.members(each, path).items():
             if name == _DECLARATIONS:
-                tools += _functions(value, f"{path}.{name}", strict)
+                tools += _functions(value, f"{path}.{name}", strict, strays)
             else:
                 tools.append(_hosted(name, value, f"{path}.{name}"))
     return tuple(tools)
 
 
-def _functions(raw: Raw, path: str, strict: bool | None) -> list[Tool]:
-    return [_function(each, f"{path}[{index}]", strict) for index, each in enumerate(form.items(raw, path))]
+def _functions(raw: Raw, path: str, strict: bool | None, strays: Strays) -> list[Tool]:
+    return [_function(each, f"{path}[{index}]", strict, strays) for index, each in enumerate(form.items(raw, path))]
 
 
-def _function(raw: Raw, path: str, strict: bool | None) -> Tool:
+def _function(raw: Raw, path: str, strict: bool | None, strays: Strays) -> Tool:
     told = form.read(raw, form.Declaration, path)
     members = form.members(raw, path)
+    own = members.keys() - form.FUNCTION_MEMBERS
+    for name in sorted(own):
+        strays.note(f"{path}.{name}", members[name])
     schema = form.given(told.parameters_json_schema)
     if schema is None and (older := form.given(told.parameters)) is not None:
         schema = json_schema_of(older, f"{path}.parameters")
@@ -46,7 +50,7 @@ def _function(raw: Raw, path: str, strict: bool | None) -> Tool:
         strict=strict,
         dialect=DIALECT,
         # members that only this format has
-        raw=None if form.FUNCTION_MEMBERS.issuperset(members) else raw,
+        raw=raw if own else None,
         path=path,
     )
 

@@ -15,11 +15,12 @@ from gaiarouter.dialects.gemini import form
 from gaiarouter.dialects.gemini.decode_parts import TEXT_MEMBERS, PartReader
 from gaiarouter.dialects.gemini.foreign import Wrapped
 from gaiarouter.dialects.gemini.parts import SIGNATURE_FORMAT
+from gaiarouter.dialects.strays import Strays
 
 _ROLES: dict[str | None, Role] = {None: "user", "": "user", "user": "user", "function": "user", "model": "assistant"}
 
 
-def read_instructions(raw: Raw | None) -> tuple[Instruction, ...]:
+def read_instructions(raw: Raw | None, strays: Strays) -> tuple[Instruction, ...]:
     """A text, a content, or a list of parts. Raises InvalidRequest for anything but text."""
     path = "systemInstruction"
     if raw is None:
@@ -28,7 +29,7 @@ def read_instructions(raw: Raw | None) -> tuple[Instruction, ...]:
         return (Instruction(text=text, origin="top_level", path=path),)
     parts, inside = raw, path
     if bytes(raw).startswith(b"{") and "parts" in form.members(raw, path):
-        parts, inside = form.read(raw, form.Content, path).parts, f"{path}.parts"
+        parts, inside = form.read(raw, form.Content, path, strays).parts, f"{path}.parts"
     return tuple(_instruction(each, f"{inside}[{index}]") for index, each in enumerate(form.items(parts, inside)))
 
 
@@ -43,7 +44,7 @@ def _instruction(raw: Raw, path: str) -> Instruction:
     return Instruction(text=text, origin="top_level", path=path)
 
 
-def read_turns(raw: Raw) -> tuple[Turn, ...]:
+def read_turns(raw: Raw, strays: Strays) -> tuple[Turn, ...]:
     """A list of contents; a single one, or a text, in its place. Raises InvalidRequest with the path of the part that
     is wrong."""
     if (text := form.text_of(raw)) is not None:
@@ -51,7 +52,7 @@ def read_turns(raw: Raw) -> tuple[Turn, ...]:
     waiting: list[ToolCall] = []
     turns: list[Turn] = []
     for index, each in enumerate(form.items(raw, "contents")):
-        turn = _turn(each, index)
+        turn = _turn(each, index, strays)
         if turn.role == "assistant" and waiting and turns[-1].role == "assistant":
             # the results of both follow: for other formats this is one message
             before = turns.pop()
@@ -64,16 +65,16 @@ def read_turns(raw: Raw) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def _turn(raw: Raw, index: int) -> Turn:
+def _turn(raw: Raw, index: int, strays: Strays) -> Turn:
     path = f"contents[{index}]"
     if (text := form.text_of(raw)) is not None:
         return Turn(role="user", parts=(Text(text=text, path=path),), path=path)
-    content = form.read(raw, form.Content, path)
+    content = form.read(raw, form.Content, path, strays)
     role = _ROLES.get(content.role)
     if role is None:
         raise refused(f"{path}.role", "must be `user` or `model`", code="invalid_value")
     raws = form.items(content.parts, f"{path}.parts") if form.given(content.parts) is not None else []
-    reader = PartReader(turn=index)
+    reader = PartReader(turn=index, strays=strays)
     parts = [reader.read(each, f"{path}.parts[{number}]") for number, each in enumerate(raws)]
     return Turn(role=role, parts=tuple(_with_thoughts(parts, reader.wrapped)), path=path)
 

@@ -1,4 +1,5 @@
-"""A Gemini request on the wire, every member that a translation reads. Members that are not named here become extras.
+"""A Gemini request on the wire, every member that a translation reads. Members that are not named here become extras:
+those of the body as it is read, those further inside where a form that allows no others fails (`strays`).
 
 The API takes each name in camelCase and in snake_case: `read` does too. What is the caller's own (schemas, arguments,
 results) is kept in its bytes.
@@ -13,36 +14,37 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gaiarouter.dialects.mistakes import wrong_field
+from gaiarouter.dialects.strays import Strays
 from gaiarouter.errors import InvalidRequest
 
 ABSENT = Raw(b"")
 """Stands where a member was left out: Raw takes no None."""
 
 
-class Blob(Struct, frozen=True, rename="camel"):
+class Blob(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     mime_type: str | None = None
     data: str | None = None
 
 
-class File(Struct, frozen=True, rename="camel"):
+class File(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     file_uri: str | None = None
     mime_type: str | None = None
 
 
-class FunctionCall(Struct, frozen=True, rename="camel"):
+class FunctionCall(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     id: str | None = None
     name: str | None = None
     args: Raw = ABSENT
 
 
-class FunctionResponse(Struct, frozen=True, rename="camel"):
+class FunctionResponse(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     id: str | None = None
     name: str | None = None
     response: Raw = ABSENT
     parts: list[Raw] | None = None
 
 
-class Resolution(Struct, frozen=True):
+class Resolution(Struct, frozen=True, forbid_unknown_fields=True):
     level: str | None = None
 
 
@@ -57,12 +59,12 @@ class Part(Struct, frozen=True, rename="camel"):
     media_resolution: Resolution | None = None
 
 
-class Content(Struct, frozen=True):
+class Content(Struct, frozen=True, forbid_unknown_fields=True):
     role: str | None = None
     parts: Raw = ABSENT
 
 
-class Thinking(Struct, frozen=True, rename="camel"):
+class Thinking(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     thinking_budget: int | None = None
     thinking_level: str | None = None
     include_thoughts: bool | None = None
@@ -96,7 +98,7 @@ class Declaration(Struct, frozen=True, rename="camel"):
     parameters_json_schema: Raw = ABSENT
 
 
-class Calling(Struct, frozen=True, rename="camel"):
+class Calling(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """`functionCallingConfig`."""
 
     mode: str | None = None
@@ -125,12 +127,13 @@ _decode_list = msgspec.json.Decoder(list[Raw]).decode
 _AFTER_GAP = re.compile(r"_([a-z0-9])")
 
 
-def read(raw: Raw | bytes, kind: type[_Struct], path: str = "") -> _Struct:
-    """Raises InvalidRequest with the path of the first wrong field."""
+def read(raw: Raw | bytes, kind: type[_Struct], path: str = "", strays: Strays | None = None) -> _Struct:
+    """strays: takes the members that `kind` has not. Raises InvalidRequest with the path of the first wrong field."""
+    spelt = _in_one_spelling(raw, path)
     try:
-        return msgspec.json.decode(_in_one_spelling(raw, path), type=kind)
-    except msgspec.ValidationError as error:
-        raise wrong_field(str(error), inside=path) from None
+        return msgspec.json.decode(spelt, type=kind)
+    except msgspec.ValidationError:
+        return (strays or Strays()).read(spelt, kind, path)
 
 
 def members(raw: Raw | bytes, path: str = "") -> dict[str, Raw]:

@@ -26,7 +26,7 @@ from gaiarouter.dialects.messages.decode_turns import read_instructions, read_tu
 from gaiarouter.dialects.messages.fields import OUTPUT_CONFIG, TOP_LEVEL
 from gaiarouter.dialects.messages.form import Form
 from gaiarouter.dialects.messages.tools import FUNCTION_MEMBERS
-from gaiarouter.dialects.mistakes import wrong_field
+from gaiarouter.dialects.strays import Strays
 from gaiarouter.errors import InvalidRequest
 
 _NULL = b"null"
@@ -41,10 +41,9 @@ _VISIBLE: dict[str | None, Literal["shown", "summary", "withheld"]] = {
 
 def decode_request(body: bytes) -> CanonicalRequest:
     """`body`: JSON that `read_request` has accepted. Raises InvalidRequest with the path of the first wrong field."""
+    strays = Strays()
     try:
-        said, members = form.decode_form(body), form.decode_members(body)
-    except msgspec.ValidationError as error:
-        raise wrong_field(str(error)) from None
+        said, members = strays.read_body(form.decode_form, body, Form), form.decode_members(body)
     except (msgspec.DecodeError, RecursionError):
         raise InvalidRequest("The body is not valid JSON", code="invalid_json") from None
     given = {name: value for name, value in members.items() if bytes(value) != _NULL}
@@ -52,11 +51,11 @@ def decode_request(body: bytes) -> CanonicalRequest:
     return CanonicalRequest(
         dialect=DIALECT,
         model=said.model,
-        instructions=read_instructions(said.system),
-        turns=read_turns(said.messages),
+        instructions=read_instructions(said.system, strays),
+        turns=read_turns(said.messages, strays),
         stream=bool(said.stream),
         include_usage=bool(said.stream),
-        tools=tuple(_tool(raw, f"tools[{index}]") for index, raw in enumerate(said.tools or ())),
+        tools=tuple(_tool(raw, f"tools[{index}]", strays) for index, raw in enumerate(said.tools or ())),
         tool_choice=_tool_choice(choice),
         parallel_tool_calls=False if choice and choice.disable_parallel_tool_use else None,
         sampling=Sampling(
@@ -70,7 +69,7 @@ def decode_request(body: bytes) -> CanonicalRequest:
         thinking=_thinking(said),
         tier="priority" if said.speed == "fast" else said.service_tier,
         end_user=said.metadata.user_id if said.metadata else None,
-        extras=_extras(given),
+        extras=_extras(given) | strays.extras,
         paths=_paths(given) | _PARALLEL if choice and choice.disable_parallel_tool_use else _paths(given),
     )
 
@@ -99,11 +98,12 @@ def _extras(given: dict[str, Raw]) -> dict[str, Extra]:
     return extras
 
 
-def _tool(raw: Raw, path: str) -> Tool:
+def _tool(raw: Raw, path: str, strays: Strays) -> Tool:
     try:
-        tool, members = form.decode_tool(raw), form.decode_members(raw)
-    except msgspec.ValidationError as error:
-        raise wrong_field(str(error), inside=path) from None
+        tool = form.decode_tool(raw)
+    except msgspec.ValidationError:
+        tool = strays.read(raw, form.Tool, path)
+    members = form.decode_members(raw)
     cache = Cache(tool.cache_control.ttl) if tool.cache_control else None
     if tool.type not in (None, "custom"):
         return Tool(
@@ -119,6 +119,9 @@ def _tool(raw: Raw, path: str) -> Tool:
         )
     if tool.name is None:
         raise refused(f"{path}.name", "a tool needs a name", code="missing_field")
+    own = members.keys() - FUNCTION_MEMBERS
+    for name in sorted(own):
+        strays.note(f"{path}.{name}", members[name])
     return Tool(
         name=tool.name,
         description=tool.description,
@@ -126,7 +129,7 @@ def _tool(raw: Raw, path: str) -> Tool:
         strict=tool.strict,
         defer=tool.defer_loading,
         # members that only this format has
-        raw=None if FUNCTION_MEMBERS.issuperset(members) else raw,
+        raw=raw if own else None,
         dialect=DIALECT,
         cache=cache,
         path=path,

@@ -29,30 +29,31 @@ from gaiarouter.canonical.parts import (
 )
 from gaiarouter.canonical.rawjson import compact
 from gaiarouter.canonical.request import Instruction, Role, Turn
-from gaiarouter.dialects.media import checked_base64
+from gaiarouter.dialects.media import asks_to_cite, checked_base64
 from gaiarouter.dialects.messages import form
 from gaiarouter.dialects.messages.blocks import DIALECT, THINKING_FORMAT
 from gaiarouter.dialects.messages.content import read_citation
 from gaiarouter.dialects.messages.foreign import Wrapped, unwrap
 from gaiarouter.dialects.mistakes import wrong_field
+from gaiarouter.dialects.strays import Strays
 
 ATTRIBUTION = "x-anthropic-billing-header:"
 """How a coding client's block for the provider's own books begins: no prompt, and nobody else's to read."""
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
 
 
-def read_instructions(system: str | list[Raw] | None) -> tuple[Instruction, ...]:
+def read_instructions(system: str | list[Raw] | None, strays: Strays) -> tuple[Instruction, ...]:
     if system is None:
         return ()
     if isinstance(system, str):
         first, _, rest = system.partition("\n")
         texts = (first, rest) if first.startswith(ATTRIBUTION) else (system,)
         return tuple(_instruction(text, None, "system") for text in texts if text)
-    return tuple(_system_block(raw, f"system[{index}]") for index, raw in enumerate(system))
+    return tuple(_system_block(raw, f"system[{index}]", strays) for index, raw in enumerate(system))
 
 
-def _system_block(raw: Raw, path: str) -> Instruction:
-    block = _block(raw, path)
+def _system_block(raw: Raw, path: str, strays: Strays) -> Instruction:
+    block = _block(raw, path, strays)
     if block.type != "text" or block.text is None:
         raise refused(path, "only text stands here", code="invalid_value")
     return _instruction(block.text, _cache(block), path)
@@ -63,18 +64,18 @@ def _instruction(text: str, cache: Cache | None, path: str) -> Instruction:
     return Instruction(text=text, origin="top_level", cache=cache, reader=reader, path=path)
 
 
-def read_turns(messages: Sequence[form.Message]) -> tuple[Turn, ...]:
+def read_turns(messages: Sequence[form.Message], strays: Strays) -> tuple[Turn, ...]:
     """Raises InvalidRequest with the path of the block that is wrong."""
-    return tuple(_turn(message, f"messages[{index}]") for index, message in enumerate(messages))
+    return tuple(_turn(message, f"messages[{index}]", strays) for index, message in enumerate(messages))
 
 
-def _turn(message: form.Message, path: str) -> Turn:
+def _turn(message: form.Message, path: str, strays: Strays) -> Turn:
     role = _ROLES.get(message.role)
     if role is None:
         raise refused(f"{path}.role", "must be `user`, `assistant` or `system`", code="invalid_value")
     if isinstance(message.content, str):
         return Turn(role=role, parts=(Text(text=message.content, path=f"{path}.content"),), path=path)
-    reader = _PartReader()
+    reader = _PartReader(strays)
     for index, raw in enumerate(message.content):
         reader.add(raw, f"{path}.content[{index}]")
     return Turn(role=role, parts=reader.parts(), path=path)
@@ -83,7 +84,8 @@ def _turn(message: form.Message, path: str) -> Turn:
 class _PartReader:
     """The blocks of one message. What another provider sealed goes back to the text or call that it was on."""
 
-    def __init__(self) -> None:
+    def __init__(self, strays: Strays) -> None:
+        self._strays = strays
         self._parts: list[Part] = []
         self._seals: dict[str, Sealed] = {}
 
@@ -91,7 +93,7 @@ class _PartReader:
         return tuple(self._sealed(part) for part in self._parts)
 
     def add(self, raw: Raw, path: str) -> None:
-        block = _block(raw, path)
+        block = _block(raw, path, self._strays)
         match block.type:
             case "thinking" | "redacted_thinking":
                 wrapped = unwrap(block.signature or "")
@@ -102,9 +104,9 @@ class _PartReader:
             case "tool_use":
                 self._parts.append(_tool_use(block, path))
             case "tool_result":
-                self._parts.append(_tool_result(block, path))
+                self._parts.append(_tool_result(block, path, self._strays))
             case _:
-                self._parts.append(_content(block, raw, path))
+                self._parts.append(_content(block, raw, path, self._strays))
 
     def _take_seal(self, wrapped: Wrapped) -> None:
         if not wrapped.sealed:
@@ -130,7 +132,7 @@ def _citations(block: form.Block, path: str) -> tuple[Citation, ...]:
         raise wrong_field(str(error), inside=f"{path}.citations") from None
 
 
-def _content(block: form.Block, raw: Raw, path: str) -> Text | Image | Document | Opaque:
+def _content(block: form.Block, raw: Raw, path: str, strays: Strays) -> Text | Image | Document | Opaque:
     """What may stand in a message and in the result of a tool."""
     match block:
         case form.Block(type="text", text=str(text)):
@@ -150,7 +152,12 @@ def _content(block: form.Block, raw: Raw, path: str) -> Text | Image | Document 
             member = "text" if block.type == "text" else "source"
             raise refused(f"{path}.{member}", "is missing", code="missing_field")
         case _:
-            return Opaque(dialect=DIALECT, type=block.type, raw=raw, fallback=_readable(block, path), path=path)
+            fallback = _readable(block, path, strays)
+            if fallback is None:
+                strays.forget(path)
+            elif (cites := form.given(block.citations)) is not None and asks_to_cite(cites):
+                strays.note(f"{path}.citations", cites)
+            return Opaque(dialect=DIALECT, type=block.type, raw=raw, fallback=fallback, path=path)
 
 
 def _source(source: form.Source, path: str) -> Source:
@@ -170,21 +177,21 @@ def _source(source: form.Source, path: str) -> Source:
             raise refused(f"{path}.source", "no such source is known", code="invalid_value")
 
 
-def _readable(block: form.Block, path: str) -> str | None:
+def _readable(block: form.Block, path: str, strays: Strays) -> str | None:
     """What a model that does not know the block can read of it; None where that is nothing."""
     if block.type == "document" and isinstance(block.source, form.Source) and block.source.content is not None:
-        return _joined([block.context, block.title, *_texts(block.source.content, path)])
+        return _joined([block.context, block.title, *_texts(block.source.content, f"{path}.source", strays)])
     if block.type == "search_result":
         source = block.source if isinstance(block.source, str) else None
         content = form.given(block.content)
-        return _joined([block.title, source, *_texts(form.decode_content(content) if content else "", path)])
+        return _joined([block.title, source, *_texts(form.decode_content(content) if content else "", path, strays)])
     return None
 
 
-def _texts(content: str | list[Raw], path: str) -> Iterable[str | None]:
+def _texts(content: str | list[Raw], path: str, strays: Strays) -> Iterable[str | None]:
     if isinstance(content, str):
         return [content]
-    return [_block(raw, f"{path}.content[{index}]").text for index, raw in enumerate(content)]
+    return [_block(raw, f"{path}.content[{index}]", strays).text for index, raw in enumerate(content)]
 
 
 def _joined(texts: Iterable[str | None]) -> str:
@@ -225,7 +232,7 @@ def _tool_use(block: form.Block, path: str) -> ToolCall:
     )
 
 
-def _tool_result(block: form.Block, path: str) -> ToolResult:
+def _tool_result(block: form.Block, path: str, strays: Strays) -> ToolResult:
     if not block.tool_use_id:
         raise refused(f"{path}.tool_use_id", "is missing", code="missing_field")
     raw = form.given(block.content)
@@ -235,24 +242,26 @@ def _tool_result(block: form.Block, path: str) -> ToolResult:
         raise wrong_field(str(error), inside=f"{path}.content") from None
     return ToolResult(
         call_id=block.tool_use_id,
-        content=content if isinstance(content, str) else _result_parts(content, path),
+        content=content if isinstance(content, str) else _result_parts(content, path, strays),
         is_error=block.is_error,
         cache=_cache(block),
         path=path,
     )
 
 
-def _result_parts(content: list[Raw], path: str) -> tuple[ResultPart, ...]:
+def _result_parts(content: list[Raw], path: str, strays: Strays) -> tuple[ResultPart, ...]:
     places = [f"{path}.content[{index}]" for index in range(len(content))]
-    return tuple(_content(_block(raw, place), raw, place) for raw, place in zip(content, places, strict=True))
+    return tuple(
+        _content(_block(raw, place, strays), raw, place, strays) for raw, place in zip(content, places, strict=True)
+    )
 
 
 def _cache(block: form.Block) -> Cache | None:
     return Cache(block.cache_control.ttl) if block.cache_control else None
 
 
-def _block(raw: Raw, path: str) -> form.Block:
+def _block(raw: Raw, path: str, strays: Strays) -> form.Block:
     try:
         return form.decode_block(raw)
-    except msgspec.ValidationError as error:
-        raise wrong_field(str(error), inside=path) from None
+    except msgspec.ValidationError:
+        return strays.read(raw, form.Block, path)

@@ -159,7 +159,8 @@ FORWARDED_EXTRAS = frozenset(
 
 def account(request: CanonicalRequest, losses: Losses) -> None:
     """Drops or refuses what has no place in a Messages request. Raises InvalidRequest."""
-    accounting.account(request, losses, slots=SLOTS, forwarded=forwarded(request))
+    known = request.extras if request.dialect == DIALECT else forwarded(request)
+    accounting.account(request, losses, slots=SLOTS, forwarded=known)
 
 
 def forwarded(request: CanonicalRequest) -> dict[str, Raw]:
@@ -167,4 +168,13 @@ def forwarded(request: CanonicalRequest) -> dict[str, Raw]:
     if not request.extras:
         return {}
     own = request.dialect == DIALECT
-    return {name: extra.value for name, extra in request.extras.items() if own or name in FORWARDED_EXTRAS}
+    return {
+        name: extra.value
+        for name, extra in request.extras.items()
+        if name in FORWARDED_EXTRAS or (own and _is_a_field(name))
+    }
+
+
+def _is_a_field(name: str) -> bool:
+    """Of the body, or of `output_config`, and of nothing inside them."""
+    return "." not in name.removeprefix(OUTPUT_CONFIG)

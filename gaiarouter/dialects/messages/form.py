@@ -1,4 +1,5 @@
-"""A Messages request on the wire, every member that a translation reads. Members that are not named here become extras.
+"""A Messages request on the wire, every member that a translation reads. Members that are not named here become extras:
+those of the body as it is read, those further inside where a form that allows no others fails (`strays`).
 
 Content is kept in its bytes block by block: what a block may hold depends on its type.
 """
@@ -12,12 +13,12 @@ ABSENT = Raw(b"")
 """Stands where a member was left out: Raw takes no None."""
 
 
-class CacheControl(Struct, frozen=True):
+class CacheControl(Struct, frozen=True, forbid_unknown_fields=True):
     type: str = "ephemeral"
     ttl: str | None = None
 
 
-class Source(Struct, frozen=True):
+class Source(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     media_type: str | None = None
     data: str | None = None
@@ -26,7 +27,7 @@ class Source(Struct, frozen=True):
     content: str | list[Raw] | None = None
 
 
-class Block(Struct, frozen=True):
+class Block(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     text: str | None = None
     source: Source | str | None = None
@@ -46,7 +47,7 @@ class Block(Struct, frozen=True):
     cache_control: CacheControl | None = None
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, forbid_unknown_fields=True):
     role: str
     content: str | list[Raw]
 
@@ -62,19 +63,19 @@ class Tool(Struct, frozen=True):
     cache_control: CacheControl | None = None
 
 
-class ToolChoice(Struct, frozen=True):
+class ToolChoice(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     name: str | None = None
     disable_parallel_tool_use: bool | None = None
 
 
-class Thinking(Struct, frozen=True):
+class Thinking(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     budget_tokens: int | None = None
     display: str | None = None
 
 
-class OutputFormat(Struct, frozen=True):
+class OutputFormat(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     schema: Raw = ABSENT
 
@@ -84,7 +85,7 @@ class OutputConfig(Struct, frozen=True):
     format: OutputFormat | None = None
 
 
-class Metadata(Struct, frozen=True):
+class Metadata(Struct, frozen=True, forbid_unknown_fields=True):
     user_id: str | None = None
 
 

@@ -25,13 +25,15 @@ from gaiarouter.dialects.media import source_of
 from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.dialects.responses import form
 from gaiarouter.dialects.responses.fields import DIALECT
+from gaiarouter.dialects.strays import Strays
 
 
 class ContentReader:
     """cache_ttl: of breakpoints that name none."""
 
-    def __init__(self, *, cache_ttl: str | None) -> None:
+    def __init__(self, *, cache_ttl: str | None, strays: Strays) -> None:
         self._cache_ttl = cache_ttl
+        self._strays = strays
 
     def read(self, content: str | list[Raw] | None, path: str) -> tuple[Part, ...]:
         if content is None:
@@ -54,9 +56,9 @@ class ContentReader:
 
     def _part(self, raw: Raw, path: str) -> Part:
         try:
-            part = form.decode_part(raw)
-        except msgspec.ValidationError as error:
-            raise wrong_field(str(error), inside=path) from None
+            part: form.Part = form.decode_sent_part(raw)
+        except msgspec.ValidationError:
+            part = self._strays.read(raw, form.SentPart, path)
         match part:
             case form.Part(type="input_text" | "output_text" | "text", text=str(text)):
                 return self._text(part, text, path)
@@ -67,10 +69,13 @@ class ContentReader:
                 return Image(source=source, detail=part.detail, cache=self._cache(part), path=path)
             case form.Part(type="input_file"):
                 source = _file_source(part, path)
+                if part.detail is not None:
+                    self._strays.note(f"{path}.detail", Raw(msgspec.json.encode(part.detail)))
                 return Document(source=source, filename=part.filename, cache=self._cache(part), path=path)
             case form.Part(type="input_audio", input_audio=form.InputAudio(data=data, format=kind)):
                 return Audio(source=Base64(f"audio/{kind}" if kind else None, data), format=kind, path=path)
             case _:
+                self._strays.forget(path)
                 return Opaque(dialect=DIALECT, type=part.type, raw=raw, path=path)
 
     def _text(self, part: form.Part, text: str, path: str) -> Text:

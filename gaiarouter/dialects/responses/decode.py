@@ -18,13 +18,13 @@ from gaiarouter.canonical.request import (
     Sampling,
     Thinking,
 )
-from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.dialects.responses import form
 from gaiarouter.dialects.responses.content import ContentReader
 from gaiarouter.dialects.responses.fields import DIALECT, NAMESAKES, NEUTRAL, TOP_LEVEL
 from gaiarouter.dialects.responses.form import Form
 from gaiarouter.dialects.responses.items import ItemReader
 from gaiarouter.dialects.responses.tools import read_tool_choice, read_tools
+from gaiarouter.dialects.strays import Strays
 from gaiarouter.errors import InvalidRequest
 
 LOGPROBS = "message.output_text.logprobs"
@@ -34,17 +34,16 @@ _READ_INSIDE = {"text": ("format", "verbosity"), "reasoning": ("effort", "summar
 
 def decode_request(body: bytes) -> CanonicalRequest:
     """`body`: JSON that `read_request` has accepted. Raises InvalidRequest with the path of the first wrong field."""
+    strays = Strays()
     try:
-        said, members = form.decode_form(body), form.decode_members(body)
-    except msgspec.ValidationError as error:
-        raise wrong_field(str(error)) from None
+        said, members = strays.read_body(form.decode_form, body, Form), form.decode_members(body)
     except (msgspec.DecodeError, RecursionError):
         raise InvalidRequest("The body is not valid JSON", code="invalid_json") from None
     given = {name: value for name, value in members.items() if bytes(value) != b"null"}
     options = said.prompt_cache_options
-    items = ItemReader(ContentReader(cache_ttl=options.ttl if options else None))
+    items = ItemReader(ContentReader(cache_ttl=options.ttl if options else None, strays=strays), strays)
     leading, turns = items.read(said.input)
-    choice = read_tool_choice(said.tool_choice)
+    choice = read_tool_choice(said.tool_choice, strays)
     return CanonicalRequest(
         dialect=DIALECT,
         model=said.model,
@@ -52,7 +51,7 @@ def decode_request(body: bytes) -> CanonicalRequest:
         turns=turns,
         stream=bool(said.stream),
         include_usage=True,
-        tools=read_tools(said.tools, choice),
+        tools=read_tools(said.tools, choice, strays),
         tool_choice=choice,
         parallel_tool_calls=said.parallel_tool_calls,
         sampling=_sampling(said),
@@ -62,7 +61,7 @@ def decode_request(body: bytes) -> CanonicalRequest:
         tier=said.service_tier,
         end_user=said.user if said.safety_identifier is None else said.safety_identifier,
         metadata=form.given(said.metadata),
-        extras=_extras(given) | items.extras,
+        extras=_extras(given) | items.extras | strays.extras,
         echoed=given,
         paths=_paths(said, given),
     )

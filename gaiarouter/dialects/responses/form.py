@@ -1,4 +1,6 @@
-"""A Responses request on the wire, every member that a translation reads. Members that are not named become extras."""
+"""A Responses request on the wire, every member that a translation reads. Members that are not named become
+extras: those of the body as it is read, those further inside where a form that allows no others fails (`strays`).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ ABSENT = Raw(b"")
 
 
 class Breakpoint(Struct, frozen=True):
+    mode: str | None = None
     ttl: str | None = None
 
 
@@ -38,6 +41,19 @@ class Part(Struct, frozen=True):
     prompt_cache_breakpoint: Breakpoint | None = None
 
 
+class SentBreakpoint(Breakpoint, frozen=True, forbid_unknown_fields=True):
+    """One of a caller's, as all that is called so."""
+
+
+class SentAudio(InputAudio, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class SentPart(Part, frozen=True, forbid_unknown_fields=True):
+    input_audio: SentAudio | None = None
+    prompt_cache_breakpoint: SentBreakpoint | None = None
+
+
 class Annotation(Struct, frozen=True):
     type: str = ""
     url: str | None = None
@@ -61,6 +77,13 @@ class Item(Struct, frozen=True):
     output: Raw = ABSENT
     summary: list[Part] | None = None
     encrypted_content: str | None = None
+
+
+class SentItem(Item, frozen=True, forbid_unknown_fields=True):
+    """What it has beside an Item came with a model's own words, and is sent back with them."""
+
+    status: Raw = ABSENT
+    caller: Raw = ABSENT
 
 
 class CustomFormat(Struct, frozen=True):
@@ -89,19 +112,29 @@ class Tool(Struct, frozen=True):
     tools: list[Raw] | None = None
 
 
-class NamedTool(Struct, frozen=True):
-    type: str
-    name: str | None = None
+class SentFormat(CustomFormat, frozen=True, forbid_unknown_fields=True):
+    pass
 
 
-class Choice(Struct, frozen=True):
+class SentTool(Tool, frozen=True, forbid_unknown_fields=True):
+    format: SentFormat | None = None
+
+
+class NamedTool(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     name: str | None = None
+    server_label: Raw = ABSENT
+
+
+class Choice(Struct, frozen=True, forbid_unknown_fields=True):
+    type: str
+    name: str | None = None
+    server_label: Raw = ABSENT
     mode: str | None = None
     tools: list[NamedTool] | None = None
 
 
-class TextFormat(Struct, frozen=True):
+class TextFormat(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     name: str | None = None
     description: str | None = None
@@ -163,6 +196,9 @@ def text_of(raw: Raw) -> str:
 decode_form = msgspec.json.Decoder(Form).decode
 decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 decode_item = msgspec.json.Decoder(Item).decode
+decode_sent_item = msgspec.json.Decoder(SentItem).decode
+decode_sent_part = msgspec.json.Decoder(SentPart).decode
+decode_sent_tool = msgspec.json.Decoder(SentTool).decode
 decode_part = msgspec.json.Decoder(Part).decode
 decode_annotation = msgspec.json.Decoder(Annotation).decode
 decode_tool = msgspec.json.Decoder(Tool).decode

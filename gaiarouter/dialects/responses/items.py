@@ -15,6 +15,7 @@ from gaiarouter.dialects.responses import form
 from gaiarouter.dialects.responses.content import ContentReader
 from gaiarouter.dialects.responses.fields import DIALECT, ISSUERS
 from gaiarouter.dialects.responses.sealing import OWN_FORMAT, Wrapped, unsealed, unwrap
+from gaiarouter.dialects.strays import Strays
 
 _ROLES: dict[str, Role] = {
     "user": "user",
@@ -32,8 +33,9 @@ def flat_name(name: str, namespace: str | None) -> str:
 class ItemReader:
     """Reads the input of one request, in order. extras: what must go to no target but the issuer, by path."""
 
-    def __init__(self, content: ContentReader) -> None:
+    def __init__(self, content: ContentReader, strays: Strays) -> None:
         self._content = content
+        self._strays = strays
         self._instructions: list[Instruction] = []
         self._turns: list[Turn] = []
         self.extras: dict[str, Extra] = {}
@@ -48,9 +50,9 @@ class ItemReader:
 
     def _read(self, raw: Raw, path: str) -> None:
         try:
-            item = form.decode_item(raw)
-        except msgspec.ValidationError as error:
-            raise wrong_field(str(error), inside=path) from None
+            item: form.Item = form.decode_sent_item(raw)
+        except msgspec.ValidationError:
+            item = self._strays.read(raw, form.SentItem, path)
         kind = item.type or ("message" if item.role else "item_reference")
         match kind:
             case "message":
@@ -62,6 +64,7 @@ class ItemReader:
             case "reasoning":
                 self._reasoning(item, path)
             case _:
+                self._strays.forget(path)
                 if kind in ISSUERS:
                     self.extras[path] = Extra(value=raw, loss="refuse")
                 self._add("assistant", Opaque(dialect=DIALECT, type=kind, raw=raw, path=path), path)

@@ -141,7 +141,8 @@ class _Encoder:
         """Members of the caller's own `name` that have no slot."""
         prefix = f"{name}."
         found = self._request.extras.items() if self._own else ()
-        return {path.removeprefix(prefix): extra.value for path, extra in found if path.startswith(prefix)}
+        own = {path.removeprefix(prefix): extra.value for path, extra in found if path.startswith(prefix)}
+        return {name: value for name, value in own.items() if "." not in name}
 
     def _reasoning(self) -> Body | None:
         thinking, path = self._request.thinking, self._path("thinking")

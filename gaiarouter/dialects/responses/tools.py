@@ -10,16 +10,17 @@ from msgspec.structs import replace
 
 from gaiarouter.canonical.losses import refused
 from gaiarouter.canonical.request import Grammar, Tool, ToolChoice
-from gaiarouter.dialects.mistakes import wrong_field
 from gaiarouter.dialects.responses import form
 from gaiarouter.dialects.responses.fields import DIALECT
 from gaiarouter.dialects.responses.items import flat_name
+from gaiarouter.dialects.strays import Strays
 
-_MODES = ("auto", "none", "required")
+_CALLERS = ("function", "custom")
+"""Kinds of tools that callers carry out themselves."""
 
 
-def read_tools(tools: list[Raw] | None, choice: ToolChoice | None) -> tuple[Tool, ...]:
-    found = (_tools(raw, f"tools[{index}]", None) for index, raw in enumerate(tools or ()))
+def read_tools(tools: list[Raw] | None, choice: ToolChoice | None, strays: Strays) -> tuple[Tool, ...]:
+    found = (_tools(raw, f"tools[{index}]", None, strays) for index, raw in enumerate(tools or ()))
     read = tuple(tool for each in found for tool in each)
     if (choice is not None and choice.mode != "auto") or all(tool.kind == "hosted" for tool in read):
         return read
@@ -38,20 +39,24 @@ def namespaces(tools: Raw | None) -> Mapping[str, str]:
     }
 
 
-def _tools(raw: Raw, path: str, namespace: str | None) -> Iterator[Tool]:
+def _tools(raw: Raw, path: str, namespace: str | None, strays: Strays) -> Iterator[Tool]:
     try:
-        tool = form.decode_tool(raw)
-    except msgspec.ValidationError as error:
-        raise wrong_field(str(error), inside=path) from None
+        tool: form.Tool = form.decode_sent_tool(raw)
+    except msgspec.ValidationError:
+        tool = strays.read(raw, form.SentTool, path)
     if tool.type == "namespace":
+        if tool.description is not None:
+            strays.note(f"{path}.description", Raw(msgspec.json.encode(tool.description)))
         for index, inner in enumerate(tool.tools or ()):
-            yield from _tools(inner, f"{path}.tools[{index}]", tool.name)
+            yield from _tools(inner, f"{path}.tools[{index}]", tool.name, strays)
     else:
+        if tool.type not in _CALLERS:
+            strays.forget(path)
         yield _tool(tool, raw, path, namespace)
 
 
 def _tool(tool: form.Tool, raw: Raw, path: str, namespace: str | None) -> Tool:
-    if tool.type not in ("function", "custom"):
+    if tool.type not in _CALLERS:
         name = tool.name or tool.type
         capability = "web_search" if tool.type.startswith("web_search") else None
         return Tool(kind="hosted", name=name, capability=capability, dialect=DIALECT, raw=raw, path=path)
@@ -75,13 +80,13 @@ def _grammar(wish: form.CustomFormat | None) -> Grammar | None:
     return Grammar(wish.syntax, wish.definition)
 
 
-def read_tool_choice(raw: Raw) -> ToolChoice | None:
+def read_tool_choice(raw: Raw, strays: Strays) -> ToolChoice | None:
     if form.given(raw) is None:
         return None
     try:
         choice = form.decode_choice(raw)
-    except msgspec.ValidationError as error:
-        raise wrong_field(str(error), inside="tool_choice") from None
+    except msgspec.ValidationError:
+        choice = strays.read(raw, form.Choice, "tool_choice")
     match choice:
         case "auto" | "none" | "required":
             return ToolChoice(choice)

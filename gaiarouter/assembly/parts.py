@@ -27,6 +27,7 @@ from gaiarouter.limits.guesses import Guesses
 from gaiarouter.limits.joint import SharedLimits
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline.admission import Gate
+from gaiarouter.pipeline.aside import Aside, Beside
 from gaiarouter.pipeline.auth import Door, Refusal
 from gaiarouter.pipeline.auth import KeyRing as Keys
 from gaiarouter.pipeline.booking import Books
@@ -75,6 +76,7 @@ class Parts:
     media: MediaSource
     permit: Callable[[Iterable[str]], None]
     adopt: Callable[[Settings, Settings], None]
+    aside: Beside
     bodies: BodyFile | None = None
     catalogue: Catalogue = field(default_factory=Catalogue.load)
     rng: Random = field(default_factory=Random)
@@ -98,15 +100,14 @@ async def opened(
 ) -> AsyncIterator[Parts]:
     """Opens what has to be closed again, in the order of the data flow, and closes it in the reverse."""
     await store.open(migrate=migrate)
-    keys, refusals = _keys(settings, store), _refusals(store)
-    ledger = _ledger(settings, store, metrics)
-    http = _http(settings, metrics)
+    keys, refusals, aside = _keys(settings, store), _refusals(store), Aside()
+    ledger, http = _ledger(settings, store, metrics), _http(settings, metrics)
     media = MediaLoader(allows=media_from, on_end=lambda outcome: metrics.media_loads.labels(outcome).inc())
     look_at_parts(metrics, gate, health, keys, store, http)
     shared = None if settings.redis is None else _shared(settings.redis, limiter, metrics)
     spans = None if settings.traces is None else _spans(settings.traces, metrics)
     bodies = None if settings.log.bodies is None else _bodies(settings.log.bodies, metrics)
-    async with _closing(bodies, spans, shared, media, http, ledger, keys, refusals, store, metrics):
+    async with _closing(aside, bodies, spans, shared, media, http, ledger, keys, refusals, store, metrics):
         yield Parts(
             gate=gate,
             keys=keys,
@@ -120,6 +121,7 @@ async def opened(
             metrics=metrics,
             upstreams={"http": http, "echo": EchoUpstream()},
             media=media,
+            aside=aside,
             spans=spans,
             bodies=bodies,
             handles=Handles(await store.secret("handles", token_bytes(SECRET_BYTES), now_us=now_us())),

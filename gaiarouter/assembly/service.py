@@ -74,7 +74,7 @@ def build_service(
     auth = _auth(settings, parts)
     issuers = Issuers(places, stateless(settings))
     served, explained = _transforms(settings, table, grants, issuers, preferring, parts.handles)
-    conversions = _Conversions(settings, places, formats, preferring, parts.handles)
+    conversions = _Conversions(settings, places, formats, preferring, parts)
     explainer = Explainer(
         table, explained, conversions.convert(NothingLoaded()), issuers, READERS, formats.dialects, parts.health
     )
@@ -82,7 +82,7 @@ def build_service(
         Admission: Admission(parts.gate),
         Auth: auth,
         **({} if parts.bodies is None else {Recording: Recording(parts.bodies)}),
-        RateLimit: RateLimit(parts.limiter, default=settings.limits, shared=parts.shared),
+        RateLimit: RateLimit(parts.limiter, default=settings.limits, aside=parts.aside, shared=parts.shared),
         Transform: served,
         Booking: Booking(parts.ledger, parts.budgets, Pricing(prices)),
         Proxy: _proxy(settings, conversions, parts, formats, prices, around),
@@ -135,22 +135,24 @@ class _Conversions:
     """How targets are spoken to by the table's settings."""
 
     def __init__(
-        self, settings: Settings, places: Places, formats: Formats, preferring: Preferring, handles: Handles | None
+        self, settings: Settings, places: Places, formats: Formats, preferring: Preferring, parts: Parts
     ) -> None:
         self._places = places
-        self._handles = handles
+        self._handles = parts.handles
+        self._aside = parts.aside
         self._stateless = stateless(settings)
         self._formats = formats
         self._preferring = preferring
         self._targets = targets(settings)
 
     def counts(self, media: MediaSource) -> CountConverter:
-        return CountConverter(self._places, self._formats.counts, self._formats.callers, self._targets, media)
+        formats = self._formats
+        return CountConverter(self._places, formats.counts, formats.callers, self._targets, media, self._aside)
 
     def convert(self, media: MediaSource) -> Convert:
         places, formats, preferring = self._places, self._formats, self._preferring
         counts, passed = self.counts(media), PassedConverter(places)
-        converter = Converter(places, formats.both, formats.callers, self._targets, media)
+        converter = Converter(places, formats.both, formats.callers, self._targets, media, self._aside)
         handles = self._handles
         others: dict[str, Convert] = {
             **dict.fromkeys(("embeddings", SINGLE, BATCH), EmbeddingConverter(places, formats.embeddings).convert),

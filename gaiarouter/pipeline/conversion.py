@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
 from gaiarouter.canonical.request import CanonicalRequest
 from gaiarouter.dialects.base import Conversion, Envelope, SpokenByBoth
 from gaiarouter.dialects.passing import PassThrough
 from gaiarouter.dialects.translate import AnswerWriter, Target, Translation
 from gaiarouter.errors import NotServed
+from gaiarouter.pipeline.aside import LARGE, Beside, Here
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.media import with_bytes
 from gaiarouter.providers.base import Endpoint
@@ -18,6 +20,8 @@ from gaiarouter.routing.base import ResolvedTarget
 from gaiarouter.upstream.base import MediaSource
 
 Convert = Callable[[Exchange, ResolvedTarget], Awaitable[tuple[Endpoint, Conversion]]]
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+_HERE: Final = Here()
 
 
 class Caller(Protocol):
@@ -32,7 +36,8 @@ class Caller(Protocol):
 
 class Converter:
     """endpoints, targets: by provider, then by dialect; targets in the order of preference. both: dialects that may be
-    passed through, callers: those that may be translated, by dialect. media: where it is loaded from."""
+    passed through, callers: those that may be translated, by dialect. media: where it is loaded from. aside: where
+    large bodies are read and written."""
 
     def __init__(
         self,
@@ -41,52 +46,76 @@ class Converter:
         callers: Mapping[str, Caller],
         targets: Mapping[str, Mapping[str, Target]],
         media: MediaSource,
+        aside: Beside,
     ) -> None:
         self._endpoints = endpoints
         self._both = both
         self._callers = callers
         self._targets = targets
         self._media = media
+        self._aside = aside
 
     async def convert(self, exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
         """Where the request goes and in which words. Raises InvalidRequest for what the target's dialect cannot say,
         MediaNotLoaded."""
-        assert exchange.request is not None
-        spoken = self._endpoints[target.provider]
-        endpoint = spoken.get(exchange.dialect.name)
-        if endpoint is not None:
-            name, request = exchange.dialect.name, exchange.request
+        request, name = exchange.request, exchange.dialect.name
+        assert request is not None
+        spoken, targets, forwarded = self._endpoints[target.provider], self._targets[target.provider], _NO_HEADERS
+        if name in spoken:
             if not request.sealed:
-                return endpoint, PassThrough(
-                    self._both[name], request, model=target.model, ask_usage=endpoint.asks_usage
-                )
+                asks_usage = spoken[name].asks_usage
+                return spoken[name], PassThrough(self._both[name], request, model=target.model, ask_usage=asks_usage)
             # written anew, since the vendor would refuse seals that are not its own
-            own = self._targets[target.provider][name]
-            return endpoint, await self._translation(exchange, target, endpoint, own, request.forwarded)
-        for name, asked in self._targets[target.provider].items():
-            return spoken[name], await self._translation(exchange, target, spoken[name], asked)
-        raise NotServed
+            forwarded = request.forwarded
+        else:
+            for preferred in targets:
+                name = preferred
+                break
+            else:
+                raise NotServed
+        endpoint, asked = spoken[name], targets[name]
+        if request.prompt_bytes > LARGE or endpoint.fetch_media:
+            return endpoint, await self._waited_for(exchange, target, endpoint, asked, forwarded)
+        return endpoint, self._written(exchange, target, asked, forwarded, None)
 
-    async def _translation(
+    async def _waited_for(
         self,
         exchange: Exchange,
         target: ResolvedTarget,
         endpoint: Endpoint,
         asked: Target,
-        forwarded: Mapping[str, str] = MappingProxyType({}),
+        forwarded: Mapping[str, str],
     ) -> Translation:
         assert exchange.request is not None
-        caller = self._callers[exchange.dialect.name]
+        aside, request = self._aside if exchange.request.prompt_bytes > LARGE else _HERE, None
+        if endpoint.fetch_media:
+            request = await aside.run(exchange, partial(self._read, exchange))
+            request = await with_bytes(request, asked, exchange, self._media)
+        return await aside.run(exchange, partial(self._written, exchange, target, asked, forwarded, request))
+
+    def _read(self, exchange: Exchange) -> CanonicalRequest:
+        assert exchange.request is not None
         body = exchange.request.body_for(model=exchange.request.model, ask_usage=False)
-        request = caller.decode_request(body, exchange.envelope)
-        writer = caller.writer(
+        return self._callers[exchange.dialect.name].decode_request(body, exchange.envelope)
+
+    def _written(
+        self,
+        exchange: Exchange,
+        target: ResolvedTarget,
+        asked: Target,
+        forwarded: Mapping[str, str],
+        request: CanonicalRequest | None,
+    ) -> Translation:
+        """request: None is yet to be read. Read here it is let go of here, which takes long where it is large."""
+        assert exchange.request is not None
+        if request is None:
+            request = self._read(exchange)
+        writer = self._callers[exchange.dialect.name].writer(
             request,
             answer_id=exchange.id,
             created=exchange.received_us // 1_000_000,
             input_tokens=exchange.request.estimated_input_tokens(),
         )
-        if endpoint.fetch_media:
-            request = await with_bytes(request, asked, exchange, self._media)
         return Translation(asked.prepare(request, model=target.model, strict=is_strict(exchange)), writer, forwarded)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Final
 
 from gaiarouter.dialects.base import Answer, Conversion
 from gaiarouter.dialects.counting import (
@@ -14,8 +15,9 @@ from gaiarouter.dialects.counting import (
     CountTranslated,
     counted_in,
 )
-from gaiarouter.dialects.translate import Target
+from gaiarouter.dialects.translate import PreparedRequest, Target
 from gaiarouter.errors import NotServed
+from gaiarouter.pipeline.aside import LARGE, Beside, Here
 from gaiarouter.pipeline.conversion import Caller, is_strict
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.media import with_bytes
@@ -23,10 +25,12 @@ from gaiarouter.providers.base import Endpoint
 from gaiarouter.routing.base import ResolvedTarget
 from gaiarouter.upstream.base import MediaSource
 
+_HERE: Final = Here()
+
 
 class CountConverter:
     """endpoints: by provider, then by operation. formats, callers: by dialect. targets: by provider, then by dialect in
-    the order of preference. media: where it is loaded from."""
+    the order of preference. media: where it is loaded from. aside: where large bodies are read and written."""
 
     def __init__(
         self,
@@ -35,12 +39,14 @@ class CountConverter:
         callers: Mapping[str, Caller],
         targets: Mapping[str, Mapping[str, Target]],
         media: MediaSource,
+        aside: Beside,
     ) -> None:
         self._endpoints = endpoints
         self._formats = {counted_in(name): each for name, each in formats.items()}
         self._callers = {counted_in(name): each for name, each in callers.items()}
         self._targets = targets
         self._media = media
+        self._aside = aside
 
     async def convert(self, exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
         """Where the request goes and in which words. Raises InvalidRequest for what the target's dialect cannot say,
@@ -52,13 +58,25 @@ class CountConverter:
         for name, asked in self._targets[target.provider].items():
             operation = counted_in(name)
             if operation in spoken:
-                request = head.canonical(partial(self._callers[own].decode_request, envelope=exchange.envelope))
-                if spoken[operation].fetch_media:
-                    request = await with_bytes(request, asked, exchange, self._media)
-                prepared = asked.prepare(request, model=target.model, strict=is_strict(exchange))
+                prepared = await self._prepared(exchange, target, asked, fetch_media=spoken[operation].fetch_media)
                 format_ = self._formats[operation]
                 return spoken[operation], CountTranslated(prepared, format_, self._formats[own], model=target.model)
         raise NotServed
+
+    async def _prepared(
+        self, exchange: Exchange, target: ResolvedTarget, asked: Target, *, fetch_media: bool
+    ) -> PreparedRequest:
+        head = exchange.request
+        assert isinstance(head, CountHead)
+        read = partial(
+            head.canonical, partial(self._callers[exchange.dialect.name].decode_request, envelope=exchange.envelope)
+        )
+        write = partial(asked.prepare, model=target.model, strict=is_strict(exchange))
+        aside = self._aside if head.prompt_bytes > LARGE else _HERE
+        if fetch_media:
+            request = await with_bytes(await aside.run(exchange, read), asked, exchange, self._media)
+            return await aside.run(exchange, partial(write, request))
+        return await aside.run(exchange, lambda: write(read()))
 
     def estimate(self, exchange: Exchange) -> Answer | None:
         """For a target that does not count, or cannot now: another one would count in tokens of its own."""

@@ -90,8 +90,9 @@ class Proxy(Stage):
                 await asyncio.sleep(attempt.wait_s)
                 exchange.upstream_s += attempt.wait_s
             exchange.attempt_started_s = self._clock()
+            endpoint, conversion = await self._convert(exchange, attempt.target)
             billed_unknown = True
-            await self._ask(exchange, plan, attempt)
+            await self._ask(exchange, plan, attempt, endpoint, conversion)
         except UpstreamError as raised:
             error = self._of_the_attempt(raised, exchange, plan)
             outcome, billed_unknown = error.outcome if error.sent else None, error.billed_unknown
@@ -138,12 +139,13 @@ class Proxy(Stage):
             return error
         return TimedOut("The provider did not answer in time.", phase="first_byte")
 
-    async def _ask(self, exchange: Exchange, plan: Plan, attempt: Attempt) -> None:
+    async def _ask(
+        self, exchange: Exchange, plan: Plan, attempt: Attempt, endpoint: Endpoint, conversion: Conversion
+    ) -> None:
         request, match = exchange.request, exchange.match
         assert request is not None
         assert match is not None
         limits = match.route.timeouts
-        endpoint, conversion = await self._convert(exchange, attempt.target)
         started = exchange.attempt_started_s
         exchange.served, exchange.dropped = attempt.target, conversion.dropped
         speak_by = min(attempt.deadline, started + limits.first_byte_s)

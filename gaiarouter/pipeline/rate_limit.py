@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from gaiarouter.config.settings import Limits
 from gaiarouter.limits.base import Lease, Limiter
 from gaiarouter.limits.joint import Holder
 from gaiarouter.limits.together import together
+from gaiarouter.pipeline.aside import LARGE, Beside
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.runner import Stage
 
@@ -23,17 +25,23 @@ class Shared(Protocol):
 
 
 class RateLimit(Stage):
-    """shared: where limits are counted over all processes; None counts in this one alone."""
+    """shared: where limits are counted over all processes; None counts in this one alone. aside: where large bodies are
+    read."""
 
-    def __init__(self, limiter: Limiter, *, default: Limits, shared: Shared | None = None) -> None:
+    def __init__(self, limiter: Limiter, *, default: Limits, aside: Beside, shared: Shared | None = None) -> None:
         self._limiter = limiter
         self._default = default
         self._shared = shared
+        self._aside = aside
 
     async def request(self, exchange: Exchange) -> None:
         exchange.lease = lease = self._admit(exchange)
         body = await exchange.receive()
-        exchange.request = request = exchange.dialect.read_request(body, exchange.envelope)
+        if len(body) > LARGE:
+            read = partial(exchange.dialect.read_request, body, exchange.envelope)
+            exchange.request = request = await self._aside.run(exchange, read)
+        else:
+            exchange.request = request = exchange.dialect.read_request(body, exchange.envelope)
         exchange.estimated_input = tokens = request.estimated_input_tokens()
         if (output := request.max_output_tokens) is not None:
             # some servers take -1 for "no bound"; it must not make the window larger

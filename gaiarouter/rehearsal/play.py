@@ -21,6 +21,7 @@ from gaiarouter.errors import GatewayError
 from gaiarouter.limits.guesses import Guesses
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline.admission import Gate
+from gaiarouter.pipeline.aside import Here
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.explaining import NothingLoaded, Question
 from gaiarouter.pipeline.runner import run
@@ -140,6 +141,7 @@ def _parts(case: Case, script: Script) -> Parts:
         catalogue=Catalogue.load(),
         upstreams={"http": script, "echo": script},
         media=NothingLoaded(),
+        aside=Here(),
         rng=Random(case.seed),  # noqa: S311  # the same draws at every run are what is wanted
         permit=lambda _: None,
         adopt=lambda _, __: None,

@@ -14,6 +14,7 @@ import pytest
 
 from tests.gateway.faults import DONE, FINISH, ROLE, chunk_of, completion, healthy
 from tests.gateway.running import ANSWER, BACKUP_ANSWER, Starter, chat_body
+from tests.performance.test_translated_path import ANSWERS as ANSWERS_OF
 from tests.support.script import SSE_HEAD, Script, Send, chunk, json_answer, sse, sse_answer
 from tests.support.upstream import ScriptedUpstream
 
@@ -90,6 +91,40 @@ async def test_n8_no_request_holds_up_the_others(start: Starter, name: str) -> N
             reply = await gateway.post(BODIES[name])
         assert longest() < STALL_S
         assert (reply.status, len(upstream.requests)) == ((400, 0) if name in REFUSED else (200, 1)), reply.body
+
+
+def _calls(count: int) -> list[dict[str, object]]:
+    """As a Messages caller tells them."""
+    turns: list[dict[str, object]] = [{"role": "user", "content": "x"}]
+    for n in range(count):
+        call = {"type": "tool_use", "id": f"toolu_{n}", "name": "f", "input": {"n": n}}
+        result = {"type": "tool_result", "tool_use_id": f"toolu_{n}", "content": "x"}
+        turns += [{"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+    return turns
+
+
+CHAT = "/v1/chat/completions"
+MANY = {"model": "alone", "messages": TURNS[:1] * 200_000}
+CALLS = {"model": "alone", "max_tokens": 9, "messages": _calls(16_000)}
+CONVERSATIONS = {
+    "200,000 turns": ("openai", CHAT, MANY, completion("x")),
+    "200,000 turns to Claude": ("anthropic", CHAT, MANY, ANSWERS_OF["anthropic"]),
+    "200,000 turns to Gemini": ("google", CHAT, MANY, ANSWERS_OF["google"]),
+    "16,000 calls of tools from Messages to Chat": ("openai", "/v1/messages", CALLS, completion("x")),
+}
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+async def test_n8_no_long_conversation_holds_up_the_others(start: Starter, name: str) -> None:
+    main, path, members, answer = CONVERSATIONS[name]
+    body = json.dumps(members).encode()
+    async with ScriptedUpstream(json_answer(answer)) as upstream:
+        gateway = await start({"main": upstream.url("/v1")}, main=main, defaults=PATIENT)
+        await gateway.chat("demo")
+        async with longest_step() as longest:
+            reply = await gateway.post(body, path=path)
+        assert reply.status == 200, reply.body
+        assert longest() < STALL_S
 
 
 @pytest.fixture

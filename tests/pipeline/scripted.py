@@ -13,7 +13,8 @@ from gaiarouter.errors import CallerGone
 from gaiarouter.ledger.tokenizer import Tokenizer
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import Proxy
-from gaiarouter.pipeline.conversion import Converter
+from gaiarouter.pipeline.aside import Here
+from gaiarouter.pipeline.conversion import Convert, Converter
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.providers.base import Endpoint, UpstreamRequest
 from gaiarouter.routing.attempts import Plan
@@ -169,7 +170,7 @@ def match_of(*providers: str) -> Match:
     return Match(route, "m", "m", (), groups)
 
 
-def proxy(clock: Clock, target: ScriptedTarget, exchange: Exchange) -> Proxy:
+def proxy(clock: Clock, target: ScriptedTarget, exchange: Exchange, *, convert: Convert | None = None) -> Proxy:
     """One whose providers, those of the exchange's route, are all `target`."""
     match = exchange.match
     assert match is not None
@@ -183,11 +184,16 @@ def proxy(clock: Clock, target: ScriptedTarget, exchange: Exchange) -> Proxy:
     endpoints = {
         name: {"chat": Endpoint(name, "http", f"http://{name}/v1", "none", {}, asks_usage=True)} for name in names
     }
-    convert = Converter(
-        endpoints, both={"chat": ChatDialect()}, callers={}, targets={name: {} for name in names}, media=NoMedia()
+    own = Converter(
+        endpoints,
+        both={"chat": ChatDialect()},
+        callers={},
+        targets={name: {} for name in names},
+        media=NoMedia(),
+        aside=Here(),
     ).convert
     return Proxy(
-        convert=convert,
+        convert=own if convert is None else convert,
         estimate=lambda _: None,
         upstreams={"http": target, "echo": target},
         plan=plan,

@@ -21,6 +21,7 @@ from gaiarouter.limits.grace import LastKnown
 from gaiarouter.limits.memory import MemoryLimiter
 from gaiarouter.pipeline import Admission, RateLimit
 from gaiarouter.pipeline.admission import Gate
+from gaiarouter.pipeline.aside import Here
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.runner import Stage, Stages, run
 from gaiarouter.store.base import ApiKey
@@ -101,7 +102,9 @@ async def asked(noisy: ApiKey | None) -> Seen:
     """The quiet key asks as often as it does; beside it the noisy one ten times as often as it may."""
     loop, seen = asyncio.get_running_loop(), Seen()
     gate = Gate(slots=SLOTS, waiting=1024, wait_s=0.25, on_shed=lambda _: None, clock=loop.time)
-    stages = Stages([Admission(gate), RateLimit(MemoryLimiter(loop.time), default=FREE), Spending(loop.time)])
+    stages = Stages(
+        [Admission(gate), RateLimit(MemoryLimiter(loop.time), aside=Here(), default=FREE), Spending(loop.time)]
+    )
 
     async def one(key: ApiKey) -> None:
         made, came = exchange(Clock()), loop.time()

@@ -10,17 +10,22 @@ import pytest
 
 from gaiarouter.canonical.usage import Usage
 from gaiarouter.config.settings import Retry
+from gaiarouter.dialects.base import Conversion
 from gaiarouter.errors import (
     Failed,
     GatewayError,
     Interrupted,
     KeyRefused,
+    NotServed,
     ProtocolBroken,
     Rejected,
     TimedOut,
     Unreachable,
     UpstreamError,
 )
+from gaiarouter.pipeline.exchange import Exchange
+from gaiarouter.providers.base import Endpoint
+from gaiarouter.routing.base import ResolvedTarget
 from tests.gateway.faults import DONE, FINISH, ROLE, chunk_of, completion
 from tests.pipeline.scripted import (
     BODY,
@@ -224,6 +229,25 @@ async def test_who_hangs_up_during_a_pause_has_cost_nothing() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [(each.outcome, each.lost) for each in made.attempts] == [("connect_error", None), ("cancelled", None)]
+
+
+async def test_who_hangs_up_while_the_request_is_translated_has_cost_nothing() -> None:
+    clock = Clock()
+    made = routed(clock, BODY, match_of("main"))
+    begun = asyncio.Event()
+
+    async def convert(exchange: Exchange, target: ResolvedTarget) -> tuple[Endpoint, Conversion]:
+        begun.set()
+        await asyncio.Event().wait()
+        raise NotServed
+
+    target = ScriptedTarget(whole(clock))
+    task = asyncio.create_task(proxy(clock, target, made, convert=convert).request(made))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [(each.outcome, each.lost) for each in made.attempts] == [("cancelled", None)]
 
 
 async def test_the_usage_event_is_asked_for_and_taken_out_unless_the_caller_wants_it() -> None:

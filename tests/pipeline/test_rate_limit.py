@@ -13,6 +13,7 @@ from gaiarouter.errors import InvalidRequest, LimitExceeded
 from gaiarouter.limits.base import Lease, Window
 from gaiarouter.limits.together import Together
 from gaiarouter.pipeline import RateLimit
+from gaiarouter.pipeline.aside import Here
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.store.base import ApiKey
 from gaiarouter.store.records import Organization
@@ -47,7 +48,7 @@ class NotingLimiter:
 
 async def test_the_estimate_is_reserved_and_the_real_number_settled() -> None:
     notes = NotingLimiter()
-    stage = RateLimit(notes, default=UNLIMITED)
+    stage = RateLimit(notes, aside=Here(), default=UNLIMITED)
     made = exchange(Clock(), BODY[:-1] + b',"max_tokens":50}')
     await stage.request(made)
     assert made.request is not None
@@ -59,7 +60,7 @@ async def test_the_estimate_is_reserved_and_the_real_number_settled() -> None:
 
 async def test_without_usage_everything_is_given_back() -> None:
     notes = NotingLimiter()
-    stage = RateLimit(notes, default=UNLIMITED)
+    stage = RateLimit(notes, aside=Here(), default=UNLIMITED)
     made = exchange(Clock())
     await stage.request(made)
     stage.finish(made)
@@ -68,7 +69,7 @@ async def test_without_usage_everything_is_given_back() -> None:
 
 async def test_a_request_that_was_never_admitted_settles_nothing() -> None:
     notes = NotingLimiter()
-    RateLimit(notes, default=UNLIMITED).finish(exchange(Clock()))
+    RateLimit(notes, aside=Here(), default=UNLIMITED).finish(exchange(Clock()))
     assert notes.lease.calls == []
 
 
@@ -79,20 +80,22 @@ async def test_a_keys_own_limits_go_before_the_default(own: Limits | None, used:
     notes = NotingLimiter()
     made = exchange(Clock())
     made.key = ApiKey(id="key_1", name="alice", secret_hash=b"", created_us=0, limits=own)
-    await RateLimit(notes, default=UNLIMITED).request(made)
+    await RateLimit(notes, aside=Here(), default=UNLIMITED).request(made)
     assert notes.admitted == [("key_1", "alice", used)]
 
 
 async def test_callers_without_a_key_share_one_limit() -> None:
     notes = NotingLimiter()
-    await RateLimit(notes, default=LIMITS).request(exchange(Clock()))
+    await RateLimit(notes, aside=Here(), default=LIMITS).request(exchange(Clock()))
     assert notes.admitted == [("anonymous", "anonymous", LIMITS)]
 
 
 async def test_the_body_of_a_refused_request_is_not_read() -> None:
     read: list[bool] = []
     clock = Clock()
-    stage = RateLimit(limiter(clock), default=Limits(requests=Rate(1, 60.0), tokens=None, concurrent=None))
+    stage = RateLimit(
+        limiter(clock), aside=Here(), default=Limits(requests=Rate(1, 60.0), tokens=None, concurrent=None)
+    )
     first, second = (exchange(clock, receive=lambda: read.append(True)) for _ in range(2))
     await stage.request(first)
     with pytest.raises(LimitExceeded):
@@ -104,7 +107,7 @@ async def test_the_body_of_a_refused_request_is_not_read() -> None:
 @pytest.mark.parametrize("body", [b"{nope", b"[]"])
 async def test_the_slot_of_a_broken_body_is_given_back(body: bytes) -> None:
     clock = Clock()
-    stage = RateLimit(limiter(clock), default=Limits(requests=None, tokens=None, concurrent=1))
+    stage = RateLimit(limiter(clock), aside=Here(), default=Limits(requests=None, tokens=None, concurrent=1))
     for _ in range(3):
         made = exchange(clock, body)
         with pytest.raises(InvalidRequest):
@@ -116,7 +119,7 @@ async def test_the_slot_of_a_broken_body_is_given_back(body: bytes) -> None:
 @pytest.mark.parametrize("fault", [asyncio.CancelledError(), RuntimeError("bug")])
 async def test_the_slot_of_a_caller_that_leaves_in_its_body_is_given_back(fault: BaseException) -> None:
     clock = Clock()
-    stage = RateLimit(limiter(clock), default=Limits(requests=None, tokens=None, concurrent=1))
+    stage = RateLimit(limiter(clock), aside=Here(), default=Limits(requests=None, tokens=None, concurrent=1))
 
     def leave() -> None:
         raise fault
@@ -130,7 +133,7 @@ async def test_the_slot_of_a_caller_that_leaves_in_its_body_is_given_back(fault:
 
 async def test_a_request_that_is_too_large_keeps_nothing_of_the_window() -> None:
     clock = Clock()
-    stage = RateLimit(limiter(clock), default=Limits(requests=None, tokens=Rate(100, 60.0), concurrent=1))
+    stage = RateLimit(limiter(clock), aside=Here(), default=Limits(requests=None, tokens=Rate(100, 60.0), concurrent=1))
     large = exchange(clock, BODY[:-1] + b',"max_tokens":500}')
     with pytest.raises(LimitExceeded):
         await stage.request(large)
@@ -146,20 +149,20 @@ async def test_a_request_that_is_too_large_keeps_nothing_of_the_window() -> None
 async def test_a_negative_bound_of_the_output_does_not_make_the_window_larger(sent: str) -> None:
     notes = NotingLimiter()
     made = exchange(Clock(), BODY[:-1] + b',"max_tokens":' + sent.encode() + b"}")
-    await RateLimit(notes, default=UNLIMITED).request(made)
+    await RateLimit(notes, aside=Here(), default=UNLIMITED).request(made)
     assert made.request is not None
     assert notes.lease.calls == [("reserve", made.request.estimated_input_tokens())]
 
 
 async def test_a_bound_of_hundreds_of_digits_is_reserved_and_settled() -> None:
     clock = Clock()
-    stage = RateLimit(limiter(clock), default=UNLIMITED)
+    stage = RateLimit(limiter(clock), aside=Here(), default=UNLIMITED)
     made = exchange(clock, BODY[:-1] + b',"max_tokens":' + b"9" * 400 + b"}")
     await stage.request(made)
     stage.finish(made)
     made = exchange(clock, BODY[:-1] + b',"max_tokens":' + b"9" * 400 + b"}")
     with pytest.raises(LimitExceeded) as caught:
-        await RateLimit(limiter(clock), default=Limits(None, Rate(100, 60.0), None)).request(made)
+        await RateLimit(limiter(clock), aside=Here(), default=Limits(None, Rate(100, 60.0), None)).request(made)
     assert len(caught.value.message) < 200
 
 
@@ -171,7 +174,7 @@ def _tenants(made: Exchange, shared: Limits, *, key_id: str = "key_1") -> Exchan
 
 async def test_the_limits_of_an_organization_hold_for_its_keys_in_all() -> None:
     clock = Clock()
-    stage = RateLimit(limiter(clock), default=UNLIMITED)
+    stage = RateLimit(limiter(clock), aside=Here(), default=UNLIMITED)
     shared = replace(UNLIMITED, concurrent=2)
     running = [_tenants(exchange(clock), shared, key_id=f"key_{number}") for number in range(3)]
     await stage.request(running[0])
@@ -187,7 +190,7 @@ async def test_the_limits_of_an_organization_hold_for_its_keys_in_all() -> None:
 
 async def test_what_the_organization_refuses_takes_no_place_of_the_key() -> None:
     clock = Clock()
-    stage = RateLimit(limiter(clock), default=UNLIMITED)
+    stage = RateLimit(limiter(clock), aside=Here(), default=UNLIMITED)
     full = _tenants(exchange(clock), replace(UNLIMITED, requests=Rate(0, 60.0)))
     assert full.key is not None
     full.key = replace(full.key, limits=replace(UNLIMITED, concurrent=1))
@@ -203,7 +206,7 @@ async def test_what_the_organization_refuses_takes_no_place_of_the_key() -> None
 
 async def test_tokens_are_taken_from_both_and_given_back_to_both() -> None:
     clock = Clock()
-    stage = RateLimit(limiter(clock), default=UNLIMITED)
+    stage = RateLimit(limiter(clock), aside=Here(), default=UNLIMITED)
     body = BODY[:-1] + b',"max_tokens":500}'
     shared = replace(UNLIMITED, tokens=Rate(800, 60.0))
     first = _tenants(exchange(clock, body), shared)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from operator import is_
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -62,7 +63,7 @@ class Strays:
                 wanted = inspect.StructType if bytes(memoryview(raw)[:1]) == b"{" else inspect.ListType
                 found = next((each for each in types if isinstance(each, wanted)), None)
                 return raw if found is None else self._without(raw, found, path)
-            case inspect.ListType(item_type=item) if not isinstance(item, inspect.RawType):
+            case inspect.ListType(item_type=item):
                 return self._items(raw, item, path)
             case inspect.StructType():
                 return self._members(raw, shape, path)
@@ -74,22 +75,46 @@ class Strays:
             items = _decode_list(raw)
         except msgspec.ValidationError:
             return raw
-        return _encoded([self._without(each, shape, f"{path}[{index}]") for index, each in enumerate(items)])
+        kept = [self._without(each, shape, f"{path}[{index}]") for index, each in enumerate(items)]
+        return raw if all(map(is_, kept, items)) else _encoded(kept)
 
     def _members(self, raw: Raw, shape: inspect.StructType, path: str) -> Raw:
         try:
             members = _decode_members(raw)
         except msgspec.ValidationError:
             return raw
-        known = {each.encode_name: each.type for each in shape.fields}
-        kept: dict[str, Raw] = {}
+        known, kept = _fields(shape.cls), dict[str, Raw]()
         for name, value in members.items():
-            at = f"{path}.{name}" if path else name
-            if name in known:
-                kept[name] = self._without(value, known[name], at)
-            elif shape.forbid_unknown_fields:
-                self.note(at[: len(path) + _MOST_CHARS], value)
-        return _encoded(kept)
+            if name not in known:
+                if shape.forbid_unknown_fields:
+                    self.note(_at(path, name[:_MOST_CHARS]), value)
+            elif (inside := known[name]) is None:
+                kept[name] = value
+            else:
+                kept[name] = self._without(value, inside, _at(path, name))
+        return raw if len(kept) == len(members) and all(map(is_, kept.values(), members.values())) else _encoded(kept)
+
+
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+@cache
+def _fields(kind: type[Struct]) -> dict[str, inspect.Type | None]:
+    """By their names on the wire; None for those that have no form inside."""
+    shape = inspect.type_info(kind)
+    assert isinstance(shape, inspect.StructType)
+    return {each.encode_name: each.type if _has_form(each.type) else None for each in shape.fields}
+
+
+def _has_form(shape: inspect.Type) -> bool:
+    match shape:
+        case inspect.UnionType(types=types):
+            return any(map(_has_form, types))
+        case inspect.ListType(item_type=item):
+            return _has_form(item)
+        case _:
+            return isinstance(shape, inspect.StructType)
 
 
 @cache

@@ -58,6 +58,7 @@ MARKED_TOOL = ASKING | {"tools": [{"name": "f", "input_schema": SCHEMA, **MARK}]
 MARKED_SYSTEM = ASKING | {"system": [{"type": "text", "text": "Be brief.", **MARK}]}
 FEW = {"tools": [{"name": "f", "input_schema": SCHEMA}]}
 ONE_CALL = ASKING | FEW | {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}
+LATER = ASKING | {"tools": [{"name": "f", "input_schema": SCHEMA, "defer_loading": True}]}
 LABELLED = {"input": "Hi", "metadata": {"job": "7"}}
 
 
@@ -89,6 +90,7 @@ LABELLED = {"input": "Hi", "metadata": {"job": "7"}}
         ),
         *(("messages", each, MARKED_TOOL, "tools[0]") for each in ("chat", "gemini", "responses")),
         *(("messages", each, MARKED_SYSTEM, "system[0]") for each in ("chat", "gemini", "responses")),
+        *(("messages", each, LATER, "tools[0].defer_loading") for each in ("chat", "gemini", "responses")),
         *(("responses", each, LABELLED, "metadata") for each in ("chat", "messages", "gemini")),
     ],
 )

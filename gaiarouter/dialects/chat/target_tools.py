@@ -56,6 +56,8 @@ class ToolWriter:
         return body | {"cache_control": {"type": "ephemeral"} | ({"ttl": tool.cache.ttl} if tool.cache.ttl else {})}
 
     def _function(self, tool: Tool) -> dict[str, Any]:
+        if tool.defer:
+            self._losses.drop(f"{tool.path}.defer_loading", "the provider is told of all tools at once", blind=True)
         optional = {"description": tool.description, "parameters": tool.schema, "strict": tool.strict}
         given = {name: value for name, value in optional.items() if value is not None}
         if not self._profile.strict_tools and given.pop("strict", False):

@@ -74,7 +74,7 @@ class ToolWriter:
             if tool.cache:
                 self._losses.drop(tool.path, "the provider has no cache breakpoints", blind=True)
             if tool.defer:
-                self._losses.drop(f"{tool.path}.defer_loading", "the provider loads all tools at once", blind=True)
+                self._losses.drop(f"{tool.path}.defer_loading", "the provider is told of all tools at once", blind=True)
         return ToolPlan(
             functions=tuple(self._declaration(tool) for tool in callable_),
             hosted=tuple(self._hosted(tool) for tool in hosted),

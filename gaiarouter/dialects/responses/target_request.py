@@ -55,7 +55,7 @@ class _Encoder:
     def encode(self) -> EncodedRequest:
         request = self._request
         account(request, self._losses)
-        self._drop_marks(request.tools)
+        self._drop_of_tools()
         tools = ToolWriter(request.tools, names=self._names, own=self._own)
         said: Body = {
             "model": self._model,
@@ -90,6 +90,12 @@ class _Encoder:
         for each in marked:
             if each.cache is not None:
                 self._losses.drop(each.path, "the provider caches by itself", blind=True)
+
+    def _drop_of_tools(self) -> None:
+        self._drop_marks(self._request.tools)
+        for tool in self._request.tools:
+            if tool.defer and not self._own:
+                self._losses.drop(f"{tool.path}.defer_loading", "the provider is told of all tools at once", blind=True)
 
     def _is_item(self, instruction: Instruction) -> bool:
         return self._own and instruction.origin != "top_level"

@@ -251,7 +251,7 @@ def test_a_member_that_asks_for_nothing_is_no_loss(target: str) -> None:
 @pytest.mark.parametrize("target", ["messages", "gemini", "responses"])
 def test_what_came_with_a_models_own_words_is_no_loss(target: str) -> None:
     call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    said = {"role": "assistant", "content": "So", "annotations": [CITED], "tool_calls": [call]}
+    said = {"role": "assistant", "content": "So", "annotations": [CITED], "citations": [CITED], "tool_calls": [call]}
     turns = [{"role": "user", "content": "Hi"}, said, {"role": "tool", "tool_call_id": "c1", "content": "So"}]
     found = written("chat", target, {"messages": turns, "tools": [{"type": "function", "function": FUNCTION}]})
     assert found is not None

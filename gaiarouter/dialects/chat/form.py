@@ -113,7 +113,7 @@ class AudioRef(Struct, frozen=True):
 
 
 class Message(Struct, frozen=True, forbid_unknown_fields=True):
-    """annotations: of a model's own text, sent back with it."""
+    """annotations, citations: of a model's own text, sent back with it."""
 
     role: str
     content: str | list[Raw] | None = None
@@ -131,6 +131,7 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True):
     is_error: bool | None = None
     cache_control: CacheControl | None = None
     annotations: Raw = ABSENT
+    citations: Raw = ABSENT
 
 
 class Function(Struct, frozen=True, forbid_unknown_fields=True):

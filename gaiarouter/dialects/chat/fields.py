@@ -124,6 +124,7 @@ SLOTS: Mapping[str, Rule] = {
     "cache": Rule("adapt", "most providers find by themselves what to cache", blind=True),
     "output.format": Rule("adapt", "where the provider cannot be held to a schema, the model is told it"),
     "part.video": Rule("reject", "no films"),
+    "part.document.context": Rule("adapt", "stands before a text; dropped of other files", blind=True),
     "part.document.file_ref": Rule("reject", "save handles of the provider's own"),
     "part.tool_result": Rule("adapt", "results are text: pictures follow in a message of the user's"),
     "tool.custom": Rule("adapt", "free text becomes one string argument, where the provider has no such tools"),

@@ -192,6 +192,7 @@ SLOTS: Mapping[str, Rule] = {
     "part.video": _MAP,
     "part.document": _MAP,
     "part.document.filename": Rule("drop", NO_COUNTERPART, blind=True),
+    "part.document.context": Rule("drop", NO_COUNTERPART, blind=True),
     "part.document.file_ref": Rule("reject", "save handles of the provider's own"),
     "part.tool_call": _MAP,
     "part.tool_result": _MAP,

@@ -219,6 +219,7 @@ SLOTS: Mapping[str, Rule] = {
     "part.video": Rule("reject", "no model of the provider sees films"),
     "part.document": _MAP,
     "part.document.filename": _MAP,
+    "part.document.context": Rule("drop", NO_COUNTERPART, blind=True),
     "part.document.file_ref": Rule("reject", "save handles of the provider's own"),
     "part.tool_call": _MAP,
     "part.tool_result": Rule("adapt", "that it is an error is told in its text"),

@@ -68,7 +68,7 @@ def fold(events: Iterable[Event]) -> CanonicalAnswer:
             case PartEnd() | End():
                 pass
             case UsageSnapshot(usage=told):
-                usage = told if usage is None else later(usage, told)
+                usage = later(usage, told)
             case Aside():
                 asides.append(event)
             case Finish(choice=choice):

@@ -6,7 +6,7 @@ caller asked for. A strict caller is refused all three, save what is dropped bli
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -17,6 +17,16 @@ class Loss(Struct, frozen=True):
     path: str
     kind: Literal["adapt", "drop"]
     reason: str
+
+
+class Marked(Protocol):
+    """What may carry a cache breakpoint."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def cache(self) -> object | None: ...
 
 
 class Losses(Struct):
@@ -34,6 +44,11 @@ class Losses(Struct):
             self.found.setdefault(path, Loss(path, "drop", reason))
         else:
             self._note(Loss(path, "drop", reason))
+
+    def drop_breakpoint(self, marked: Marked, reason: str) -> None:
+        """Where one cannot stand."""
+        if marked.cache is not None:
+            self.drop(marked.path, reason, blind=True)
 
     def all(self) -> tuple[Loss, ...]:
         return tuple(self.found.values()) if self.found else ()

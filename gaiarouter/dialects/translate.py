@@ -219,7 +219,7 @@ class TranslatedStream:
                 self._weight += token_weight(text)
                 self.content_started = True
             case UsageSnapshot(usage=usage):
-                self._usage = usage if self._usage is None else later(self._usage, usage)
+                self._usage = later(self._usage, usage)
             case Finish(reason=reason, choice=0):
                 self.finish_reason = reason
             case Failure(error=error):

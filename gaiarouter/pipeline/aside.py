@@ -28,6 +28,11 @@ class Beside(Protocol):
         ...
 
 
+def place_for(size: int, aside: Beside) -> Beside:
+    """Where a body of so many bytes is worked on."""
+    return aside if size > LARGE else _HERE
+
+
 class Aside:
     """The thread. It is started by the first large body."""
 
@@ -51,6 +56,9 @@ class Here:
 
     async def run(self, exchange: Exchange, work: Callable[[], _Made]) -> _Made:
         return work()
+
+
+_HERE: Final = Here()
 
 
 def _uncollected(work: Callable[[], _Made]) -> _Made:

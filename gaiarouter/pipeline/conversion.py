@@ -12,7 +12,7 @@ from gaiarouter.dialects.base import Conversion, Envelope, SpokenByBoth
 from gaiarouter.dialects.passing import PassThrough
 from gaiarouter.dialects.translate import AnswerWriter, Target, Translation
 from gaiarouter.errors import NotServed
-from gaiarouter.pipeline.aside import LARGE, Beside, Here
+from gaiarouter.pipeline.aside import LARGE, Beside, place_for
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.media import with_bytes
 from gaiarouter.providers.base import Endpoint
@@ -21,7 +21,6 @@ from gaiarouter.upstream.base import MediaSource
 
 Convert = Callable[[Exchange, ResolvedTarget], Awaitable[tuple[Endpoint, Conversion]]]
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
-_HERE: Final = Here()
 
 
 class Caller(Protocol):
@@ -87,7 +86,7 @@ class Converter:
         forwarded: Mapping[str, str],
     ) -> Translation:
         assert exchange.request is not None
-        aside, request = self._aside if exchange.request.prompt_bytes > LARGE else _HERE, None
+        aside, request = place_for(exchange.request.prompt_bytes, self._aside), None
         if endpoint.fetch_media:
             request = await aside.run(exchange, partial(self._read, exchange))
             request = await with_bytes(request, asked, exchange, self._media)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
 
 from gaiarouter.dialects.base import Answer, Conversion
 from gaiarouter.dialects.counting import (
@@ -17,15 +16,13 @@ from gaiarouter.dialects.counting import (
 )
 from gaiarouter.dialects.translate import PreparedRequest, Target
 from gaiarouter.errors import NotServed
-from gaiarouter.pipeline.aside import LARGE, Beside, Here
+from gaiarouter.pipeline.aside import Beside, place_for
 from gaiarouter.pipeline.conversion import Caller, is_strict
 from gaiarouter.pipeline.exchange import Exchange
 from gaiarouter.pipeline.media import with_bytes
 from gaiarouter.providers.base import Endpoint
 from gaiarouter.routing.base import ResolvedTarget
 from gaiarouter.upstream.base import MediaSource
-
-_HERE: Final = Here()
 
 
 class CountConverter:
@@ -72,7 +69,7 @@ class CountConverter:
             head.canonical, partial(self._callers[exchange.dialect.name].decode_request, envelope=exchange.envelope)
         )
         write = partial(asked.prepare, model=target.model, strict=is_strict(exchange))
-        aside = self._aside if head.prompt_bytes > LARGE else _HERE
+        aside = place_for(head.prompt_bytes, self._aside)
         if fetch_media:
             request = await with_bytes(await aside.run(exchange, read), asked, exchange, self._media)
             return await aside.run(exchange, partial(write, request))

@@ -234,6 +234,13 @@ class Stage:
         path, body = request_of(caller, f"to-{target}", stream=stream)
         return self.gateway.post(path, json=body, headers={"x-request-id": name})
 
+    async def answered(self, caller: str, target: str, name: str, *, stream: bool) -> bytes:
+        """The whole answer, which is a 200."""
+        async with self.ask(caller, target, name, stream=stream) as reply:
+            assert reply.status == 200, await reply.text()
+            body: bytes = await reply.read()
+            return body
+
     def rejected(self, provider: str, extent: str) -> float:
         registry = self.gateway.gateway.metrics.registry
         labels = {"provider": provider, "extent": extent}
@@ -284,9 +291,7 @@ def answer_of(spoken: Spoken, usage: Raw, *, stream: bool) -> Script:
 async def test_a_record_is_the_providers_own_count(stage: Stage, caller: str, target: str, stream: bool) -> None:
     spoken, name = PROVIDERS[target], uuid4().hex
     stage.script = answer_of(spoken, spoken.usage, stream=stream)
-    async with stage.ask(caller, target, name, stream=stream) as reply:
-        assert reply.status == 200, await reply.text()
-        await reply.read()
+    await stage.answered(caller, target, name, stream=stream)
     row = await stage.record(name)
     assert (row["outcome"], row["estimated"], tokens(row)) == ("ok", 0, spoken.classes)
     assert row["lost"] is None
@@ -297,13 +302,9 @@ async def test_a_record_is_the_providers_own_count(stage: Stage, caller: str, ta
 async def test_a_provider_that_tells_nothing_is_estimated(stage: Stage, caller: str, target: str, stream: bool) -> None:
     name = uuid4().hex
     stage.script = answer_of(PROVIDERS[target], None, stream=stream)
-    async with stage.ask(caller, target, name, stream=stream) as reply:
-        assert reply.status == 200, await reply.text()
-        await reply.read()
+    await stage.answered(caller, target, name, stream=stream)
     row = await stage.record(name)
-    assert (row["outcome"], row["estimated"]) == ("ok", 1)
-    assert_near(row["in_uncached"], PROMPT)
-    assert_near(row["out_visible"], TEXT)
+    assert_estimated(row)
     assert sum(tokens(row)) == row["in_uncached"] + row["out_visible"]
 
 
@@ -318,13 +319,10 @@ async def test_u49_a_provider_that_is_not_believed_is_estimated_and_not_quoted(
     answers = []
     for usage in (None, absurd):
         stage.script = answer_of(PROVIDERS[target], usage, stream=stream)
-        async with stage.ask(caller, target, name if usage else "none", stream=stream) as reply:
-            assert reply.status == 200, await reply.text()
-            answers.append(_ID.sub(b"", await reply.read()))
+        told = await stage.answered(caller, target, name if usage else "none", stream=stream)
+        answers.append(_ID.sub(b"", told))
     row = await stage.record(name)
-    assert (row["outcome"], row["estimated"]) == ("ok", 1)
-    assert_near(row["in_uncached"], PROMPT)
-    assert_near(row["out_visible"], TEXT)
+    assert_estimated(row)
     assert answers[0] == answers[1] or caller == target
     assert stage.rejected(target, "whole") == before + 1
 
@@ -336,9 +334,7 @@ async def test_u49_a_detail_that_is_not_believed_leaves_the_counts(
 ) -> None:
     name, before = uuid4().hex, stage.rejected(target, "part")
     stage.script = answer_of(PROVIDERS[target], {**(PROVIDERS[target].usage or {}), **DETAILS[target]}, stream=stream)
-    async with stage.ask(caller, target, name, stream=stream) as reply:
-        assert reply.status == 200, await reply.text()
-        await reply.read()
+    await stage.answered(caller, target, name, stream=stream)
     row = await stage.record(name)
     assert (row["outcome"], row["estimated"]) == ("ok", 0)
     assert sum(tokens(row)) == sum(PROVIDERS[target].classes)
@@ -385,6 +381,12 @@ async def test_who_hangs_up_before_the_answer_has_lost_a_prompt(
     (lost,) = json.loads(row["lost"])
     assert (lost["provider"], lost["model"], lost["outcome"], lost["estimated"]) == (target, "m", "cancelled", True)
     assert_near(lost["in_uncached"], PROMPT)
+
+
+def assert_estimated(row: Mapping[str, Any]) -> None:
+    assert (row["outcome"], row["estimated"]) == ("ok", 1)
+    assert_near(row["in_uncached"], PROMPT)
+    assert_near(row["out_visible"], TEXT)
 
 
 def assert_near(count: int, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 import msgspec
 from msgspec import Raw
 
-from gaiarouter.canonical.losses import Losses, refused
+from gaiarouter.canonical.losses import Losses, Marked, refused
 from gaiarouter.canonical.parts import (
     Audio,
     Base64,
@@ -29,7 +29,6 @@ from gaiarouter.canonical.parts import (
     Video,
 )
 from gaiarouter.canonical.rawjson import compact
-from gaiarouter.canonical.request import Instruction, Turn
 from gaiarouter.dialects.chat.profile import ChatProfile
 from gaiarouter.dialects.media import name_unsent, text_of
 
@@ -109,10 +108,9 @@ class PartWriter:
             case _:
                 assert_never(part)
 
-    def drop_cache(self, marked: Instruction | Turn | Text | ToolCall | ToolResult) -> None:
+    def drop_cache(self, marked: Marked) -> None:
         """Where a breakpoint cannot stand, whoever serves it."""
-        if marked.cache is not None:
-            self._losses.drop(marked.path, "a cache breakpoint cannot stand here", blind=True)
+        self._losses.drop_breakpoint(marked, "a cache breakpoint cannot stand here")
 
     def _marked(self, body: dict[str, Any], part: Part) -> dict[str, Any]:
         cache: Cache | None = getattr(part, "cache", None)

@@ -31,6 +31,7 @@ from gaiarouter.dialects.gemini.media import MediaWriter
 from gaiarouter.dialects.gemini.names import Names
 
 DIALECT = "gemini"
+NO_BREAKPOINTS = "the provider has no cache breakpoints"
 SIGNATURE_FORMAT = "google-gemini-v1"
 _IN_RESULTS = frozenset({"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"})
 SAID: Kinds = frozenset({Text, Refusal, Image, Audio, Video, Document})
@@ -53,7 +54,7 @@ class PartWriter(Struct, kw_only=True):
         return [body for part in turn.parts if (body := self._part(part, turn, seals)) is not None]
 
     def _text(self, part: Text) -> dict[str, Any] | None:
-        self._drop_cache(part)
+        self.losses.drop_breakpoint(part, NO_BREAKPOINTS)
         if part.sealed is not None and (own := own_seal((part.sealed,))):
             return {"text": part.text} | _signed(own)
         return {"text": part.text} if part.text and not part.text.isspace() else None
@@ -65,17 +66,17 @@ class PartWriter(Struct, kw_only=True):
             case Refusal(text=text):
                 return {"text": text} if text.strip() else None
             case Image(sealed=sealed):
-                self._drop_cache(part)
+                self.losses.drop_breakpoint(part, NO_BREAKPOINTS)
                 return self.media.write(part) | _signed(own_seal((sealed,) if sealed else ()))
             case Document():
-                self._drop_cache(part)
+                self.losses.drop_breakpoint(part, NO_BREAKPOINTS)
                 return self.media.write(part)
             case Audio() | Video():
                 return self.media.write(part)
             case Reasoning():
                 return None if part.id in seals else self._thinking(part)
             case ToolCall():
-                self._drop_cache(part)
+                self.losses.drop_breakpoint(part, NO_BREAKPOINTS)
                 return self._call(part, seals)
             case Opaque(fallback=str(text)) if part.dialect != DIALECT:
                 return {"text": text} if text.strip() else None
@@ -85,10 +86,6 @@ class PartWriter(Struct, kw_only=True):
                 return None
             case _:
                 assert_never(part)
-
-    def _drop_cache(self, part: Text | Image | Document | ToolCall | ToolResult) -> None:
-        if part.cache is not None:
-            self.losses.drop(part.path, "the provider has no cache breakpoints", blind=True)
 
     def _thinking(self, part: Reasoning) -> dict[str, Any] | None:
         """A signature that came with thinking, or on a text of its own: behind the text that a caller has joined."""
@@ -124,7 +121,7 @@ class PartWriter(Struct, kw_only=True):
 
     def response(self, result: ToolResult, call: ToolCall) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The `functionResponse` part, and what must follow it outside, for models whose results are text alone."""
-        self._drop_cache(result)
+        self.losses.drop_breakpoint(result, NO_BREAKPOINTS)
         media = [] if isinstance(result.content, str | Raw) else self._result_media(result.content)
         name = self.names.wire(call.name)
         body: dict[str, Any] = {"name": name, "response": _response(result)}
@@ -139,12 +136,12 @@ class PartWriter(Struct, kw_only=True):
         for part in parts:
             match part:
                 case Text():
-                    self._drop_cache(part)
+                    self.losses.drop_breakpoint(part, NO_BREAKPOINTS)
                     continue
                 case Opaque(fallback=str()):
                     continue
                 case Image() | Document():
-                    self._drop_cache(part)
+                    self.losses.drop_breakpoint(part, NO_BREAKPOINTS)
                     media = self.media.write(part)
                 case Audio() | Video():
                     media = self.media.write(part)

@@ -22,7 +22,7 @@ from gaiarouter.dialects.gemini.fields import CONFIG, FORWARDED_EXTRAS, TOOL_CON
 from gaiarouter.dialects.gemini.format import NO_FORMAT, FormatPlan, plan_format
 from gaiarouter.dialects.gemini.media import MediaWriter
 from gaiarouter.dialects.gemini.names import Names
-from gaiarouter.dialects.gemini.parts import DIALECT, SAID, PartWriter
+from gaiarouter.dialects.gemini.parts import DIALECT, NO_BREAKPOINTS, SAID, PartWriter
 from gaiarouter.dialects.gemini.plain_request import write_plain
 from gaiarouter.dialects.gemini.plan import AnswerPlan
 from gaiarouter.dialects.gemini.response import decode_answer
@@ -162,8 +162,7 @@ class Encoder:
         if not self._request.instructions and not format_.instruction:
             return None
         for instruction in self._request.instructions:
-            if instruction.cache:
-                self._losses.drop(instruction.path, "the provider has no cache breakpoints", blind=True)
+            self._losses.drop_breakpoint(instruction, NO_BREAKPOINTS)
         texts = [instruction.text for instruction in self._request.instructions_for(DIALECT)]
         if format_.instruction:
             texts.append(format_.instruction)

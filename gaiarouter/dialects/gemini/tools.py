@@ -14,7 +14,7 @@ from gaiarouter.dialects.gemini.capabilities import Capabilities
 from gaiarouter.dialects.gemini.form import FUNCTION_MEMBERS, members
 from gaiarouter.dialects.gemini.names import Names
 from gaiarouter.dialects.gemini.openapi import openapi_schema
-from gaiarouter.dialects.gemini.parts import DIALECT
+from gaiarouter.dialects.gemini.parts import DIALECT, NO_BREAKPOINTS
 from gaiarouter.dialects.gemini.plan import Choices
 from gaiarouter.dialects.gemini.schema import NotExpressible, decoded, is_empty, json_schema
 
@@ -71,8 +71,7 @@ class ToolWriter:
         if hosted and callable_ and not self._model.hosted_with_functions:
             raise refused(hosted[0].path, "the model takes the provider's own tools only without functions")
         for tool in tools:
-            if tool.cache:
-                self._losses.drop(tool.path, "the provider has no cache breakpoints", blind=True)
+            self._losses.drop_breakpoint(tool, NO_BREAKPOINTS)
             if tool.defer:
                 self._losses.drop(f"{tool.path}.defer_loading", "the provider is told of all tools at once", blind=True)
         return ToolPlan(

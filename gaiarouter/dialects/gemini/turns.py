@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from gaiarouter.canonical.losses import Losses, refused
 from gaiarouter.canonical.parts import Text, ToolCall, ToolResult
 from gaiarouter.canonical.request import Turn
-from gaiarouter.dialects.gemini.parts import PartWriter
+from gaiarouter.dialects.gemini.parts import NO_BREAKPOINTS, PartWriter
 
 PLACEHOLDER_USER = "."
 NO_SIGNATURE = "skip_thought_signature_validator"
@@ -59,8 +59,7 @@ class ContentWriter(Struct, kw_only=True):
         for turn in turns:
             if turn.name is not None and turn.role in ("user", "assistant") and not _is_result(turn):
                 self.losses.drop(f"{turn.path}.name", "a turn has no author's name")
-            if turn.cache is not None:
-                self.losses.drop(turn.path, "the provider has no cache breakpoints", blind=True)
+            self.losses.drop_breakpoint(turn, NO_BREAKPOINTS)
             if turn.role == "assistant":
                 self._model_turn(turn)
             else:

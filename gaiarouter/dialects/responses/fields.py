@@ -16,6 +16,7 @@ from gaiarouter.dialects import accounting
 from gaiarouter.dialects.accounting import NO_COUNTERPART, Field, Rule, dropped, slots
 
 DIALECT = "responses"
+CACHES_BY_ITSELF = "the provider caches by itself"
 CALLERS_OWN = frozenset(
     f"{name}{end}"
     for name in ("computer_call", "local_shell_call", "shell_call", "apply_patch_call")
@@ -191,7 +192,7 @@ SLOTS: Mapping[str, Rule] = {
     "tier": Rule("adapt", "tiers differ between providers"),
     "end_user": _MAP,
     "metadata": _MAP,
-    "cache": Rule("drop", "the provider caches by itself", blind=True),
+    "cache": Rule("drop", CACHES_BY_ITSELF, blind=True),
     "sampling.temperature": _MAP,
     "sampling.top_p": _MAP,
     "sampling.top_k": dropped(),

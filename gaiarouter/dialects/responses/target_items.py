@@ -24,7 +24,7 @@ from gaiarouter.canonical.parts import (
     Video,
 )
 from gaiarouter.canonical.request import Turn
-from gaiarouter.dialects.responses.fields import DIALECT
+from gaiarouter.dialects.responses.fields import CACHES_BY_ITSELF, DIALECT
 from gaiarouter.dialects.responses.names import CallIds, Names
 from gaiarouter.dialects.responses.sealing import is_own, is_own_seal
 from gaiarouter.dialects.responses.target_media import audio_part, document_part, image_part
@@ -56,7 +56,7 @@ class ItemWriter:
     def _turn(self, turn: Turn) -> None:
         if turn.name is not None and turn.role in ("user", "assistant"):
             self._losses.drop(f"{turn.path}.name", "a message has no author's name")
-        self._drop_cache(turn)
+        self._losses.drop_breakpoint(turn, CACHES_BY_ITSELF)
         said: list[Any] = []
         for part in turn.parts:
             match part:
@@ -88,7 +88,7 @@ class ItemWriter:
         """What the assistant has said before."""
         match part:
             case Text():
-                self._drop_cache(part)
+                self._losses.drop_breakpoint(part, CACHES_BY_ITSELF)
                 annotations = [each.raw for each in part.citations if each.dialect == DIALECT]
                 logprobs = {"logprobs": part.logprobs[0]} if part.logprobs else {}
                 return {"type": "output_text", "text": part.text, "annotations": annotations, **logprobs}
@@ -127,14 +127,9 @@ class ItemWriter:
         if cache is None:
             return {}
         if not self._own:
-            self._losses.drop(part.path, "the provider caches by itself", blind=True)
+            self._losses.drop(part.path, CACHES_BY_ITSELF, blind=True)
             return {}
         return {"prompt_cache_breakpoint": {"mode": "explicit"} | ({"ttl": cache.ttl} if cache.ttl else {})}
-
-    def _drop_cache(self, marked: Turn | Text | ToolCall | ToolResult) -> None:
-        """Where a breakpoint cannot stand."""
-        if marked.cache is not None:
-            self._losses.drop(marked.path, "the provider caches by itself", blind=True)
 
     def _standing_alone(self, part: ToolCall | ToolResult | Reasoning) -> None:
         match part:
@@ -148,7 +143,7 @@ class ItemWriter:
                 self._reasoning(part)
 
     def _call(self, call: ToolCall) -> Body:
-        self._drop_cache(call)
+        self._losses.drop_breakpoint(call, CACHES_BY_ITSELF)
         custom = call.kind == "custom"
         if custom:
             self._custom.add(call.call_id)
@@ -165,7 +160,7 @@ class ItemWriter:
         return item
 
     def _result(self, result: ToolResult) -> Body:
-        self._drop_cache(result)
+        self._losses.drop_breakpoint(result, CACHES_BY_ITSELF)
         kind = "custom_tool_call_output" if result.call_id in self._custom else "function_call_output"
         return {"type": kind, "call_id": self._call_ids.wire(result.call_id), "output": self._output(result)}
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from gaiarouter.canonical.losses import Loss, Losses, refused
 from gaiarouter.canonical.request import CanonicalRequest, Instruction, JsonSchema, Tool
 from gaiarouter.dialects.responses.decode import LOGPROBS
-from gaiarouter.dialects.responses.fields import DIALECT, account, forwarded
+from gaiarouter.dialects.responses.fields import CACHES_BY_ITSELF, DIALECT, account, forwarded
 from gaiarouter.dialects.responses.names import MAX_CHARS, CallIds, Names
 from gaiarouter.dialects.responses.plan import AnswerPlan
 from gaiarouter.dialects.responses.target_items import Body, ItemWriter
@@ -88,8 +88,7 @@ class _Encoder:
 
     def _drop_marks(self, marked: Iterable[Instruction | Tool]) -> None:
         for each in marked:
-            if each.cache is not None:
-                self._losses.drop(each.path, "the provider caches by itself", blind=True)
+            self._losses.drop_breakpoint(each, CACHES_BY_ITSELF)
 
     def _drop_of_tools(self) -> None:
         self._drop_marks(self._request.tools)
